@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The bench's clock: StorPort's timeouts and timers run on it, in microseconds since the start.
+ * CLOCK_REAL follows the real clock (a disk that is served); CLOCK_MANUAL stands still until a
+ * test advances it.
+ */
+#ifndef STORHOST_MACHINE_CLOCK_H
+#define STORHOST_MACHINE_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum clock_mode { CLOCK_REAL_TIME, CLOCK_MANUAL };
+
+void clock_start(enum clock_mode mode);
+uint64_t clock_now(void); /* microseconds */
+
+/* Manual mode: moves the clock on and queues what became due, in order of due time; returns after
+ * the queued work ran (cpu_wait_idle between steps). Not from a processor thread. */
+void clock_advance(uint64_t microseconds);
+
+/* What StorPortStallExecution does: manual mode moves the clock without running timers, real mode
+ * waits. */
+void clock_stall(uint64_t microseconds);
+
+struct clock_timer {
+    struct clock_timer *next; /* clock's */
+    uint64_t due;
+    bool armed;
+    void (*fire)(void *context); /* on an unspecified thread: queue work on a processor */
+    void *context;
+};
+/* Arms (or re-arms) a timer; delay 0 cancels it. Any thread. */
+void clock_arm(struct clock_timer *timer, uint64_t delay_microseconds);
+
+#endif

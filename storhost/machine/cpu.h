@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Processors, IRQL and the scheduler.
+ *
+ * Each processor is a thread. It runs work items: an interrupt at a device IRQL, a DPC or a StartIo
+ * at DISPATCH_LEVEL, a work item at PASSIVE_LEVEL. Work of a higher IRQL than the processor's
+ * current one preempts it at the next preemption point (each call into the port driver, each
+ * trapped access, each lowering of IRQL), nested on the same stack, as an interrupt would.
+ *
+ * CPU_DETERMINISTIC: one processor runs at a time; the baton goes round in a fixed order, and at
+ * preemption points where a pseudo-random sequence (from the seed; seed 0: never) says so.
+ * CPU_FREE: real concurrency, for stress.
+ *
+ * Every processor thread has GS pointing at a page that looks like the beginning of a KPCR as far
+ * as drivers read it inline (Self, processor number, IRQL).
+ */
+#ifndef STORHOST_MACHINE_CPU_H
+#define STORHOST_MACHINE_CPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CPU_MAXIMUM 64
+
+/* IRQLs of x64. */
+enum { IRQL_PASSIVE = 0, IRQL_APC = 1, IRQL_DISPATCH = 2, IRQL_DEVICE = 6, IRQL_HIGH = 15 };
+
+enum cpu_mode { CPU_DETERMINISTIC, CPU_FREE };
+
+/* One thing to do on a processor. The caller owns the memory until `run` is called. */
+struct cpu_work {
+    struct cpu_work *next; /* scheduler's */
+    uint8_t irql;
+    void (*run)(void *context); /* called at `irql` on the chosen processor */
+    void *context;
+    const char *name;           /* entry point or purpose, for reports */
+};
+
+void cpu_start(unsigned count, enum cpu_mode mode, uint64_t seed);
+void cpu_stop(void); /* waits until all are idle, ends the threads */
+unsigned cpu_count(void);
+
+/* -1 on a thread that is no processor. */
+int cpu_current(void);
+uint8_t cpu_irql(void);
+
+/* Raise returns the old IRQL; lower runs what became due. Violation RULE_IRQL if raise lowers or
+ * lower raises. */
+uint8_t cpu_raise(uint8_t irql);
+void cpu_lower(uint8_t irql);
+
+/* Puts work on a processor's queue: FIFO within an IRQL. Any thread. */
+void cpu_queue(unsigned index, struct cpu_work *work);
+
+/* Runs `run` on a processor at an IRQL and waits for it. Not from a processor thread. */
+void cpu_call(unsigned index, uint8_t irql, void (*run)(void *context), void *context,
+              const char *name);
+
+/* May run pending work of higher IRQL and, in deterministic mode, pass the baton. Called at each
+ * entry into and return from the port driver and at trapped accesses. */
+void cpu_preemption_point(void);
+
+/* To be called in loops that wait for another processor (spin locks): passes the baton, or pauses.
+ * */
+void cpu_relax(void);
+
+/* Waits until no processor runs or has pending work, for at most `milliseconds` of real time;
+ * false if that did not come. Not from a processor thread. */
+bool cpu_wait_idle(unsigned milliseconds);
+
+/* Hook called on a processor whenever it drops below DISPATCH_LEVEL with nothing pending. */
+void cpu_on_idle(void (*run)(void *context, unsigned index), void *context);
+
+/* What the current processor does, as a text for reports ("StartIo, DISPATCH_LEVEL, cpu 1"). */
+void cpu_describe(char *text, unsigned size);
+
+/*
+ * Spin locks of the model: raise to `irql`, record the holder, check recursion (violation
+ * RULE_LOCK_RECURSION) and order: a lock of a lower or the same rank than one already held by this
+ * processor is violation RULE_LOCK_ORDER. StorPort's order (reference of StorPortAcquireSpinLock):
+ * DPC lock, then StartIo lock, then interrupt lock.
+ */
+struct cpu_lock {
+    const char *name;
+    uint8_t irql;
+    uint8_t rank;
+    _Atomic(int) holder; /* processor, -1: free; set by cpu_lock_init */
+};
+void cpu_lock_init(struct cpu_lock *lock, const char *name, uint8_t irql, uint8_t rank);
+uint8_t cpu_lock_acquire(struct cpu_lock *lock); /* returns the old IRQL */
+void cpu_lock_release(struct cpu_lock *lock, uint8_t old_irql);
+bool cpu_lock_held(const struct cpu_lock *lock); /* by this processor */
+
+#endif

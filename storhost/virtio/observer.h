@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Looks over the driver's shoulder: sits between the trapped accesses and the device and follows
+ * what the driver tells the device (status, features, queues, vectors), legacy and modern, for any
+ * virtio-blk driver. From that it
+ * - knows what was negotiated, for the table that a run prints;
+ * - walks what the driver adds to the rings and checks every address against the DMA grants;
+ * - checks the driver requirements of the virtio specification that registers show.
+ */
+#ifndef STORHOST_VIRTIO_OBSERVER_H
+#define STORHOST_VIRTIO_OBSERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "devices/device.h"
+
+#define OBSERVER_QUEUES 64
+
+struct observer_queue {
+    bool enabled;
+    uint16_t size, vector;
+    uint64_t descriptors, driver_area, device_area; /* bus addresses */
+    uint64_t doorbells, requests;
+};
+
+struct observer_facts {
+    bool modern;
+    uint8_t status;
+    uint64_t device_features, driver_features;
+    uint16_t config_vector;
+    unsigned queues;
+    struct observer_queue queue[OBSERVER_QUEUES];
+    uint64_t capacity; /* 512-byte sectors */
+    uint32_t block_size, size_max, seg_max;
+    uint64_t resets;
+};
+
+/* Wraps a device: the result behaves as the device and is observed. Destroying it destroys both. */
+struct device *observer_wrap(struct device *device);
+
+/* Walks what is new in all rings now: the port model calls it when StartIo returns, before each
+ * completion, and at idle. Any thread. */
+void observer_walk(struct device *observed);
+
+void observer_get_facts(struct device *observed, struct observer_facts *facts);
+
+/* Name of a feature bit ("EVENT_IDX"), or NULL. */
+const char *observer_feature_name(unsigned bit);
+
+#endif

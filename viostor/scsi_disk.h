@@ -9,7 +9,7 @@
  *     CDB, data buffer  -> ScsiInterpretCommand -+-> answered here ---------> complete the SRB
  *                                                |
  *                                                +-> an operation: read, ---> submit; on completion
- *                                                    write or flush           ScsiTranslateCompletion
+ *                                                    write or flush         ScsiTranslateCompletion
  *
  * Everything is computed from a SCSI_DISK (what the device is) and the command block. There is no
  * call into the port driver, no global state and no IRQL rule: every function may be called at any
@@ -31,7 +31,7 @@
 
 #include "osdep.h"
 
-/* Bytes in a virtio-blk sector: the unit of capacity and of request positions (VIRTIO 1.2, 5.2.6). */
+/* Bytes in a virtio-blk sector, the unit of capacity and of request positions (VIRTIO 1.2, 5.2). */
 #define DISK_SECTOR_SIZE 512u
 
 /* Bytes that VIRTIO_BLK_T_GET_ID returns (VIRTIO 1.2, 5.2.6); not terminated when all are used. */
@@ -51,7 +51,6 @@ typedef enum _SCSI_ASC {
     ScsiAscInvalidOpcode = 0x2000,
     ScsiAscLbaOutOfRange = 0x2100,
     ScsiAscInvalidFieldInCdb = 0x2400,
-    ScsiAscUnitNotSupported = 0x2500,
     ScsiAscWriteProtected = 0x2700,
     ScsiAscPowerOnOrReset = 0x2900,
     ScsiAscBusReset = 0x2902,
@@ -59,6 +58,7 @@ typedef enum _SCSI_ASC {
     ScsiAscModeParametersChanged = 0x2a01,
     ScsiAscCapacityChanged = 0x2a09,
     ScsiAscSavingNotSupported = 0x3900,
+    ScsiAscMediumNotPresent = 0x3a00,
     ScsiAscInternalTargetFailure = 0x4400,
 } SCSI_ASC;
 
@@ -75,23 +75,32 @@ typedef enum _SCSI_UNIT_ATTENTION {
 /* What the caller found out about the device; input of ScsiDiskInitialize. All values may come
  * from a hostile device. Zero means "not offered by the device" where nothing else is said. */
 typedef struct _SCSI_DISK_PARAMETERS {
-    ULONGLONG CapacityInSectors;         /* blk_config.capacity */
-    ULONG BlockSize;                     /* blk_config.blk_size with F_BLK_SIZE, else 0 (means 512) */
-    UCHAR PhysicalBlockExponent;         /* TOPOLOGY: log2(logical blocks per physical block) */
-    UCHAR AlignmentOffset;               /* TOPOLOGY: first aligned logical block */
-    USHORT MinimumIoBlocks;              /* TOPOLOGY: smallest transfer without penalty, blocks */
-    ULONG OptimalIoBlocks;               /* TOPOLOGY: best transfer, blocks */
-    ULONG MaximumTransferLength;         /* most bytes of one READ or WRITE, as told to the port
-                                            driver; 0: no limit. Not less than one block. */
-    ULONG Location;                      /* tells this disk from the others of the machine when it
-                                            has no serial: PCI (bus << 8) | (device << 3) | function.
-                                            The same at each start and on both sides of a migration. */
-    BOOLEAN ReadOnly;                    /* F_RO */
-    BOOLEAN FlushSupported;              /* F_FLUSH negotiated */
-    BOOLEAN WriteCacheEnabled;           /* F_FLUSH, and either no F_CONFIG_WCE or writeback = 1.
-                                            Ignored (FALSE) without FlushSupported. */
-    UCHAR Serial[DISK_SERIAL_LENGTH];    /* the answer of GET_ID, all zero when there was none.
-                                            Ends at its first NUL; any other byte may occur. */
+    /* blk_config.capacity */
+    ULONGLONG CapacityInSectors;
+    /* blk_config.blk_size with F_BLK_SIZE, else 0 (means 512); bytes */
+    ULONG BlockSize;
+    /* TOPOLOGY: log2(logical blocks per physical block) */
+    UCHAR PhysicalBlockExponent;
+    /* TOPOLOGY: number of the first logical block on a physical block's boundary */
+    UCHAR AlignmentOffset;
+    /* TOPOLOGY: smallest transfer without penalty, logical blocks */
+    USHORT MinimumIoBlocks;
+    /* TOPOLOGY: best transfer, logical blocks */
+    ULONG OptimalIoBlocks;
+    /* The most bytes of one READ or WRITE, as told to the port driver; 0: no limit. */
+    ULONG MaximumTransferLength;
+    /* Tells this disk from the others of the machine when it has no serial: PCI (bus << 8) |
+     * (device << 3) | function. The same at each start and on both sides of a migration. */
+    ULONG Location;
+    /* F_RO */
+    BOOLEAN ReadOnly;
+    /* F_FLUSH, negotiated */
+    BOOLEAN FlushSupported;
+    /* F_FLUSH, and either no F_CONFIG_WCE or writeback = 1. Ignored without FlushSupported. */
+    BOOLEAN WriteCacheEnabled;
+    /* The answer of GET_ID, all zero when there was none. Ends at its first NUL; any other byte
+     * may occur. */
+    UCHAR Serial[DISK_SERIAL_LENGTH];
 } SCSI_DISK_PARAMETERS, *PSCSI_DISK_PARAMETERS;
 
 /* Why a device cannot be presented as a disk. */
@@ -107,25 +116,37 @@ typedef enum _SCSI_DISK_RESULT {
  * come first and share a cache line.
  */
 typedef struct _SCSI_DISK {
-    volatile ULONGLONG BlockCount;    /* capacity in logical blocks (a trailing part of a block does
-                                         not count); 0: no medium space at all, still a disk */
-    ULONG MaximumTransferLength;      /* bytes; 0xffffffff: no limit */
-    volatile LONG PendingAttention;   /* SCSI_UNIT_ATTENTION bits not yet reported */
-    UCHAR BlockShift;                 /* log2(block size / 512) */
-    volatile BOOLEAN ReadOnly;        /* writes are refused with DATA PROTECT */
-    BOOLEAN FlushSupported;           /* a flush may be sent to the device */
-    volatile BOOLEAN WriteCacheEnabled; /* a finished write may still be in a volatile cache */
-    UCHAR PhysicalBlockExponent;      /* log2(logical blocks per physical block), 0..15 */
-    USHORT LowestAlignedBlock;        /* first logical block on a physical block's boundary, 14 bits */
-    USHORT MinimumIoBlocks;           /* as in SCSI_DISK_PARAMETERS */
-    ULONG OptimalIoBlocks;            /* as in SCSI_DISK_PARAMETERS, 0: nothing known */
-    ULONG BlockSize;                  /* logical block in bytes: 512 << BlockShift */
-    ULONG Location;                   /* as in SCSI_DISK_PARAMETERS */
-    UCHAR SerialLength;               /* bytes in Serial; 0: the device has none */
-    UCHAR Serial[DISK_SERIAL_LENGTH]; /* as the device gave it, may hold unprintable bytes */
+    /* Capacity in logical blocks; sectors behind the last whole block do not count. 0: no medium. */
+    volatile ULONGLONG BlockCount;
+    /* Bytes that one READ or WRITE may transfer; 0xffffffff: no limit. */
+    ULONG MaximumTransferLength;
+    /* SCSI_UNIT_ATTENTION bits that no command has reported yet. */
+    volatile LONG PendingAttention;
+    /* log2(block size / 512) */
+    UCHAR BlockShift;
+    /* Writes are refused with DATA PROTECT. */
+    volatile BOOLEAN ReadOnly;
+    /* A flush may be sent to the device. */
+    BOOLEAN FlushSupported;
+    /* A finished write may still be in a volatile cache. */
+    volatile BOOLEAN WriteCacheEnabled;
+    /* log2(logical blocks per physical block), 0 to 15 */
+    UCHAR PhysicalBlockExponent;
+    /* Bytes in Serial; 0: the device has none. */
+    UCHAR SerialLength;
+    /* Number of the first logical block on a physical block's boundary. */
+    USHORT LowestAlignedBlock;
+    /* The logical block in bytes: 512 << BlockShift. */
+    ULONG BlockSize;
+    /* As in SCSI_DISK_PARAMETERS; 0: not known. */
+    ULONG OptimalIoBlocks;
+    USHORT MinimumIoBlocks;
+    ULONG Location;
+    /* As the device gave it, unprintable bytes included; zero behind SerialLength. */
+    UCHAR Serial[DISK_SERIAL_LENGTH];
 } SCSI_DISK, *PSCSI_DISK;
 
-/* Why a command ended with CHECK CONDITION, format-independent; ScsiBuildSense makes bytes of it. */
+/* Why a command ended with CHECK CONDITION; ScsiBuildSense makes bytes of it. */
 typedef struct _SCSI_DISK_SENSE {
     ULONGLONG Information;    /* first block that could not be accessed; with InformationValid */
     USHORT Asc;               /* a SCSI_ASC */
@@ -161,8 +182,8 @@ typedef enum _SCSI_OUTCOME {
     ScsiOutcomeAnswered,
     /*
      * Answered with SCSISTAT_GOOD, but the allocation length of the CDB let the disk send more
-     * than the SRB's buffer takes: the buffer is full, the rest is dropped. SRB_STATUS_DATA_OVERRUN,
-     * DataTransferLength becomes TransferredLength (which is the buffer's length).
+     * than the SRB's buffer takes: the buffer is full, the rest is dropped. Complete with
+     * SRB_STATUS_DATA_OVERRUN; DataTransferLength becomes TransferredLength (the buffer's length).
      */
     ScsiOutcomeOverrun,
     /*
@@ -176,29 +197,36 @@ typedef enum _SCSI_OUTCOME {
 
 /* A command and its interpretation. The caller sets the first part; nothing needs to be cleared. */
 typedef struct _SCSI_COMMAND {
-    /* in */
-    const UCHAR *Cdb;     /* the command block; not changed while it is interpreted */
-    UCHAR *DataBuffer;    /* kernel address of the data buffer, or NULL if there is none. Written
-                             only for answers made here, never for READ and WRITE, where it may be
-                             anything. At most DataLength bytes are written. */
-    ULONG DataLength;     /* the SRB's DataTransferLength, bytes */
-    UCHAR CdbLength;      /* bytes at Cdb */
+    /* In: the command block, which nobody changes while it is interpreted. */
+    const UCHAR *Cdb;
+    /* In: kernel address of the data buffer, or NULL if there is none. Written (at most DataLength
+     * bytes) only for answers made here; never touched for READ and WRITE, where it may be
+     * anything. */
+    UCHAR *DataBuffer;
+    /* In: the SRB's DataTransferLength, bytes. */
+    ULONG DataLength;
+    /* In: bytes at Cdb. */
+    UCHAR CdbLength;
 
-    /* out, with ScsiOutcomeStartIo */
-    BOOLEAN FlushAfter;   /* write only: a flush is to follow before the SRB is completed (FUA on a
-                             disk with a volatile write cache) */
-    UCHAR Operation;      /* a DISK_OPERATION */
+    /* Out, for ScsiOutcomeStartIo: a DISK_OPERATION. */
+    UCHAR Operation;
+    /* Out, for ScsiOutcomeStartIo: a flush is to follow the read or write before the SRB is
+     * completed, and its failure fails the SRB. That is FUA on a disk with a volatile write cache:
+     * what was written, or read, is then on the medium. */
+    BOOLEAN FlushAfter;
 
-    /* out, with every other outcome */
-    UCHAR ScsiStatus;     /* SCSISTAT_GOOD or SCSISTAT_CHECK_CONDITION (GOOD where it says nothing) */
-    ULONG TransferredLength; /* bytes written to DataBuffer */
+    /* Out, for the other outcomes: SCSISTAT_GOOD or SCSISTAT_CHECK_CONDITION. */
+    UCHAR ScsiStatus;
+    /* Out, for the other outcomes: bytes written to DataBuffer. */
+    ULONG TransferredLength;
 
-    /* out, with ScsiOutcomeStartIo */
-    ULONG Length;         /* bytes to transfer, a multiple of the block size, never more than
-                             DataLength; 0 for a flush. Never 0 for a read or write. */
-    ULONGLONG Sector;     /* first 512-byte sector; 0 for a flush */
+    /* Out, for ScsiOutcomeStartIo: bytes to transfer, a multiple of the block size and at most
+     * DataLength. 0 for a flush, never 0 for a read or write. */
+    ULONG Length;
+    /* Out, for ScsiOutcomeStartIo: first 512-byte sector; 0 for a flush. */
+    ULONGLONG Sector;
 
-    /* out, with ScsiStatus SCSISTAT_CHECK_CONDITION */
+    /* Out, with SCSISTAT_CHECK_CONDITION */
     SCSI_DISK_SENSE Sense;
 } SCSI_COMMAND, *PSCSI_COMMAND;
 
@@ -230,8 +258,8 @@ void ScsiDiskSetReadOnly(PSCSI_DISK Disk, BOOLEAN ReadOnly);
 void ScsiDiskSetWriteCache(PSCSI_DISK Disk, BOOLEAN Enabled);
 
 /* Makes Event pending: the next command that is not INQUIRY, REPORT LUNS or REQUEST SENSE ends with
- * it, once however often it is raised before that. A reset or power-on takes the place of the
- * other events, which the initiator has to look at again anyway. Interlocked. */
+ * it, once however often it is raised before that. Several events are reported one by one, the
+ * lowest bit first. Interlocked. */
 void ScsiDiskRaiseUnitAttention(PSCSI_DISK Disk, SCSI_UNIT_ATTENTION Event);
 
 /*
@@ -245,15 +273,14 @@ void ScsiDiskRaiseUnitAttention(PSCSI_DISK Disk, SCSI_UNIT_ATTENTION Event);
 SCSI_OUTCOME ScsiInterpretCommand(PSCSI_DISK Disk, PSCSI_COMMAND Command);
 
 /*
- * The end of an operation. Operation is a DISK_OPERATION (for the flush that follows a write:
+ * The end of an operation. Operation is a DISK_OPERATION (for the flush that follows a transfer:
  * DiskOperationFlush), DeviceStatus the status byte that the device wrote (VIRTIO_BLK_S_...; any
  * value). Returns SCSISTAT_GOOD and leaves *Sense alone, or SCSISTAT_CHECK_CONDITION and fills it:
  *   IOERR      read: MEDIUM ERROR 11/00; write, flush: MEDIUM ERROR 0C/00
  *   UNSUPP     flush: ILLEGAL REQUEST 20/00; read, write: HARDWARE ERROR 44/00
  *   any other  HARDWARE ERROR 44/00
  */
-UCHAR ScsiTranslateCompletion(DISK_OPERATION Operation, UCHAR DeviceStatus,
-                              PSCSI_DISK_SENSE Sense);
+UCHAR ScsiTranslateCompletion(DISK_OPERATION Operation, UCHAR DeviceStatus, PSCSI_DISK_SENSE Sense);
 
 /*
  * Writes Sense in fixed format (SPC-4, 4.5.3) to Buffer: at most BufferLength bytes (any value, 0

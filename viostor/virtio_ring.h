@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Virtqueue: hands chains of buffers to the device and takes back what it has used.
+ *
+ * Theory of operation
+ *   A request reserves an id (0..Size-1). Until the device has used the request, the id is its
+ *   alone, so that a caller keeps one slot per id (header, status byte, descriptor table, pointer
+ *   to the request) and finds it again at completion by an array access.
+ *
+ *       VirtQueueReserve ──> VirtQueueBeginIndirect / BeginDirect ──> VirtQueueAppend ...
+ *            │                                                             │
+ *            └── VirtQueueCancel                                    VirtQueueCommit
+ *                                                                          │
+ *         [the device works]  <── doorbell, if VirtQueueKickNeeded  <──────┘
+ *                │
+ *                └──> VirtQueueGetUsed: the id and the bytes written; the id is free again
+ *
+ *   States of an id: free -> reserved (Reserve) -> outstanding (Commit) -> free (GetUsed).
+ *   Cancel takes reserved to free; VirtQueueReinitialize takes all of them to free.
+ *
+ * Trust
+ *   The device may write ring memory at any time. The queue keeps all that it relies on (free list,
+ *   links, indices, which ids are outstanding) in private memory, reads each value of the device
+ *   once, and checks it. A value that cannot be true breaks the queue: VirtQueueGetUsed answers
+ *   VirtQueueBroken from then on, until VirtQueueReinitialize.
+ *
+ * Locking
+ *   All functions of one queue are called under that queue's lock, except where the comment says
+ *   otherwise (VirtQueueAppend, the Begin functions, VirtQueuePending, those that only compute).
+ *   All may be called at any IRQL. None allocates, waits, or calls out.
+ *
+ * This file is the interface; a ring format is a file pair behind it (virtio_ring_split.h, .c). A
+ * function here that is inline is on the request path.
+ */
+#ifndef VIRTIO_RING_H
+#define VIRTIO_RING_H
+
+#include "osdep.h"
+#include "VirtIO.h"
+#include "virtio_barrier.h"
+
+/* VirtQueueReserve: not enough free descriptors. VirtQueueNextOutstanding: no more. */
+#define VIRTQUEUE_FULL 0xffffffffu
+#define VIRTQUEUE_NONE 0xffffffffu
+
+/* Where the parts of the ring lie in the caller's memory. */
+typedef enum _VIRTQUEUE_LAYOUT {
+    VirtQueueLayoutLegacy, /* split; the used ring at the next multiple of 4096 bytes (2.7.2) */
+    VirtQueueLayoutSplit,  /* split; the used ring at the next 64-byte line */
+} VIRTQUEUE_LAYOUT;
+
+/* What VirtQueueGetUsed found. */
+typedef enum _VIRTQUEUE_RESULT {
+    VirtQueueEmpty,   /* nothing new */
+    VirtQueueElement, /* one request is back */
+    VirtQueueBroken,  /* the device broke the rules, see VIRTQUEUE.Fault: reset it */
+} VIRTQUEUE_RESULT;
+
+/* Why a queue could not be set up, or why it is broken. VirtQueueFaultName names them. */
+typedef enum _VIRTQUEUE_FAULT {
+    VirtQueueFaultNone,
+    /* of VirtQueueInitialize; FaultValue is the value that was refused */
+    VirtQueueFaultSize,      /* size is 0, no power of two, or above 32768 */
+    VirtQueueFaultAlignment, /* ring memory is not aligned as its layout asks */
+    VirtQueueFaultAddress,   /* ring memory ends beyond the 64-bit address space */
+    /* of VirtQueueGetUsed; FaultValue is what the device wrote */
+    VirtQueueFaultUsedIndex,  /* used index is ahead of what is outstanding */
+    VirtQueueFaultUsedId,     /* used id is not below the queue's size */
+    VirtQueueFaultNotPending, /* used id is not outstanding (or was used twice) */
+    VirtQueueFaultUsedLength, /* more bytes written than the chain has writable ones */
+} VIRTQUEUE_FAULT;
+
+/* What the caller gives VirtQueueInitialize; kept for VirtQueueReinitialize. */
+typedef struct _VIRTQUEUE_SETUP {
+    VIRTQUEUE_LAYOUT Layout;
+    ULONG Size;              /* descriptors: a power of two, 1..32768; as the device said or less */
+    BOOLEAN EventIndex;      /* VIRTIO_F_EVENT_IDX is negotiated */
+    BOOLEAN CheckUsedLength; /* a too long used length breaks the queue. FALSE for a legacy device,
+                                many of which write it wrong (2.7.8.3): it is cut to what can be */
+    PVOID Ring;              /* VIRTQUEUE_MEMORY.RingBytes, shared with the device */
+    ULONGLONG RingAddress;   /* device (bus) address of Ring, contiguous */
+    PVOID Private;           /* VIRTQUEUE_MEMORY.PrivateBytes, 8-byte aligned, never seen by the
+                                device */
+} VIRTQUEUE_SETUP, *PVIRTQUEUE_SETUP;
+
+/* Memory that a queue needs, in bytes. */
+typedef struct _VIRTQUEUE_MEMORY {
+    ULONG RingBytes;     /* shared with the device, contiguous for it */
+    ULONG RingAlignment; /* of RingBytes, as an address of the device; a power of two */
+    ULONG PrivateBytes;  /* non-paged, for the driver alone */
+} VIRTQUEUE_MEMORY, *PVIRTQUEUE_MEMORY;
+
+/* Private state of one id (one descriptor of the ring). */
+typedef struct _VIRTQUEUE_ID {
+    USHORT Next;     /* next descriptor of the chain or of the free list */
+    USHORT Count;    /* of the chain that starts here: ring descriptors reserved for it */
+    ULONG UsedLimit; /* of the chain that starts here: writable bytes + 1; 0: not outstanding */
+} VIRTQUEUE_ID, *PVIRTQUEUE_ID;
+
+/* What submission touches. */
+typedef struct _VIRTQUEUE_SUBMIT {
+    PVIRTQ_DESC Descriptors;
+    PVIRTQ_AVAIL Avail;
+    PVIRTQUEUE_ID Ids;
+    PUSHORT KickHint; /* in ring memory: avail_event, or the used ring's flags */
+    ULONG Mask;       /* size - 1 */
+    ULONG FreeHead;   /* first free descriptor, if FreeCount is not 0 */
+    ULONG FreeCount;
+    USHORT AvailIndex;  /* as last published */
+    USHORT KickedIndex; /* AvailIndex at the last VirtQueueKickNeeded */
+    BOOLEAN EventIndex;
+} VIRTQUEUE_SUBMIT;
+
+/* What completion touches. */
+typedef struct _VIRTQUEUE_COMPLETE {
+    PVIRTQ_USED Used;
+    PVIRTQUEUE_ID Ids;
+    PUSHORT InterruptControl; /* in ring memory: used_event, or the available ring's flags */
+    ULONG Mask;               /* size - 1 */
+    USHORT UsedIndex;         /* next element to take */
+    USHORT SeenIndex;         /* the device's index when it was last read and found good */
+    BOOLEAN EventIndex;
+    BOOLEAN CheckUsedLength;
+    VIRTQUEUE_FAULT Fault;
+} VIRTQUEUE_COMPLETE;
+
+/*
+ * One virtqueue. Each half is a cache line of its own if the structure starts at one. A caller may
+ * read Fault and FaultValue, and uses functions for everything else.
+ */
+typedef struct _VIRTQUEUE {
+    union {
+        VIRTQUEUE_SUBMIT Submit;
+        UCHAR SubmitLine[64];
+    };
+    union {
+        VIRTQUEUE_COMPLETE Complete;
+        UCHAR CompleteLine[64];
+    };
+    ULONGLONG FaultValue; /* with Complete.Fault: see VIRTQUEUE_FAULT */
+    VIRTQUEUE_SETUP Setup;
+} VIRTQUEUE, *PVIRTQUEUE;
+
+_Static_assert(sizeof(VIRTQUEUE_SUBMIT) <= 64, "the submit side fits one cache line");
+_Static_assert(sizeof(VIRTQUEUE_COMPLETE) <= 64, "the completion side fits one cache line");
+
+/*
+ * A chain of buffers while it is put together: a local variable of the caller, valid from a Begin
+ * function to VirtQueueCommit. Its fields are for the functions of this file.
+ */
+typedef struct _VIRTQUEUE_CHAIN {
+    PVIRTQUEUE Queue;
+    ULONG Id;
+    ULONG Next;             /* index in Table of the descriptor that the next segment gets */
+    PVIRTQ_DESC Table;      /* the ring's descriptors, or the caller's indirect table */
+    PVIRTQ_DESC Last;       /* descriptor of the last segment; NULL while there is none */
+    ULONGLONG TableAddress; /* device address of an indirect table; unused for a direct chain */
+    ULONG WritableBytes;
+    USHORT LastFlags; /* flags of Last, if it stays the last one */
+    BOOLEAN Direct;
+} VIRTQUEUE_CHAIN, *PVIRTQUEUE_CHAIN;
+
+/*
+ * Tells how much memory a queue of Size descriptors needs. FALSE: Size cannot be (0, no power of
+ * two, above 32768), Memory is untouched. Any IRQL, no lock.
+ */
+BOOLEAN VirtQueueMemorySize(VIRTQUEUE_LAYOUT Layout, ULONG Size, PVIRTQUEUE_MEMORY Memory);
+
+/*
+ * Makes an empty queue in the caller's memory: ring cleared, all ids free, interrupts wanted from
+ * the first used element on. The device must not know the ring yet. On a result other than
+ * VirtQueueFaultNone (the setup kinds) the queue must not be used; Fault and FaultValue say why.
+ */
+VIRTQUEUE_FAULT VirtQueueInitialize(PVIRTQUEUE Queue, const VIRTQUEUE_SETUP *Setup);
+
+/*
+ * Makes the queue as new with the memory and parameters of its VirtQueueInitialize, which must
+ * have succeeded. Only after the device was reset. Whatever was outstanding or reserved is
+ * forgotten: take it by VirtQueueNextOutstanding before.
+ */
+VOID VirtQueueReinitialize(PVIRTQUEUE Queue);
+
+/* Device addresses of the queue's parts, to be told to the device. */
+VOID VirtQueueGetAddresses(const VIRTQUEUE *Queue, PVIRTQ_ADDRESSES Addresses);
+
+/*
+ * First outstanding id that is not below From, or VIRTQUEUE_NONE. Used at reset:
+ * for (Id = VirtQueueNextOutstanding(Q, 0); Id != VIRTQUEUE_NONE;
+ *      Id = VirtQueueNextOutstanding(Q, Id + 1))
+ */
+ULONG VirtQueueNextOutstanding(const VIRTQUEUE *Queue, ULONG From);
+
+/* A few words for a fault, for the event log and the debug output. Never NULL. No lock. */
+const char *VirtQueueFaultName(VIRTQUEUE_FAULT Fault);
+
+#include "virtio_ring_split.h"
+
+/* Descriptors (and ids) that VirtQueueReserve can still give. */
+FORCEINLINE ULONG VirtQueueFreeDescriptors(const VIRTQUEUE *Queue)
+{
+    return Queue->Submit.FreeCount;
+}
+
+/* Requests that are committed and not yet taken back by VirtQueueGetUsed. */
+FORCEINLINE ULONG VirtQueueOutstanding(const VIRTQUEUE *Queue)
+{
+    return VirtSplitOutstanding(Queue);
+}
+
+/*
+ * Takes an id and RingDescriptorCount descriptors of the ring: 1 for an indirect chain, the number
+ * of segments (at least 1) for a direct one. VIRTQUEUE_FULL if so many are not free.
+ */
+FORCEINLINE ULONG VirtQueueReserve(PVIRTQUEUE Queue, ULONG RingDescriptorCount)
+{
+    return VirtSplitReserve(Queue, RingDescriptorCount);
+}
+
+/* Gives a reserved id back that was not committed. The id given back last is reserved first. */
+FORCEINLINE VOID VirtQueueCancel(PVIRTQUEUE Queue, ULONG Id)
+{
+    VirtSplitCancel(Queue, Id);
+}
+
+/*
+ * Starts the chain of a reserved id whose segments go into the caller's table: at least as many
+ * descriptors as segments will be appended, 16-byte aligned, contiguous at the device address
+ * TableAddress. Only with VIRTIO_F_INDIRECT_DESC negotiated. Table and all that the chain names
+ * stay valid until the id comes back or the device is reset. No lock.
+ */
+FORCEINLINE VOID VirtQueueBeginIndirect(PVIRTQUEUE_CHAIN Chain, PVIRTQUEUE Queue, ULONG Id,
+                                        PVOID Table, ULONGLONG TableAddress)
+{
+    VirtSplitBegin(Chain, Queue, Id, (PVIRTQ_DESC)Table, TableAddress, FALSE);
+}
+
+/*
+ * Starts the chain of a reserved id whose segments go into the ring's own descriptors. No more
+ * segments than were reserved may be appended; fewer are allowed. No lock.
+ */
+FORCEINLINE VOID VirtQueueBeginDirect(PVIRTQUEUE_CHAIN Chain, PVIRTQUEUE Queue, ULONG Id)
+{
+    VirtSplitBegin(Chain, Queue, Id, NULL, 0, TRUE);
+}
+
+/*
+ * Adds a segment: Length bytes (not 0) at the device address Address, which the device writes
+ * (DeviceWrites) or reads. Segments that it reads come before those that it writes (2.7.4.2). The
+ * writable bytes of one chain stay below 4 GiB - 1. No lock.
+ */
+FORCEINLINE VOID VirtQueueAppend(PVIRTQUEUE_CHAIN Chain, ULONGLONG Address, ULONG Length,
+                                 BOOLEAN DeviceWrites)
+{
+    VirtSplitAppend(Chain, Address, Length, DeviceWrites);
+}
+
+/*
+ * Makes a chain of at least one segment available: from here on the device may work on it, with or
+ * without a doorbell. VirtQueueKickNeeded must follow, after this or after several commits.
+ */
+FORCEINLINE VOID VirtQueueCommit(PVIRTQUEUE_CHAIN Chain)
+{
+    VirtSplitCommit(Chain);
+}
+
+/*
+ * TRUE if the device wants a doorbell for what was committed since the last call; the caller then
+ * rings it (at once or after releasing the lock, but surely). Contains the one full barrier of the
+ * submit path, which also orders ring memory before the doorbell.
+ */
+FORCEINLINE BOOLEAN VirtQueueKickNeeded(PVIRTQUEUE Queue)
+{
+    return VirtSplitKickNeeded(Queue);
+}
+
+/*
+ * Takes back one used request. VirtQueueElement: Id is its id, free from now on (the caller's slot
+ * is good until the next VirtQueueReserve); Written is the number of bytes that the device says it
+ * wrote, at most the chain's writable bytes. The device may have lied about Written, and it need not
+ * have written the status byte last. Otherwise Id and Written are untouched.
+ */
+FORCEINLINE VIRTQUEUE_RESULT VirtQueueGetUsed(PVIRTQUEUE Queue, PULONG Id, PULONG Written)
+{
+    return VirtSplitGetUsed(Queue, Id, Written);
+}
+
+/*
+ * TRUE if the device has used something that VirtQueueGetUsed has not taken yet. A hint: it may be
+ * called without the lock (an interrupt routine), and says nothing for a broken queue.
+ */
+FORCEINLINE BOOLEAN VirtQueuePending(const VIRTQUEUE *Queue)
+{
+    return VirtSplitPending(Queue);
+}
+
+/*
+ * Asks the device not to interrupt. A request only: one interrupt more may come. Under the queue's
+ * lock like the rest, so not from an interrupt routine that does not take it.
+ */
+FORCEINLINE VOID VirtQueueDisableInterrupts(PVIRTQUEUE Queue)
+{
+    VirtSplitDisableInterrupts(Queue);
+}
+
+/*
+ * Asks for an interrupt once Elements more (at least 1) have been used, counted from what
+ * VirtQueueGetUsed has taken: 1 asks for one right away. More than are outstanding counts as all
+ * that are. Without event index it is always 1. TRUE: so many are there already, no interrupt will
+ * come for them, go on with VirtQueueGetUsed. FALSE: an interrupt will come (never for a broken
+ * queue, for which the answer is FALSE as well).
+ */
+FORCEINLINE BOOLEAN VirtQueueEnableInterrupts(PVIRTQUEUE Queue, ULONG Elements)
+{
+    return VirtSplitEnableInterrupts(Queue, Elements);
+}
+
+#endif /* VIRTIO_RING_H */

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Split virtqueue (specification 2.7) behind the interface of virtio_ring.h, which includes this
+ * file and says what each operation means. Inline here is what a request passes through.
+ *
+ *     ring memory, shared with the device              private memory
+ *     descriptors [Size]   written, never read         Ids [Size]: links, free list, which id is
+ *     available ring       written, never read           outstanding and what it may return
+ *     used ring            read once, checked
+ *
+ * A direct chain uses the descriptors that Ids links; an indirect one uses descriptor Id, which
+ * names the caller's table. The id of a chain is the index of its first descriptor.
+ */
+#ifndef VIRTIO_RING_SPLIT_H
+#define VIRTIO_RING_SPLIT_H
+
+#include "virtio_ring.h"
+
+/* ---- Cold part, virtio_ring_split.c ---- */
+
+/* Bytes of ring memory and its alignment for a valid Size; see VirtQueueMemorySize. */
+VOID VirtSplitMemorySize(VIRTQUEUE_LAYOUT Layout, ULONG Size, PVIRTQUEUE_MEMORY Memory);
+
+/* Lays the empty queue out in the memory of Queue->Setup, which was checked. */
+VOID VirtSplitInitialize(PVIRTQUEUE Queue);
+
+/* See VirtQueueGetAddresses. */
+VOID VirtSplitGetAddresses(const VIRTQUEUE *Queue, PVIRTQ_ADDRESSES Addresses);
+
+/* Marks the queue broken because the device wrote Value. Answers VirtQueueBroken. */
+VIRTQUEUE_RESULT VirtSplitBreak(PVIRTQUEUE Queue, VIRTQUEUE_FAULT Fault, ULONG Value);
+
+/*
+ * Judges a used length that is not below the limit of its id: breaks the queue where the id is not
+ * outstanding or lengths are checked, else cuts *Length to the chain's writable bytes and answers
+ * VirtQueueElement.
+ */
+VIRTQUEUE_RESULT VirtSplitJudgeLength(PVIRTQUEUE Queue, ULONG Id, PULONG Length);
+
+/* ---- Accesses to ring memory: exactly one load or store each ---- */
+
+FORCEINLINE USHORT VirtSplitLoad16(const USHORT *Address)
+{
+    return *(const volatile USHORT *)Address;
+}
+
+FORCEINLINE ULONG VirtSplitLoad32(const ULONG *Address)
+{
+    return *(const volatile ULONG *)Address;
+}
+
+FORCEINLINE VOID VirtSplitStore16(PUSHORT Address, USHORT Value)
+{
+    *(volatile USHORT *)Address = Value;
+}
+
+/* ---- Submission ---- */
+
+FORCEINLINE ULONG VirtSplitOutstanding(const VIRTQUEUE *Queue)
+{
+    return (USHORT)(Queue->Submit.AvailIndex - Queue->Complete.UsedIndex);
+}
+
+FORCEINLINE ULONG VirtSplitReserve(PVIRTQUEUE Queue, ULONG Count)
+{
+    ULONG Id = Queue->Submit.FreeHead;
+    ULONG Last = Id;
+    ULONG Index;
+
+    VIO_ASSERT(Count != 0);
+    if (Count > Queue->Submit.FreeCount) {
+        return VIRTQUEUE_FULL;
+    }
+    for (Index = 1; Index < Count; Index++) {
+        Last = Queue->Submit.Ids[Last].Next;
+    }
+    Queue->Submit.FreeHead = Queue->Submit.Ids[Last].Next;
+    Queue->Submit.FreeCount -= Count;
+    Queue->Submit.Ids[Id].Count = (USHORT)Count;
+    return Id;
+}
+
+/* Puts the descriptors of a chain in front of the free list. */
+FORCEINLINE VOID VirtSplitFree(PVIRTQUEUE Queue, ULONG Id)
+{
+    PVIRTQUEUE_ID Ids = Queue->Submit.Ids;
+    ULONG Count = Ids[Id].Count;
+    ULONG Last = Id;
+    ULONG Index;
+
+    VIO_ASSERT(Count != 0);
+    for (Index = 1; Index < Count; Index++) {
+        Last = Ids[Last].Next;
+    }
+    Ids[Last].Next = (USHORT)Queue->Submit.FreeHead;
+    Queue->Submit.FreeHead = Id;
+    Queue->Submit.FreeCount += Count;
+}
+
+FORCEINLINE VOID VirtSplitCancel(PVIRTQUEUE Queue, ULONG Id)
+{
+    VIO_ASSERT(Id <= Queue->Submit.Mask);
+    VIO_ASSERT(Queue->Submit.Ids[Id].UsedLimit == 0);
+    VirtSplitFree(Queue, Id);
+}
+
+FORCEINLINE VOID VirtSplitBegin(PVIRTQUEUE_CHAIN Chain, PVIRTQUEUE Queue, ULONG Id,
+                                PVIRTQ_DESC Table, ULONGLONG TableAddress, BOOLEAN Direct)
+{
+    VIO_ASSERT(Id <= Queue->Submit.Mask);
+    VIO_ASSERT(Queue->Submit.Ids[Id].UsedLimit == 0);
+    Chain->Queue = Queue;
+    Chain->Id = Id;
+    Chain->Next = Direct ? Id : 0;
+    Chain->Table = Direct ? Queue->Submit.Descriptors : Table;
+    Chain->Last = NULL;
+    Chain->TableAddress = TableAddress;
+    Chain->WritableBytes = 0;
+    Chain->LastFlags = 0;
+    Chain->Direct = Direct;
+}
+
+FORCEINLINE VOID VirtSplitAppend(PVIRTQUEUE_CHAIN Chain, ULONGLONG Address, ULONG Length,
+                                 BOOLEAN DeviceWrites)
+{
+    PVIRTQ_DESC Descriptor = &Chain->Table[Chain->Next];
+    USHORT Flags = DeviceWrites ? VIRTQ_DESC_F_WRITE : 0;
+
+    VIO_ASSERT(Length != 0);
+    VIO_ASSERT(DeviceWrites || Chain->WritableBytes == 0);
+    Chain->Next = Chain->Direct ? Chain->Queue->Submit.Ids[Chain->Next].Next : Chain->Next + 1;
+    Descriptor->Address = Address;
+    Descriptor->Length = Length;
+    Descriptor->Flags = Flags | VIRTQ_DESC_F_NEXT;
+    Descriptor->Next = (USHORT)Chain->Next;
+    Chain->Last = Descriptor;
+    Chain->LastFlags = Flags;
+    Chain->WritableBytes += DeviceWrites ? Length : 0;
+}
+
+FORCEINLINE VOID VirtSplitCommit(PVIRTQUEUE_CHAIN Chain)
+{
+    VIRTQUEUE_SUBMIT *Submit = &Chain->Queue->Submit;
+    ULONG Id = Chain->Id;
+
+    VIO_ASSERT(Chain->Last != NULL);
+    Chain->Last->Flags = Chain->LastFlags;
+    if (!Chain->Direct) {
+        Submit->Descriptors[Id].Address = Chain->TableAddress;
+        Submit->Descriptors[Id].Length = Chain->Next * (ULONG)sizeof(VIRTQ_DESC);
+        Submit->Descriptors[Id].Flags = VIRTQ_DESC_F_INDIRECT;
+    }
+    Submit->Ids[Id].UsedLimit = Chain->WritableBytes + 1;
+    Submit->Avail->Ring[Submit->AvailIndex & Submit->Mask] = (USHORT)Id;
+    VirtioStoreBarrier();
+    Submit->AvailIndex++;
+    VirtSplitStore16(&Submit->Avail->Index, Submit->AvailIndex);
+}
+
+FORCEINLINE BOOLEAN VirtSplitKickNeeded(PVIRTQUEUE Queue)
+{
+    USHORT New = Queue->Submit.AvailIndex;
+    USHORT Old = Queue->Submit.KickedIndex;
+    USHORT Hint;
+
+    if (New == Old) {
+        return FALSE;
+    }
+    Queue->Submit.KickedIndex = New;
+    /* The device writes its hint, then looks at the index; we wrote the index, now look at the
+     * hint. With both loads behind both stores, one of us sees the other. */
+    VirtioFullBarrier();
+    Hint = VirtSplitLoad16(Queue->Submit.KickHint);
+    if (Queue->Submit.EventIndex) {
+        /* Did the index pass the event, that is, is Old <= Hint < New modulo 2^16? (2.7.10) */
+        return (USHORT)(New - Hint - 1) < (USHORT)(New - Old);
+    }
+    return (Hint & VIRTQ_USED_F_NO_NOTIFY) == 0;
+}
+
+/* ---- Completion ---- */
+
+FORCEINLINE BOOLEAN VirtSplitPending(const VIRTQUEUE *Queue)
+{
+    return VirtSplitLoad16(&Queue->Complete.Used->Index) != Queue->Complete.UsedIndex;
+}
+
+/* Looks how far the device is. VirtQueueElement: SeenIndex is ahead of UsedIndex. */
+FORCEINLINE VIRTQUEUE_RESULT VirtSplitRefresh(PVIRTQUEUE Queue)
+{
+    VIRTQUEUE_COMPLETE *Complete = &Queue->Complete;
+    USHORT Seen;
+
+    if (Complete->Fault != VirtQueueFaultNone) {
+        return VirtQueueBroken;
+    }
+    Seen = VirtSplitLoad16(&Complete->Used->Index);
+    if (Seen == Complete->UsedIndex) {
+        return VirtQueueEmpty;
+    }
+    if ((USHORT)(Seen - Complete->UsedIndex) > VirtSplitOutstanding(Queue)) {
+        return VirtSplitBreak(Queue, VirtQueueFaultUsedIndex, Seen);
+    }
+    VirtioLoadBarrier(); /* the index before the elements that it stands for */
+    Complete->SeenIndex = Seen;
+    return VirtQueueElement;
+}
+
+FORCEINLINE VIRTQUEUE_RESULT VirtSplitGetUsed(PVIRTQUEUE Queue, PULONG Id, PULONG Written)
+{
+    VIRTQUEUE_COMPLETE *Complete = &Queue->Complete;
+    PVIRTQ_USED_ELEMENT Element;
+    VIRTQUEUE_RESULT Result;
+    ULONG UsedId;
+    ULONG Length;
+
+    if (Complete->UsedIndex == Complete->SeenIndex) {
+        Result = VirtSplitRefresh(Queue);
+        if (Result != VirtQueueElement) {
+            return Result;
+        }
+    }
+    Element = &Complete->Used->Ring[Complete->UsedIndex & Complete->Mask];
+    UsedId = VirtSplitLoad32(&Element->Id);
+    Length = VirtSplitLoad32(&Element->Length);
+    if (UsedId > Complete->Mask) {
+        return VirtSplitBreak(Queue, VirtQueueFaultUsedId, UsedId);
+    }
+    /* The limit of an id that is not outstanding is 0, so this catches that as well. */
+    if (Length >= Complete->Ids[UsedId].UsedLimit) {
+        Result = VirtSplitJudgeLength(Queue, UsedId, &Length);
+        if (Result != VirtQueueElement) {
+            return Result;
+        }
+    }
+    Complete->Ids[UsedId].UsedLimit = 0;
+    Complete->UsedIndex++;
+    VirtSplitFree(Queue, UsedId);
+    *Id = UsedId;
+    *Written = Length;
+    return VirtQueueElement;
+}
+
+/* ---- Interrupts ---- */
+
+FORCEINLINE VOID VirtSplitDisableInterrupts(PVIRTQUEUE Queue)
+{
+    /* With event index the flag must stay 0 (2.7.7): name an element that is never reached, as the
+     * device cannot be more than 32768 elements ahead. */
+    VirtSplitStore16(Queue->Complete.InterruptControl, Queue->Complete.EventIndex
+                                                           ? (USHORT)(Queue->Complete.UsedIndex - 1)
+                                                           : VIRTQ_AVAIL_F_NO_INTERRUPT);
+}
+
+FORCEINLINE BOOLEAN VirtSplitEnableInterrupts(PVIRTQUEUE Queue, ULONG Elements)
+{
+    VIRTQUEUE_COMPLETE *Complete = &Queue->Complete;
+    USHORT Wanted = 1;
+    USHORT Seen;
+
+    VIO_ASSERT(Elements != 0);
+    if (Complete->Fault != VirtQueueFaultNone) {
+        return FALSE;
+    }
+    if (Complete->EventIndex) {
+        if (Elements > 1) {
+            ULONG Outstanding = VirtSplitOutstanding(Queue);
+            Wanted = (USHORT)(Elements < Outstanding ? Elements : Outstanding + !Outstanding);
+        }
+        VirtSplitStore16(Complete->InterruptControl, (USHORT)(Complete->UsedIndex + Wanted - 1));
+    } else {
+        VirtSplitStore16(Complete->InterruptControl, 0);
+    }
+    /* Our wish before the last look: the device writes its index, then looks at the wish. */
+    VirtioFullBarrier();
+    Seen = VirtSplitLoad16(&Complete->Used->Index);
+    return (USHORT)(Seen - Complete->UsedIndex) >= Wanted;
+}
+
+#endif /* VIRTIO_RING_SPLIT_H */

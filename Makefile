@@ -1,0 +1,40 @@
+# viostor: the VirtIO block driver for Windows, and storhost, the bench that runs it on Linux.
+#
+#   make setup       install by apt what the build, the bench and the tests need
+#   make             build the driver (build/wlh/x64/viostor.sys and .pdb)
+#   make run         build, then write and read a disk through the driver on QEMU's device
+#   make serve IMAGE=disk.qcow2 [QEMU_DEVICE=...]   a disk through the driver, until Ctrl-C
+#   make check       all tests (check-full: every combination of the system matrix)
+#   make clean
+#
+# Nothing but "make setup" installs anything; every other target says what is missing.
+
+BUILD   := build
+VERSION := $(shell cat VERSION)
+
+CLANG       ?= clang-14
+LLD_LINK    ?= lld-link-14
+LLVM_RC     ?= llvm-rc-14
+LLVM_DLLTOOL?= llvm-dlltool-14
+CC          := gcc
+MINGW       ?= x86_64-w64-mingw32-gcc
+PYTHON      ?= python3
+
+.DEFAULT_GOAL := driver
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+include packaging/tools.mk
+include viostor/viostor.mk
+include ddk/ddk.mk
+include storhost/storhost.mk
+include tests/tests.mk
+
+.PHONY: all clean help
+all: driver bench
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,38 @@
+# What the build, the bench and the tests need from Debian 12, and the check that it is there.
+#
+# TOOLS_<group>: command-or-file:package pairs. A target depends on tools-<group>; only "make setup"
+# installs.
+
+TOOLS_driver := clang-14:clang-14 lld-link-14:lld-14 llvm-rc-14:llvm-14 llvm-dlltool-14:llvm-14 \
+    python3:python3 /usr/lib/python3/dist-packages/pefile.py:python3-pefile
+TOOLS_bench := gcc:gcc pkg-config:pkg-config /usr/include/Zydis/Zydis.h:libzydis-dev \
+    /usr/include/jansson.h:libjansson-dev /usr/include/nbdkit-plugin.h:nbdkit-plugin-dev \
+    /usr/include/stdio.h:libc6-dev
+TOOLS_run := qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils nbdkit:nbdkit
+TOOLS_check := /usr/include/cmocka.h:libcmocka-dev fio:fio nbdcopy:libnbd-bin nbdinfo:libnbd-bin \
+    sg_inq:sg3-utils sdparm:sdparm qemu-io:qemu-utils qemu-storage-daemon:qemu-system-common \
+    llvm-readobj-14:llvm-14 /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a:libclang-rt-14-dev
+# For .ci/run: the second compiler and the checkers.
+TOOLS_lint := clang-tidy-14:clang-tidy-14 clang-format-14:clang-format-14 cppcheck:cppcheck \
+    x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64 i686-w64-mingw32-gcc:gcc-mingw-w64-i686
+
+TOOL_GROUPS  := driver bench run check lint
+# qemu-block-extra: what QEMU opens beyond files (iscsi, rbd, ...).
+EXTRA_PACKAGES := qemu-block-extra libiscsi-bin
+ALL_PACKAGES := $(sort $(foreach g,$(TOOL_GROUPS),$(foreach t,$(TOOLS_$(g)),$(lastword $(subst :, ,$(t))))) $(EXTRA_PACKAGES))
+
+.PHONY: setup $(addprefix tools-,$(TOOL_GROUPS))
+
+# $(call tool_missing,TOOLS): packages of the pairs whose command or file is not there.
+tool_missing = $(sort $(foreach t,$(1),$(if $(call tool_found,$(firstword $(subst :, ,$(t)))),,$(lastword $(subst :, ,$(t))))))
+tool_found = $(if $(filter /%,$(1)),$(wildcard $(1)),$(shell command -v $(1) 2>/dev/null))
+
+$(addprefix tools-,$(TOOL_GROUPS)): tools-%:
+	@missing="$(call tool_missing,$(TOOLS_$*))"; \
+	if [ -n "$$missing" ]; then \
+	    echo "Not installed (Debian packages): $$missing" >&2; \
+	    echo "Run 'make setup' once: it installs them by apt." >&2; exit 1; \
+	fi
+
+setup:
+	@sh packaging/setup.sh $(ALL_PACKAGES)

@@ -1,0 +1,35 @@
+# The tests. Units: tests/unit/test_*.c, cmocka, one executable each.
+#
+# A test that names its sources in a line "SOURCES: a.c b.c" in its first comment is built from
+# them twice: by gcc, and by clang with address and undefined-behaviour sanitizers. One without is
+# linked with the whole bench (build/libstorhost.a) and built by gcc only, as the bench's own
+# handling of faults and AddressSanitizer's exclude each other.
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
+unit_sources = $(shell sed -n 's|.*SOURCES: *\(.*[^ ]\) *\*/.*|\1|p' tests/unit/$(1).c)
+UNIT_FLAGS := -std=gnu11 -g -O1 -D_GNU_SOURCE -pthread -Itests/unit -Iviostor -Istorhost -isystem ddk \
+    $(DRIVER_DEFINES) -DSTORHOST_VERSION='"$(VERSION)"' -Wall -Wextra -Werror
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+UNIT_SELF_CONTAINED := $(foreach t,$(UNIT_TESTS),$(if $(call unit_sources,$(t)),$(t)))
+UNIT_WITH_BENCH := $(filter-out $(UNIT_SELF_CONTAINED),$(UNIT_TESTS))
+UNIT_PROGRAMS := $(UNIT_TESTS:%=$(BUILD)/unit/%) $(UNIT_SELF_CONTAINED:%=$(BUILD)/unit-sanitized/%)
+
+define UNIT_RULES
+$(BUILD)/unit/$(1): tests/unit/$(1).c $(call unit_sources,$(1)) tests/tests.mk | tools-check
+	@mkdir -p $$(@D)
+	$$(CC) $$(UNIT_FLAGS) -MMD -MP -MF $$@.d -o $$@ $$(filter %.c,$$^) -lcmocka $$(BENCH_LIBS)
+$(BUILD)/unit-sanitized/$(1): tests/unit/$(1).c $(call unit_sources,$(1)) tests/tests.mk | tools-check
+	@mkdir -p $$(@D)
+	$$(CLANG) $$(UNIT_FLAGS) $$(SANITIZE) -MMD -MP -MF $$@.d -o $$@ $$(filter %.c,$$^) -lcmocka $$(BENCH_LIBS)
+-include $(BUILD)/unit/$(1).d $(BUILD)/unit-sanitized/$(1).d
+endef
+$(foreach t,$(UNIT_SELF_CONTAINED),$(eval $(call UNIT_RULES,$(t))))
+
+$(UNIT_WITH_BENCH:%=$(BUILD)/unit/%): $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libstorhost.a tests/tests.mk | tools-check
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_FLAGS) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libstorhost.a -lcmocka $(BENCH_LIBS)
+-include $(UNIT_WITH_BENCH:%=$(BUILD)/unit/%.d)
+
+.PHONY: unit
+unit: tools-check $(UNIT_PROGRAMS)

@@ -23,7 +23,9 @@
 #define AT_END_MAXIMUM   32
 #define AT_END_SECONDS   15 /* given to all functions of at_end together */
 
-enum { EXIT_STATUS_FATAL = 1 };
+enum {
+    EXIT_STATUS_FATAL = 1
+};
 
 static const char *const rule_names[RULE_COUNT] = {
     [RULE_IRQL] = "irql",
@@ -50,7 +52,12 @@ static const char *const rule_names[RULE_COUNT] = {
 };
 
 /* How the process is ending; moves only downwards in this list. */
-enum ending { ENDING_NOT, ENDING_BY_EXIT, ENDING_BY_FATAL, ENDING_BY_VIOLATION };
+enum ending {
+    ENDING_NOT,
+    ENDING_BY_EXIT,
+    ENDING_BY_FATAL,
+    ENDING_BY_VIOLATION
+};
 
 struct callback {
     void (*run)(void *context);

@@ -116,7 +116,7 @@ typedef enum _SCSI_DISK_RESULT {
  * come first and share a cache line.
  */
 typedef struct _SCSI_DISK {
-    /* Capacity in logical blocks; sectors behind the last whole block do not count. 0: no medium. */
+    /* Capacity in logical blocks; sectors behind the last whole one do not count. 0: no medium. */
     volatile ULONGLONG BlockCount;
     /* Bytes that one READ or WRITE may transfer; 0xffffffff: no limit. */
     ULONG MaximumTransferLength;
@@ -187,10 +187,10 @@ typedef enum _SCSI_OUTCOME {
      */
     ScsiOutcomeOverrun,
     /*
-     * The SRB contradicts itself, and no answer of a disk expresses that: no command block, a
-     * command block shorter than its operation code demands, READ or WRITE of more bytes than the
-     * SRB's data buffer has, an answer to be written but no buffer. Nothing was transferred and
-     * nothing reaches the device. SRB_STATUS_INVALID_REQUEST, DataTransferLength 0.
+     * The SRB contradicts itself, and no answer of a disk expresses that: no command block, one
+     * shorter than 6 bytes or than its operation code demands, READ or WRITE of more bytes than
+     * the SRB's data buffer has, an answer to be written but no buffer. Nothing was transferred
+     * and nothing reaches the device. SRB_STATUS_INVALID_REQUEST, DataTransferLength 0.
      */
     ScsiOutcomeInvalidRequest,
 } SCSI_OUTCOME;

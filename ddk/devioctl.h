@@ -3,7 +3,7 @@
 #ifndef _DEVIOCTL_
 #define _DEVIOCTL_
 
-#define CTL_CODE(DeviceType, Function, Method, Access)                                             \
+#define CTL_CODE(DeviceType, Function, Method, Access) \
     (((DeviceType) << 16) | ((Access) << 14) | ((Function) << 2) | (Method))
 
 #define FILE_DEVICE_CONTROLLER   0x00000004

@@ -54,12 +54,12 @@
 
 /* Calling conventions. */
 #if defined(__i386__)
-#define NTAPI __attribute__((__stdcall__))
-#define NTAPIV __attribute__((__cdecl__))
+#define NTAPI    __attribute__((__stdcall__))
+#define NTAPIV   __attribute__((__cdecl__))
 #define FASTCALL __attribute__((__fastcall__))
 #elif defined(__x86_64__) && !defined(_WIN32)
-#define NTAPI __attribute__((__ms_abi__))
-#define NTAPIV __attribute__((__ms_abi__))
+#define NTAPI    __attribute__((__ms_abi__))
+#define NTAPIV   __attribute__((__ms_abi__))
 #define FASTCALL __attribute__((__ms_abi__))
 #else
 #define NTAPI
@@ -80,7 +80,7 @@
 #define NTSYSAPI              DECLSPEC_IMPORT
 #define NTKERNELAPI           DECLSPEC_IMPORT
 #define UNALIGNED
-#define CONST   const
+#define CONST            const
 #define ALIGNED_LONGLONG __attribute__((__aligned__(8)))
 
 /* Annotations of Microsoft's static analysis: no meaning for other compilers. */
@@ -246,40 +246,40 @@ typedef struct _GROUP_AFFINITY {
 } GROUP_AFFINITY, *PGROUP_AFFINITY;
 
 /* Limits. */
-#define MINCHAR    0x80
-#define MAXCHAR    0x7f
-#define MINSHORT   0x8000
-#define MAXSHORT   0x7fff
-#define MINLONG    0x80000000
-#define MAXLONG    0x7fffffff
-#define MAXUCHAR   0xff
-#define MAXUSHORT  0xffff
-#define MAXULONG   0xffffffff
-#define MAXLONGLONG  (0x7fffffffffffffffLL)
-#define MAXULONGLONG (0xffffffffffffffffULL)
-#define MAXULONG64   MAXULONGLONG
-#define MAXLONG64    MAXLONGLONG
-#define MAXULONG32   MAXULONG
-#define MAXULONG_PTR (~((ULONG_PTR)0))
-#define MAXSIZE_T    MAXULONG_PTR
+#define MINCHAR       0x80
+#define MAXCHAR       0x7f
+#define MINSHORT      0x8000
+#define MAXSHORT      0x7fff
+#define MINLONG       0x80000000
+#define MAXLONG       0x7fffffff
+#define MAXUCHAR      0xff
+#define MAXUSHORT     0xffff
+#define MAXULONG      0xffffffff
+#define MAXLONGLONG   (0x7fffffffffffffffLL)
+#define MAXULONGLONG  (0xffffffffffffffffULL)
+#define MAXULONG64    MAXULONGLONG
+#define MAXLONG64     MAXLONGLONG
+#define MAXULONG32    MAXULONG
+#define MAXULONG_PTR  (~((ULONG_PTR)0))
+#define MAXSIZE_T     MAXULONG_PTR
 #define ANYSIZE_ARRAY 1
 
 /* Structures and arrays. */
-#define FIELD_OFFSET(Type, Field)      ((LONG)offsetof(Type, Field))
-#define UFIELD_OFFSET(Type, Field)     ((ULONG)offsetof(Type, Field))
-#define RTL_FIELD_SIZE(Type, Field)    (sizeof(((Type *)0)->Field))
-#define RTL_SIZEOF_THROUGH_FIELD(Type, Field)                                                      \
+#define FIELD_OFFSET(Type, Field)   ((LONG)offsetof(Type, Field))
+#define UFIELD_OFFSET(Type, Field)  ((ULONG)offsetof(Type, Field))
+#define RTL_FIELD_SIZE(Type, Field) (sizeof(((Type *)0)->Field))
+#define RTL_SIZEOF_THROUGH_FIELD(Type, Field) \
     (FIELD_OFFSET(Type, Field) + RTL_FIELD_SIZE(Type, Field))
-#define RTL_CONTAINS_FIELD(Struct, Size, Field)                                                    \
+#define RTL_CONTAINS_FIELD(Struct, Size, Field) \
     ((((PCHAR)(&(Struct)->Field)) + sizeof((Struct)->Field)) <= (((PCHAR)(Struct)) + (Size)))
-#define RTL_NUMBER_OF(Array)           (sizeof(Array) / sizeof((Array)[0]))
-#define ARRAYSIZE(Array)               RTL_NUMBER_OF(Array)
-#define CONTAINING_RECORD(Address, Type, Field)                                                    \
+#define RTL_NUMBER_OF(Array) (sizeof(Array) / sizeof((Array)[0]))
+#define ARRAYSIZE(Array)     RTL_NUMBER_OF(Array)
+#define CONTAINING_RECORD(Address, Type, Field) \
     ((Type *)((PCHAR)(Address) - (ULONG_PTR)offsetof(Type, Field)))
 #define C_ASSERT(Condition) _Static_assert(Condition, #Condition)
 
-#define UNREFERENCED_PARAMETER(Name) ((void)(Name))
-#define DBG_UNREFERENCED_PARAMETER(Name) ((void)(Name))
+#define UNREFERENCED_PARAMETER(Name)          ((void)(Name))
+#define DBG_UNREFERENCED_PARAMETER(Name)      ((void)(Name))
 #define DBG_UNREFERENCED_LOCAL_VARIABLE(Name) ((void)(Name))
 
 /* Conversions between pointers and integers that truncate on purpose. */
@@ -289,9 +289,9 @@ typedef struct _GROUP_AFFINITY {
 #define LongToPtr(Value)     ((PVOID)(LONG_PTR)(LONG)(Value))
 #define HandleToUlong(Value) PtrToUlong(Value)
 
-#define LOWORD(Value) ((USHORT)((ULONG_PTR)(Value) & 0xffff))
+#define LOWORD(Value) ((USHORT)((ULONG_PTR)(Value)&0xffff))
 #define HIWORD(Value) ((USHORT)(((ULONG_PTR)(Value) >> 16) & 0xffff))
-#define LOBYTE(Value) ((UCHAR)((ULONG_PTR)(Value) & 0xff))
+#define LOBYTE(Value) ((UCHAR)((ULONG_PTR)(Value)&0xff))
 #define HIBYTE(Value) ((UCHAR)(((ULONG_PTR)(Value) >> 8) & 0xff))
 
 #endif

@@ -30,19 +30,19 @@
 typedef PHYSICAL_ADDRESS STOR_PHYSICAL_ADDRESS, *PSTOR_PHYSICAL_ADDRESS;
 
 /* What the inline functions over StorPortExtendedFunction return. */
-#define STOR_STATUS_SUCCESS 0x00000000L
-#define STOR_STATUS_UNSUCCESSFUL 0xc1000001L
-#define STOR_STATUS_NOT_IMPLEMENTED 0xc1000002L
+#define STOR_STATUS_SUCCESS                0x00000000L
+#define STOR_STATUS_UNSUCCESSFUL           0xc1000001L
+#define STOR_STATUS_NOT_IMPLEMENTED        0xc1000002L
 #define STOR_STATUS_INSUFFICIENT_RESOURCES 0xc1000003L
-#define STOR_STATUS_BUFFER_TOO_SMALL 0xc1000004L
-#define STOR_STATUS_ACCESS_DENIED 0xc1000005L
-#define STOR_STATUS_INVALID_PARAMETER 0xc1000006L
+#define STOR_STATUS_BUFFER_TOO_SMALL       0xc1000004L
+#define STOR_STATUS_ACCESS_DENIED          0xc1000005L
+#define STOR_STATUS_INVALID_PARAMETER      0xc1000006L
 #define STOR_STATUS_INVALID_DEVICE_REQUEST 0xc1000007L
-#define STOR_STATUS_INVALID_IRQL 0xc1000008L
-#define STOR_STATUS_INVALID_DEVICE_STATE 0xc1000009L
-#define STOR_STATUS_INVALID_BUFFER_SIZE 0xc100000aL
-#define STOR_STATUS_UNSUPPORTED_VERSION 0xc100000bL
-#define STOR_STATUS_BUSY 0xc100000cL
+#define STOR_STATUS_INVALID_IRQL           0xc1000008L
+#define STOR_STATUS_INVALID_DEVICE_STATE   0xc1000009L
+#define STOR_STATUS_INVALID_BUFFER_SIZE    0xc100000aL
+#define STOR_STATUS_UNSUPPORTED_VERSION    0xc100000bL
+#define STOR_STATUS_BUSY                   0xc100000cL
 
 /* ---- Models and modes ----------------------------------------------------- */
 
@@ -58,24 +58,24 @@ typedef enum _INTERRUPT_SYNCHRONIZATION_MODE {
 } INTERRUPT_SYNCHRONIZATION_MODE, *PINTERRUPT_SYNCHRONIZATION_MODE;
 
 /* MapBuffers: for which requests DataBuffer is a system address. */
-#define STOR_MAP_NO_BUFFERS 0
-#define STOR_MAP_ALL_BUFFERS 1
-#define STOR_MAP_NON_READ_WRITE_BUFFERS 2
+#define STOR_MAP_NO_BUFFERS                       0
+#define STOR_MAP_ALL_BUFFERS                      1
+#define STOR_MAP_NON_READ_WRITE_BUFFERS           2
 #define STOR_MAP_ALL_BUFFERS_INCLUDING_READ_WRITE 3
 
 /* FeatureSupport of PORT_CONFIGURATION_INFORMATION. */
-#define STOR_ADAPTER_FEATURE_RESERVED 1
-#define STOR_ADAPTER_FEATURE_STOP_UNIT_DURING_POWER_DOWN 2
+#define STOR_ADAPTER_FEATURE_RESERVED                       1
+#define STOR_ADAPTER_FEATURE_STOP_UNIT_DURING_POWER_DOWN    2
 #define STOR_ADAPTER_UNCACHED_EXTENSION_NUMA_NODE_PREFERRED 4
-#define STOR_ADAPTER_DMA_V3_PREFERRED 8
-#define STOR_ADAPTER_FEATURE_ABORT_COMMAND 0x10
-#define STOR_ADAPTER_FEATURE_RICH_TEMPERATURE_THRESHOLD 0x20
+#define STOR_ADAPTER_DMA_V3_PREFERRED                       8
+#define STOR_ADAPTER_FEATURE_ABORT_COMMAND                  0x10
+#define STOR_ADAPTER_FEATURE_RICH_TEMPERATURE_THRESHOLD     0x20
 
 /* DumpMode of PORT_CONFIGURATION_INFORMATION. */
-#define DUMP_MODE_CRASH 1
-#define DUMP_MODE_HIBER 2
+#define DUMP_MODE_CRASH       1
+#define DUMP_MODE_HIBER       2
 #define DUMP_MODE_MARK_MEMORY 3
-#define DUMP_MODE_RESUME 4
+#define DUMP_MODE_RESUME      4
 
 /* Memory that the dump driver's port provides. */
 typedef struct _MEMORY_REGION {
@@ -385,25 +385,25 @@ typedef struct _HW_INITIALIZATION_DATA {
  * virtual one. Both are the 64-bit values, as in Microsoft's headers.
  */
 #define HW_INIT_DATA_SIZE_PHYSICAL 0x88
-#define HW_INIT_DATA_SIZE_VIRTUAL 0xb0
+#define HW_INIT_DATA_SIZE_VIRTUAL  0xb0
 
 /* FeatureSupport of HW_INITIALIZATION_DATA. */
-#define STOR_FEATURE_VIRTUAL_MINIPORT 1
-#define STOR_FEATURE_ATA_PASS_THROUGH 2
-#define STOR_FEATURE_FULL_PNP_DEVICE_CAPABILITIES 4
-#define STOR_FEATURE_DUMP_POINTERS 8
-#define STOR_FEATURE_DEVICE_NAME_NO_SUFFIX 0x10
-#define STOR_FEATURE_DUMP_RESUME_CAPABLE 0x20
+#define STOR_FEATURE_VIRTUAL_MINIPORT                    1
+#define STOR_FEATURE_ATA_PASS_THROUGH                    2
+#define STOR_FEATURE_FULL_PNP_DEVICE_CAPABILITIES        4
+#define STOR_FEATURE_DUMP_POINTERS                       8
+#define STOR_FEATURE_DEVICE_NAME_NO_SUFFIX               0x10
+#define STOR_FEATURE_DUMP_RESUME_CAPABLE                 0x20
 #define STOR_FEATURE_DEVICE_DESCRIPTOR_FROM_ATA_INFO_VPD 0x40
-#define STOR_FEATURE_EXTRA_IO_INFORMATION 0x80
-#define STOR_FEATURE_ADAPTER_CONTROL_PRE_FINDADAPTER 0x100
-#define STOR_FEATURE_ADAPTER_NOT_REQUIRE_IO_PORT 0x200
-#define STOR_FEATURE_DUMP_16_BYTE_ALIGNMENT 0x400
-#define STOR_FEATURE_SET_ADAPTER_INTERFACE_TYPE 0x800
-#define STOR_FEATURE_DUMP_INFO 0x1000
+#define STOR_FEATURE_EXTRA_IO_INFORMATION                0x80
+#define STOR_FEATURE_ADAPTER_CONTROL_PRE_FINDADAPTER     0x100
+#define STOR_FEATURE_ADAPTER_NOT_REQUIRE_IO_PORT         0x200
+#define STOR_FEATURE_DUMP_16_BYTE_ALIGNMENT              0x400
+#define STOR_FEATURE_SET_ADAPTER_INTERFACE_TYPE          0x800
+#define STOR_FEATURE_DUMP_INFO                           0x1000
 
 /* SrbTypeFlags. */
-#define SRB_TYPE_FLAG_SCSI_REQUEST_BLOCK 1
+#define SRB_TYPE_FLAG_SCSI_REQUEST_BLOCK    1
 #define SRB_TYPE_FLAG_STORAGE_REQUEST_BLOCK 2
 
 /* AddressTypeFlags. */
@@ -411,15 +411,15 @@ typedef struct _HW_INITIALIZATION_DATA {
 
 /* ---- Crash dump ------------------------------------------------------------- */
 
-#define DUMP_MINIPORT_VERSION_1 0x100
-#define DUMP_MINIPORT_VERSION 0x200
+#define DUMP_MINIPORT_VERSION_1   0x100
+#define DUMP_MINIPORT_VERSION     0x200
 #define DUMP_MINIPORT_NAME_LENGTH 0xf
 
 typedef struct _MINIPORT_DUMP_POINTERS {
     USHORT Version;
     USHORT Size;
     WCHAR DriverName[15];
-    struct _ADAPTER_OBJECT * AdapterObject;
+    struct _ADAPTER_OBJECT *AdapterObject;
     PVOID MappedRegisterBase;
     ULONG CommonBufferSize;
     PVOID MiniportPrivateDumpData;
@@ -508,18 +508,18 @@ typedef struct _MESSAGE_INTERRUPT_INFORMATION {
 } MESSAGE_INTERRUPT_INFORMATION, *PMESSAGE_INTERRUPT_INFORMATION;
 
 /* Flags and versions of PERF_CONFIGURATION_DATA. */
-#define STOR_PERF_DPC_REDIRECTION 1
-#define STOR_PERF_CONCURRENT_CHANNELS 2
-#define STOR_PERF_INTERRUPT_MESSAGE_RANGES 4
-#define STOR_PERF_ADV_CONFIG_LOCALITY 8
+#define STOR_PERF_DPC_REDIRECTION                        1
+#define STOR_PERF_CONCURRENT_CHANNELS                    2
+#define STOR_PERF_INTERRUPT_MESSAGE_RANGES               4
+#define STOR_PERF_ADV_CONFIG_LOCALITY                    8
 #define STOR_PERF_OPTIMIZE_FOR_COMPLETION_DURING_STARTIO 0x10
-#define STOR_PERF_DPC_REDIRECTION_CURRENT_CPU 0x20
-#define STOR_PERF_NO_SGL 0x40
-#define STOR_PERF_VERSION_2 2
-#define STOR_PERF_VERSION_3 3
-#define STOR_PERF_VERSION_4 4
-#define STOR_PERF_VERSION_5 5
-#define STOR_PERF_VERSION 5
+#define STOR_PERF_DPC_REDIRECTION_CURRENT_CPU            0x20
+#define STOR_PERF_NO_SGL                                 0x40
+#define STOR_PERF_VERSION_2                              2
+#define STOR_PERF_VERSION_3                              3
+#define STOR_PERF_VERSION_4                              4
+#define STOR_PERF_VERSION_5                              5
+#define STOR_PERF_VERSION                                5
 
 typedef struct _PERF_CONFIGURATION_DATA {
     ULONG Version;
@@ -552,7 +552,7 @@ typedef enum _STOR_IO_PRIORITY_HINT {
 
 #define STOR_REQUEST_INFO_VER_1 1
 #define STOR_REQUEST_INFO_VER_2 2
-#define STOR_REQUEST_INFO_VER 2
+#define STOR_REQUEST_INFO_VER   2
 
 /* Where a request comes from and how urgent it is (StorPortGetRequestInfo). */
 typedef struct _STOR_REQUEST_INFO {
@@ -571,9 +571,9 @@ typedef struct _STOR_REQUEST_INFO {
 /* ---- Events, state changes, registry ------------------------------------------ */
 
 /* ChangedEntity of StorPortStateChangeDetected. */
-#define STATE_CHANGE_LUN 1
+#define STATE_CHANGE_LUN    1
 #define STATE_CHANGE_TARGET 2
-#define STATE_CHANGE_BUS 4
+#define STATE_CHANGE_BUS    4
 
 /* Flags of StorPortAsyncNotificationDetected. */
 #define RAID_ASYNC_NOTIFY_FLAG_MEDIA_STATUS     0x1
@@ -607,9 +607,9 @@ typedef struct _STOR_LOG_EVENT_DETAILS {
 } STOR_LOG_EVENT_DETAILS, *PSTOR_LOG_EVENT_DETAILS;
 
 /* Value types of StorPortRegistryRead and StorPortRegistryWrite. */
-#define MINIPORT_REG_SZ 1
-#define MINIPORT_REG_BINARY 3
-#define MINIPORT_REG_DWORD 4
+#define MINIPORT_REG_SZ       1
+#define MINIPORT_REG_BINARY   3
+#define MINIPORT_REG_DWORD    4
 #define MINIPORT_REG_MULTI_SZ 7
 
 typedef enum _STORPORT_ETW_LEVEL {
@@ -641,14 +641,14 @@ typedef enum _STORPORT_ETW_EVENT_CHANNEL {
     StorportEtwEventOperational = 1,
 } STORPORT_ETW_EVENT_CHANNEL, *PSTORPORT_ETW_EVENT_CHANNEL;
 
-#define STORPORT_ETW_EVENT_KEYWORD_IO 1
-#define STORPORT_ETW_EVENT_KEYWORD_PERFORMANCE 2
-#define STORPORT_ETW_EVENT_KEYWORD_POWER 4
-#define STORPORT_ETW_EVENT_KEYWORD_ENUMERATION 8
+#define STORPORT_ETW_EVENT_KEYWORD_IO            1
+#define STORPORT_ETW_EVENT_KEYWORD_PERFORMANCE   2
+#define STORPORT_ETW_EVENT_KEYWORD_POWER         4
+#define STORPORT_ETW_EVENT_KEYWORD_ENUMERATION   8
 #define STORPORT_ETW_EVENT_KEYWORD_COMMAND_TRACE 0x10
-#define STORPORT_ETW_EVENT_KEYWORD_ASYNC_EVENT 0x20
-#define STORPORT_ETW_MAX_DESCRIPTION_LENGTH 0x20
-#define STORPORT_ETW_MAX_PARAM_NAME_LENGTH 0x10
+#define STORPORT_ETW_EVENT_KEYWORD_ASYNC_EVENT   0x20
+#define STORPORT_ETW_MAX_DESCRIPTION_LENGTH      0x20
+#define STORPORT_ETW_MAX_PARAM_NAME_LENGTH       0x10
 
 typedef struct _STORPORT_TELEMETRY_EVENT {
     ULONG DriverVersion;
@@ -736,8 +736,7 @@ typedef struct _STOR_SLIST_HEADER STOR_SLIST_HEADER, *PSTOR_SLIST_HEADER;
 typedef LIST_ENTRY STOR_LIST_ENTRY, *PSTOR_LIST_ENTRY;
 typedef ULONG_PTR STOR_KSPIN_LOCK, *PSTOR_KSPIN_LOCK;
 typedef struct _STOR_EXT_SET_PARAMETERS STOR_EXT_SET_PARAMETERS, *PSTOR_EXT_SET_PARAMETERS;
-typedef struct _STOR_EXT_DELETE_PARAMETERS STOR_EXT_DELETE_PARAMETERS,
-    *PSTOR_EXT_DELETE_PARAMETERS;
+typedef struct _STOR_EXT_DELETE_PARAMETERS STOR_EXT_DELETE_PARAMETERS, *PSTOR_EXT_DELETE_PARAMETERS;
 typedef struct _STOR_RPMB_CAPABILITIES_DATA STOR_RPMB_CAPABILITIES_DATA,
     *PSTOR_RPMB_CAPABILITIES_DATA;
 typedef struct _STOR_CRYPTO_KEY_INFO STOR_CRYPTO_KEY_INFO, *PSTOR_CRYPTO_KEY_INFO;
@@ -880,8 +879,8 @@ STORPORT_API STOR_PHYSICAL_ADDRESS NTAPI StorPortGetPhysicalAddress(PVOID HwDevi
                                                                     ULONG *Length);
 STORPORT_API PVOID NTAPI StorPortGetVirtualAddress(PVOID HwDeviceExtension,
                                                    STOR_PHYSICAL_ADDRESS PhysicalAddress);
-STORPORT_API PSTOR_SCATTER_GATHER_LIST NTAPI
-StorPortGetScatterGatherList(PVOID DeviceExtension, PSCSI_REQUEST_BLOCK Srb);
+STORPORT_API PSTOR_SCATTER_GATHER_LIST NTAPI StorPortGetScatterGatherList(PVOID DeviceExtension,
+                                                                          PSCSI_REQUEST_BLOCK Srb);
 STORPORT_API STOR_PHYSICAL_ADDRESS NTAPI
 StorPortConvertUlongToPhysicalAddress(ULONG_PTR UlongAddress);
 STORPORT_API ULONG NTAPI StorPortConvertPhysicalAddressToUlong(STOR_PHYSICAL_ADDRESS Address);
@@ -908,16 +907,16 @@ STORPORT_API BOOLEAN NTAPI StorPortResumeDevice(PVOID HwDeviceExtension, UCHAR P
 
 STORPORT_API PVOID NTAPI StorPortGetDeviceBase(PVOID HwDeviceExtension, INTERFACE_TYPE BusType,
                                                ULONG SystemIoBusNumber,
-                                               STOR_PHYSICAL_ADDRESS IoAddress,
-                                               ULONG NumberOfBytes, BOOLEAN InIoSpace);
+                                               STOR_PHYSICAL_ADDRESS IoAddress, ULONG NumberOfBytes,
+                                               BOOLEAN InIoSpace);
 STORPORT_API VOID NTAPI StorPortFreeDeviceBase(PVOID HwDeviceExtension, PVOID MappedAddress);
 STORPORT_API BOOLEAN NTAPI StorPortValidateRange(PVOID HwDeviceExtension, INTERFACE_TYPE BusType,
                                                  ULONG SystemIoBusNumber,
                                                  STOR_PHYSICAL_ADDRESS IoAddress,
                                                  ULONG NumberOfBytes, BOOLEAN InIoSpace);
 STORPORT_API ULONG NTAPI StorPortGetBusData(PVOID DeviceExtension, ULONG BusDataType,
-                                            ULONG SystemIoBusNumber, ULONG SlotNumber,
-                                            PVOID Buffer, ULONG Length);
+                                            ULONG SystemIoBusNumber, ULONG SlotNumber, PVOID Buffer,
+                                            ULONG Length);
 STORPORT_API ULONG NTAPI StorPortSetBusDataByOffset(PVOID DeviceExtension, ULONG BusDataType,
                                                     ULONG SystemIoBusNumber, ULONG SlotNumber,
                                                     PVOID Buffer, ULONG Offset, ULONG Length);
@@ -940,9 +939,8 @@ STORPORT_API VOID NTAPI StorPortQuerySystemTime(PLARGE_INTEGER CurrentTime);
 /* Delay in microseconds, spinning. */
 STORPORT_API VOID NTAPI StorPortStallExecution(ULONG Delay);
 /* Runs the routine with the interrupt lock held. */
-STORPORT_API VOID NTAPI StorPortSynchronizeAccess(PVOID HwDeviceExtension,
-                                                  PSTOR_SYNCHRONIZED_ACCESS SynchronizedAccessRoutine,
-                                                  PVOID Context);
+STORPORT_API VOID NTAPI StorPortSynchronizeAccess(
+    PVOID HwDeviceExtension, PSTOR_SYNCHRONIZED_ACCESS SynchronizedAccessRoutine, PVOID Context);
 
 /* ---- Registers and ports ----------------------------------------------------------- */
 
@@ -950,29 +948,45 @@ STORPORT_API VOID NTAPI StorPortSynchronizeAccess(PVOID HwDeviceExtension,
 
 /* The same services as exports of storport.sys: define the macro to import them. */
 STORPORT_API UCHAR NTAPI StorPortReadRegisterUchar(PVOID HwDeviceExtension, PUCHAR Register);
-STORPORT_API VOID NTAPI StorPortWriteRegisterUchar(PVOID HwDeviceExtension, PUCHAR Register, UCHAR Value);
-STORPORT_API VOID NTAPI StorPortReadRegisterBufferUchar(PVOID HwDeviceExtension, PUCHAR Register, PUCHAR Buffer, ULONG Count);
-STORPORT_API VOID NTAPI StorPortWriteRegisterBufferUchar(PVOID HwDeviceExtension, PUCHAR Register, PUCHAR Buffer, ULONG Count);
+STORPORT_API VOID NTAPI StorPortWriteRegisterUchar(PVOID HwDeviceExtension, PUCHAR Register,
+                                                   UCHAR Value);
+STORPORT_API VOID NTAPI StorPortReadRegisterBufferUchar(PVOID HwDeviceExtension, PUCHAR Register,
+                                                        PUCHAR Buffer, ULONG Count);
+STORPORT_API VOID NTAPI StorPortWriteRegisterBufferUchar(PVOID HwDeviceExtension, PUCHAR Register,
+                                                         PUCHAR Buffer, ULONG Count);
 STORPORT_API USHORT NTAPI StorPortReadRegisterUshort(PVOID HwDeviceExtension, PUSHORT Register);
-STORPORT_API VOID NTAPI StorPortWriteRegisterUshort(PVOID HwDeviceExtension, PUSHORT Register, USHORT Value);
-STORPORT_API VOID NTAPI StorPortReadRegisterBufferUshort(PVOID HwDeviceExtension, PUSHORT Register, PUSHORT Buffer, ULONG Count);
-STORPORT_API VOID NTAPI StorPortWriteRegisterBufferUshort(PVOID HwDeviceExtension, PUSHORT Register, PUSHORT Buffer, ULONG Count);
+STORPORT_API VOID NTAPI StorPortWriteRegisterUshort(PVOID HwDeviceExtension, PUSHORT Register,
+                                                    USHORT Value);
+STORPORT_API VOID NTAPI StorPortReadRegisterBufferUshort(PVOID HwDeviceExtension, PUSHORT Register,
+                                                         PUSHORT Buffer, ULONG Count);
+STORPORT_API VOID NTAPI StorPortWriteRegisterBufferUshort(PVOID HwDeviceExtension, PUSHORT Register,
+                                                          PUSHORT Buffer, ULONG Count);
 STORPORT_API ULONG NTAPI StorPortReadRegisterUlong(PVOID HwDeviceExtension, PULONG Register);
-STORPORT_API VOID NTAPI StorPortWriteRegisterUlong(PVOID HwDeviceExtension, PULONG Register, ULONG Value);
-STORPORT_API VOID NTAPI StorPortReadRegisterBufferUlong(PVOID HwDeviceExtension, PULONG Register, PULONG Buffer, ULONG Count);
-STORPORT_API VOID NTAPI StorPortWriteRegisterBufferUlong(PVOID HwDeviceExtension, PULONG Register, PULONG Buffer, ULONG Count);
+STORPORT_API VOID NTAPI StorPortWriteRegisterUlong(PVOID HwDeviceExtension, PULONG Register,
+                                                   ULONG Value);
+STORPORT_API VOID NTAPI StorPortReadRegisterBufferUlong(PVOID HwDeviceExtension, PULONG Register,
+                                                        PULONG Buffer, ULONG Count);
+STORPORT_API VOID NTAPI StorPortWriteRegisterBufferUlong(PVOID HwDeviceExtension, PULONG Register,
+                                                         PULONG Buffer, ULONG Count);
 STORPORT_API UCHAR NTAPI StorPortReadPortUchar(PVOID HwDeviceExtension, PUCHAR Port);
 STORPORT_API VOID NTAPI StorPortWritePortUchar(PVOID HwDeviceExtension, PUCHAR Port, UCHAR Value);
-STORPORT_API VOID NTAPI StorPortReadPortBufferUchar(PVOID HwDeviceExtension, PUCHAR Port, PUCHAR Buffer, ULONG Count);
-STORPORT_API VOID NTAPI StorPortWritePortBufferUchar(PVOID HwDeviceExtension, PUCHAR Port, PUCHAR Buffer, ULONG Count);
+STORPORT_API VOID NTAPI StorPortReadPortBufferUchar(PVOID HwDeviceExtension, PUCHAR Port,
+                                                    PUCHAR Buffer, ULONG Count);
+STORPORT_API VOID NTAPI StorPortWritePortBufferUchar(PVOID HwDeviceExtension, PUCHAR Port,
+                                                     PUCHAR Buffer, ULONG Count);
 STORPORT_API USHORT NTAPI StorPortReadPortUshort(PVOID HwDeviceExtension, PUSHORT Port);
-STORPORT_API VOID NTAPI StorPortWritePortUshort(PVOID HwDeviceExtension, PUSHORT Port, USHORT Value);
-STORPORT_API VOID NTAPI StorPortReadPortBufferUshort(PVOID HwDeviceExtension, PUSHORT Port, PUSHORT Buffer, ULONG Count);
-STORPORT_API VOID NTAPI StorPortWritePortBufferUshort(PVOID HwDeviceExtension, PUSHORT Port, PUSHORT Buffer, ULONG Count);
+STORPORT_API VOID NTAPI StorPortWritePortUshort(PVOID HwDeviceExtension, PUSHORT Port,
+                                                USHORT Value);
+STORPORT_API VOID NTAPI StorPortReadPortBufferUshort(PVOID HwDeviceExtension, PUSHORT Port,
+                                                     PUSHORT Buffer, ULONG Count);
+STORPORT_API VOID NTAPI StorPortWritePortBufferUshort(PVOID HwDeviceExtension, PUSHORT Port,
+                                                      PUSHORT Buffer, ULONG Count);
 STORPORT_API ULONG NTAPI StorPortReadPortUlong(PVOID HwDeviceExtension, PULONG Port);
 STORPORT_API VOID NTAPI StorPortWritePortUlong(PVOID HwDeviceExtension, PULONG Port, ULONG Value);
-STORPORT_API VOID NTAPI StorPortReadPortBufferUlong(PVOID HwDeviceExtension, PULONG Port, PULONG Buffer, ULONG Count);
-STORPORT_API VOID NTAPI StorPortWritePortBufferUlong(PVOID HwDeviceExtension, PULONG Port, PULONG Buffer, ULONG Count);
+STORPORT_API VOID NTAPI StorPortReadPortBufferUlong(PVOID HwDeviceExtension, PULONG Port,
+                                                    PULONG Buffer, ULONG Count);
+STORPORT_API VOID NTAPI StorPortWritePortBufferUlong(PVOID HwDeviceExtension, PULONG Port,
+                                                     PULONG Buffer, ULONG Count);
 
 #else
 
@@ -1014,7 +1028,8 @@ FORCEINLINE USHORT StorPortReadRegisterUshort(PVOID HwDeviceExtension, PUSHORT R
     return value;
 }
 
-FORCEINLINE VOID StorPortWriteRegisterUshort(PVOID HwDeviceExtension, PUSHORT Register, USHORT Value)
+FORCEINLINE VOID StorPortWriteRegisterUshort(PVOID HwDeviceExtension, PUSHORT Register,
+                                             USHORT Value)
 {
     (void)HwDeviceExtension;
     DDK_IO_BARRIER();
@@ -1079,20 +1094,14 @@ FORCEINLINE UCHAR StorPortReadPortUchar(PVOID HwDeviceExtension, PUCHAR Port)
     UCHAR value;
 
     (void)HwDeviceExtension;
-    __asm__ __volatile__("inb %%dx, %b0"
-                         : "=a"(value)
-                         : "d"((USHORT)(ULONG_PTR)Port)
-                         : "memory");
+    __asm__ __volatile__("inb %%dx, %b0" : "=a"(value) : "d"((USHORT)(ULONG_PTR)Port) : "memory");
     return value;
 }
 
 FORCEINLINE VOID StorPortWritePortUchar(PVOID HwDeviceExtension, PUCHAR Port, UCHAR Value)
 {
     (void)HwDeviceExtension;
-    __asm__ __volatile__("outb %b0, %%dx"
-                         :
-                         : "a"(Value), "d"((USHORT)(ULONG_PTR)Port)
-                         : "memory");
+    __asm__ __volatile__("outb %b0, %%dx" : : "a"(Value), "d"((USHORT)(ULONG_PTR)Port) : "memory");
 }
 
 FORCEINLINE USHORT StorPortReadPortUshort(PVOID HwDeviceExtension, PUSHORT Port)
@@ -1100,20 +1109,14 @@ FORCEINLINE USHORT StorPortReadPortUshort(PVOID HwDeviceExtension, PUSHORT Port)
     USHORT value;
 
     (void)HwDeviceExtension;
-    __asm__ __volatile__("inw %%dx, %w0"
-                         : "=a"(value)
-                         : "d"((USHORT)(ULONG_PTR)Port)
-                         : "memory");
+    __asm__ __volatile__("inw %%dx, %w0" : "=a"(value) : "d"((USHORT)(ULONG_PTR)Port) : "memory");
     return value;
 }
 
 FORCEINLINE VOID StorPortWritePortUshort(PVOID HwDeviceExtension, PUSHORT Port, USHORT Value)
 {
     (void)HwDeviceExtension;
-    __asm__ __volatile__("outw %w0, %%dx"
-                         :
-                         : "a"(Value), "d"((USHORT)(ULONG_PTR)Port)
-                         : "memory");
+    __asm__ __volatile__("outw %w0, %%dx" : : "a"(Value), "d"((USHORT)(ULONG_PTR)Port) : "memory");
 }
 
 FORCEINLINE ULONG StorPortReadPortUlong(PVOID HwDeviceExtension, PULONG Port)
@@ -1121,20 +1124,14 @@ FORCEINLINE ULONG StorPortReadPortUlong(PVOID HwDeviceExtension, PULONG Port)
     ULONG value;
 
     (void)HwDeviceExtension;
-    __asm__ __volatile__("inl %%dx, %k0"
-                         : "=a"(value)
-                         : "d"((USHORT)(ULONG_PTR)Port)
-                         : "memory");
+    __asm__ __volatile__("inl %%dx, %k0" : "=a"(value) : "d"((USHORT)(ULONG_PTR)Port) : "memory");
     return value;
 }
 
 FORCEINLINE VOID StorPortWritePortUlong(PVOID HwDeviceExtension, PULONG Port, ULONG Value)
 {
     (void)HwDeviceExtension;
-    __asm__ __volatile__("outl %k0, %%dx"
-                         :
-                         : "a"(Value), "d"((USHORT)(ULONG_PTR)Port)
-                         : "memory");
+    __asm__ __volatile__("outl %k0, %%dx" : : "a"(Value), "d"((USHORT)(ULONG_PTR)Port) : "memory");
 }
 
 #endif
@@ -1142,84 +1139,96 @@ FORCEINLINE VOID StorPortWritePortUlong(PVOID HwDeviceExtension, PULONG Port, UL
 /*
  * Count accesses: of consecutive registers, but of one and the same port.
  */
-FORCEINLINE VOID StorPortReadRegisterBufferUchar(PVOID HwDeviceExtension, PUCHAR Register, PUCHAR Buffer, ULONG Count)
+FORCEINLINE VOID StorPortReadRegisterBufferUchar(PVOID HwDeviceExtension, PUCHAR Register,
+                                                 PUCHAR Buffer, ULONG Count)
 {
     for (; Count != 0; Count--) {
         *Buffer++ = StorPortReadRegisterUchar(HwDeviceExtension, Register++);
     }
 }
 
-FORCEINLINE VOID StorPortWriteRegisterBufferUchar(PVOID HwDeviceExtension, PUCHAR Register, PUCHAR Buffer, ULONG Count)
+FORCEINLINE VOID StorPortWriteRegisterBufferUchar(PVOID HwDeviceExtension, PUCHAR Register,
+                                                  PUCHAR Buffer, ULONG Count)
 {
     for (; Count != 0; Count--) {
         StorPortWriteRegisterUchar(HwDeviceExtension, Register++, *Buffer++);
     }
 }
 
-FORCEINLINE VOID StorPortReadRegisterBufferUshort(PVOID HwDeviceExtension, PUSHORT Register, PUSHORT Buffer, ULONG Count)
+FORCEINLINE VOID StorPortReadRegisterBufferUshort(PVOID HwDeviceExtension, PUSHORT Register,
+                                                  PUSHORT Buffer, ULONG Count)
 {
     for (; Count != 0; Count--) {
         *Buffer++ = StorPortReadRegisterUshort(HwDeviceExtension, Register++);
     }
 }
 
-FORCEINLINE VOID StorPortWriteRegisterBufferUshort(PVOID HwDeviceExtension, PUSHORT Register, PUSHORT Buffer, ULONG Count)
+FORCEINLINE VOID StorPortWriteRegisterBufferUshort(PVOID HwDeviceExtension, PUSHORT Register,
+                                                   PUSHORT Buffer, ULONG Count)
 {
     for (; Count != 0; Count--) {
         StorPortWriteRegisterUshort(HwDeviceExtension, Register++, *Buffer++);
     }
 }
 
-FORCEINLINE VOID StorPortReadRegisterBufferUlong(PVOID HwDeviceExtension, PULONG Register, PULONG Buffer, ULONG Count)
+FORCEINLINE VOID StorPortReadRegisterBufferUlong(PVOID HwDeviceExtension, PULONG Register,
+                                                 PULONG Buffer, ULONG Count)
 {
     for (; Count != 0; Count--) {
         *Buffer++ = StorPortReadRegisterUlong(HwDeviceExtension, Register++);
     }
 }
 
-FORCEINLINE VOID StorPortWriteRegisterBufferUlong(PVOID HwDeviceExtension, PULONG Register, PULONG Buffer, ULONG Count)
+FORCEINLINE VOID StorPortWriteRegisterBufferUlong(PVOID HwDeviceExtension, PULONG Register,
+                                                  PULONG Buffer, ULONG Count)
 {
     for (; Count != 0; Count--) {
         StorPortWriteRegisterUlong(HwDeviceExtension, Register++, *Buffer++);
     }
 }
 
-FORCEINLINE VOID StorPortReadPortBufferUchar(PVOID HwDeviceExtension, PUCHAR Port, PUCHAR Buffer, ULONG Count)
+FORCEINLINE VOID StorPortReadPortBufferUchar(PVOID HwDeviceExtension, PUCHAR Port, PUCHAR Buffer,
+                                             ULONG Count)
 {
     for (; Count != 0; Count--) {
         *Buffer++ = StorPortReadPortUchar(HwDeviceExtension, Port);
     }
 }
 
-FORCEINLINE VOID StorPortWritePortBufferUchar(PVOID HwDeviceExtension, PUCHAR Port, PUCHAR Buffer, ULONG Count)
+FORCEINLINE VOID StorPortWritePortBufferUchar(PVOID HwDeviceExtension, PUCHAR Port, PUCHAR Buffer,
+                                              ULONG Count)
 {
     for (; Count != 0; Count--) {
         StorPortWritePortUchar(HwDeviceExtension, Port, *Buffer++);
     }
 }
 
-FORCEINLINE VOID StorPortReadPortBufferUshort(PVOID HwDeviceExtension, PUSHORT Port, PUSHORT Buffer, ULONG Count)
+FORCEINLINE VOID StorPortReadPortBufferUshort(PVOID HwDeviceExtension, PUSHORT Port, PUSHORT Buffer,
+                                              ULONG Count)
 {
     for (; Count != 0; Count--) {
         *Buffer++ = StorPortReadPortUshort(HwDeviceExtension, Port);
     }
 }
 
-FORCEINLINE VOID StorPortWritePortBufferUshort(PVOID HwDeviceExtension, PUSHORT Port, PUSHORT Buffer, ULONG Count)
+FORCEINLINE VOID StorPortWritePortBufferUshort(PVOID HwDeviceExtension, PUSHORT Port,
+                                               PUSHORT Buffer, ULONG Count)
 {
     for (; Count != 0; Count--) {
         StorPortWritePortUshort(HwDeviceExtension, Port, *Buffer++);
     }
 }
 
-FORCEINLINE VOID StorPortReadPortBufferUlong(PVOID HwDeviceExtension, PULONG Port, PULONG Buffer, ULONG Count)
+FORCEINLINE VOID StorPortReadPortBufferUlong(PVOID HwDeviceExtension, PULONG Port, PULONG Buffer,
+                                             ULONG Count)
 {
     for (; Count != 0; Count--) {
         *Buffer++ = StorPortReadPortUlong(HwDeviceExtension, Port);
     }
 }
 
-FORCEINLINE VOID StorPortWritePortBufferUlong(PVOID HwDeviceExtension, PULONG Port, PULONG Buffer, ULONG Count)
+FORCEINLINE VOID StorPortWritePortBufferUlong(PVOID HwDeviceExtension, PULONG Port, PULONG Buffer,
+                                              ULONG Count)
 {
     for (; Count != 0; Count--) {
         StorPortWritePortUlong(HwDeviceExtension, Port, *Buffer++);
@@ -1231,43 +1240,55 @@ FORCEINLINE VOID StorPortWritePortBufferUlong(PVOID HwDeviceExtension, PULONG Po
 /* ---- Inline functions over the two polymorphic exports ------------------------------- */
 
 /* Code 0x1000; at DIRQL. */
-FORCEINLINE BOOLEAN StorPortEnablePassiveInitialization(PVOID DeviceExtension, PHW_PASSIVE_INITIALIZE_ROUTINE HwPassiveInitializeRoutine)
+FORCEINLINE BOOLEAN StorPortEnablePassiveInitialization(
+    PVOID DeviceExtension, PHW_PASSIVE_INITIALIZE_ROUTINE HwPassiveInitializeRoutine)
 {
     LONG succeeded = FALSE;
 
-    StorPortNotification(EnablePassiveInitialization, DeviceExtension, HwPassiveInitializeRoutine, &succeeded);
+    StorPortNotification(EnablePassiveInitialization, DeviceExtension, HwPassiveInitializeRoutine,
+                         &succeeded);
     return (BOOLEAN)succeeded;
 }
 
 /* Code 0x1001. */
-FORCEINLINE VOID StorPortInitializeDpc(PVOID DeviceExtension, PSTOR_DPC Dpc, PHW_DPC_ROUTINE HwDpcRoutine)
+FORCEINLINE VOID StorPortInitializeDpc(PVOID DeviceExtension, PSTOR_DPC Dpc,
+                                       PHW_DPC_ROUTINE HwDpcRoutine)
 {
     StorPortNotification(InitializeDpc, DeviceExtension, Dpc, HwDpcRoutine);
 }
 
 /* Code 0x1009; Windows 10, version 1809 on. */
-FORCEINLINE VOID StorPortInitializeDpcWithContext(PVOID DeviceExtension, PSTOR_DPC Dpc, PHW_DPC_ROUTINE HwDpcRoutine, PVOID Context, ULONG Importance)
+FORCEINLINE VOID StorPortInitializeDpcWithContext(PVOID DeviceExtension, PSTOR_DPC Dpc,
+                                                  PHW_DPC_ROUTINE HwDpcRoutine, PVOID Context,
+                                                  ULONG Importance)
 {
-    StorPortNotification(InitializeDpcWithContext, DeviceExtension, Dpc, HwDpcRoutine, Context, Importance);
+    StorPortNotification(InitializeDpcWithContext, DeviceExtension, Dpc, HwDpcRoutine, Context,
+                         Importance);
 }
 
 /* Code 0x100a; Windows 10, version 1809 on. */
-FORCEINLINE VOID StorPortInitializeThreadedDpc(PVOID DeviceExtension, PSTOR_DPC Dpc, PHW_DPC_ROUTINE HwDpcRoutine, PVOID Context, BOOLEAN Importance)
+FORCEINLINE VOID StorPortInitializeThreadedDpc(PVOID DeviceExtension, PSTOR_DPC Dpc,
+                                               PHW_DPC_ROUTINE HwDpcRoutine, PVOID Context,
+                                               BOOLEAN Importance)
 {
-    StorPortNotification(InitializeThreadedDpc, DeviceExtension, Dpc, HwDpcRoutine, Context, Importance);
+    StorPortNotification(InitializeThreadedDpc, DeviceExtension, Dpc, HwDpcRoutine, Context,
+                         Importance);
 }
 
 /* Code 0x1002. */
-FORCEINLINE BOOLEAN StorPortIssueDpc(PVOID DeviceExtension, PSTOR_DPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2)
+FORCEINLINE BOOLEAN StorPortIssueDpc(PVOID DeviceExtension, PSTOR_DPC Dpc, PVOID SystemArgument1,
+                                     PVOID SystemArgument2)
 {
     LONG succeeded = FALSE;
 
-    StorPortNotification(IssueDpc, DeviceExtension, Dpc, SystemArgument1, SystemArgument2, &succeeded);
+    StorPortNotification(IssueDpc, DeviceExtension, Dpc, SystemArgument1, SystemArgument2,
+                         &succeeded);
     return (BOOLEAN)succeeded;
 }
 
 /* Code 0x1003. */
-FORCEINLINE VOID StorPortAcquireSpinLock(PVOID DeviceExtension, STOR_SPINLOCK SpinLock, PVOID LockContext, PSTOR_LOCK_HANDLE LockHandle)
+FORCEINLINE VOID StorPortAcquireSpinLock(PVOID DeviceExtension, STOR_SPINLOCK SpinLock,
+                                         PVOID LockContext, PSTOR_LOCK_HANDLE LockHandle)
 {
     StorPortNotification(AcquireSpinLock, DeviceExtension, SpinLock, LockContext, LockHandle);
 }
@@ -1279,9 +1300,11 @@ FORCEINLINE VOID StorPortReleaseSpinLock(PVOID DeviceExtension, PSTOR_LOCK_HANDL
 }
 
 /* Code 0x0; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortAllocatePool(PVOID HwDeviceExtension, ULONG NumberOfBytes, ULONG Tag, PVOID *BufferPointer)
+FORCEINLINE ULONG StorPortAllocatePool(PVOID HwDeviceExtension, ULONG NumberOfBytes, ULONG Tag,
+                                       PVOID *BufferPointer)
 {
-    return StorPortExtendedFunction(ExtFunctionAllocatePool, HwDeviceExtension, NumberOfBytes, Tag, BufferPointer);
+    return StorPortExtendedFunction(ExtFunctionAllocatePool, HwDeviceExtension, NumberOfBytes, Tag,
+                                    BufferPointer);
 }
 
 /* Code 0x1; at most DISPATCH_LEVEL. */
@@ -1291,9 +1314,11 @@ FORCEINLINE ULONG StorPortFreePool(PVOID HwDeviceExtension, PVOID BufferPointer)
 }
 
 /* Code 0x2; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortAllocateMdl(PVOID HwDeviceExtension, PVOID BufferPointer, ULONG NumberOfBytes, PVOID *Mdl)
+FORCEINLINE ULONG StorPortAllocateMdl(PVOID HwDeviceExtension, PVOID BufferPointer,
+                                      ULONG NumberOfBytes, PVOID *Mdl)
 {
-    return StorPortExtendedFunction(ExtFunctionAllocateMdl, HwDeviceExtension, BufferPointer, NumberOfBytes, Mdl);
+    return StorPortExtendedFunction(ExtFunctionAllocateMdl, HwDeviceExtension, BufferPointer,
+                                    NumberOfBytes, Mdl);
 }
 
 /* Code 0x3; at most DISPATCH_LEVEL. */
@@ -1309,13 +1334,16 @@ FORCEINLINE ULONG StorPortBuildMdlForNonPagedPool(PVOID HwDeviceExtension, PVOID
 }
 
 /* Code 0x5; Windows Server 2003 with SP2 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortGetSystemAddress(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb, PVOID *SystemAddress)
+FORCEINLINE ULONG StorPortGetSystemAddress(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb,
+                                           PVOID *SystemAddress)
 {
-    return StorPortExtendedFunction(ExtFunctionGetSystemAddress, HwDeviceExtension, Srb, SystemAddress);
+    return StorPortExtendedFunction(ExtFunctionGetSystemAddress, HwDeviceExtension, Srb,
+                                    SystemAddress);
 }
 
 /* Code 0x6. */
-FORCEINLINE ULONG StorPortGetOriginalMdl(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb, PVOID *Mdl)
+FORCEINLINE ULONG StorPortGetOriginalMdl(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb,
+                                         PVOID *Mdl)
 {
     return StorPortExtendedFunction(ExtFunctionGetOriginalMdl, HwDeviceExtension, Srb, Mdl);
 }
@@ -1327,87 +1355,120 @@ FORCEINLINE ULONG StorPortCompleteServiceIrp(PVOID HwDeviceExtension, PVOID Irp)
 }
 
 /* Code 0x8. */
-FORCEINLINE ULONG StorPortGetDeviceObjects(PVOID HwDeviceExtension, PVOID *AdapterDeviceObject, PVOID *PhysicalDeviceObject, PVOID *LowerDeviceObject)
+FORCEINLINE ULONG StorPortGetDeviceObjects(PVOID HwDeviceExtension, PVOID *AdapterDeviceObject,
+                                           PVOID *PhysicalDeviceObject, PVOID *LowerDeviceObject)
 {
-    return StorPortExtendedFunction(ExtFunctionGetDeviceObjects, HwDeviceExtension, AdapterDeviceObject, PhysicalDeviceObject, LowerDeviceObject);
+    return StorPortExtendedFunction(ExtFunctionGetDeviceObjects, HwDeviceExtension,
+                                    AdapterDeviceObject, PhysicalDeviceObject, LowerDeviceObject);
 }
 
 /* Code 0x9; at DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortBuildScatterGatherList(PVOID HwDeviceExtension, PVOID Mdl, PVOID CurrentVa, ULONG Length, PPOST_SCATTER_GATHER_EXECUTE ExecutionRoutine, PVOID Context, BOOLEAN WriteToDevice, PVOID ScatterGatherBuffer, ULONG ScatterGatherBufferLength)
+FORCEINLINE ULONG StorPortBuildScatterGatherList(PVOID HwDeviceExtension, PVOID Mdl,
+                                                 PVOID CurrentVa, ULONG Length,
+                                                 PPOST_SCATTER_GATHER_EXECUTE ExecutionRoutine,
+                                                 PVOID Context, BOOLEAN WriteToDevice,
+                                                 PVOID ScatterGatherBuffer,
+                                                 ULONG ScatterGatherBufferLength)
 {
-    return StorPortExtendedFunction(ExtFunctionBuildScatterGatherList, HwDeviceExtension, Mdl, CurrentVa, Length, ExecutionRoutine, Context, WriteToDevice, ScatterGatherBuffer, ScatterGatherBufferLength);
+    return StorPortExtendedFunction(ExtFunctionBuildScatterGatherList, HwDeviceExtension, Mdl,
+                                    CurrentVa, Length, ExecutionRoutine, Context, WriteToDevice,
+                                    ScatterGatherBuffer, ScatterGatherBufferLength);
 }
 
 /* Code 0xa; at DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortPutScatterGatherList(PVOID HwDeviceExtension, PSTOR_SCATTER_GATHER_LIST ScatterGatherList, BOOLEAN WriteToDevice)
+FORCEINLINE ULONG StorPortPutScatterGatherList(PVOID HwDeviceExtension,
+                                               PSTOR_SCATTER_GATHER_LIST ScatterGatherList,
+                                               BOOLEAN WriteToDevice)
 {
-    return StorPortExtendedFunction(ExtFunctionPutScatterGatherList, HwDeviceExtension, ScatterGatherList, WriteToDevice);
+    return StorPortExtendedFunction(ExtFunctionPutScatterGatherList, HwDeviceExtension,
+                                    ScatterGatherList, WriteToDevice);
 }
 
 /* Code 0xb; Windows Vista on; any IRQL. */
-FORCEINLINE ULONG StorPortAcquireMSISpinLock(PVOID HwDeviceExtension, ULONG MessageId, PULONG OldIrql)
+FORCEINLINE ULONG StorPortAcquireMSISpinLock(PVOID HwDeviceExtension, ULONG MessageId,
+                                             PULONG OldIrql)
 {
-    return StorPortExtendedFunction(ExtFunctionAcquireMSISpinLock, HwDeviceExtension, MessageId, OldIrql);
+    return StorPortExtendedFunction(ExtFunctionAcquireMSISpinLock, HwDeviceExtension, MessageId,
+                                    OldIrql);
 }
 
 /* Code 0xc; Windows Vista on; any IRQL. */
-FORCEINLINE ULONG StorPortReleaseMSISpinLock(PVOID HwDeviceExtension, ULONG MessageId, ULONG OldIrql)
+FORCEINLINE ULONG StorPortReleaseMSISpinLock(PVOID HwDeviceExtension, ULONG MessageId,
+                                             ULONG OldIrql)
 {
-    return StorPortExtendedFunction(ExtFunctionReleaseMSISpinLock, HwDeviceExtension, MessageId, OldIrql);
+    return StorPortExtendedFunction(ExtFunctionReleaseMSISpinLock, HwDeviceExtension, MessageId,
+                                    OldIrql);
 }
 
 /* Code 0xd; Windows Vista on; any IRQL. */
-FORCEINLINE ULONG StorPortGetMSIInfo(PVOID HwDeviceExtension, ULONG MessageId, PMESSAGE_INTERRUPT_INFORMATION InterruptInfo)
+FORCEINLINE ULONG StorPortGetMSIInfo(PVOID HwDeviceExtension, ULONG MessageId,
+                                     PMESSAGE_INTERRUPT_INFORMATION InterruptInfo)
 {
-    return StorPortExtendedFunction(ExtFunctionGetMessageInterruptInformation, HwDeviceExtension, MessageId, InterruptInfo);
+    return StorPortExtendedFunction(ExtFunctionGetMessageInterruptInformation, HwDeviceExtension,
+                                    MessageId, InterruptInfo);
 }
 
 /* Code 0xe. */
-FORCEINLINE ULONG StorPortInitializePerfOpts(PVOID HwDeviceExtension, BOOLEAN Query, PPERF_CONFIGURATION_DATA PerfConfigData)
+FORCEINLINE ULONG StorPortInitializePerfOpts(PVOID HwDeviceExtension, BOOLEAN Query,
+                                             PPERF_CONFIGURATION_DATA PerfConfigData)
 {
-    return StorPortExtendedFunction(ExtFunctionInitializePerformanceOptimizations, HwDeviceExtension, Query, PerfConfigData);
+    return StorPortExtendedFunction(ExtFunctionInitializePerformanceOptimizations,
+                                    HwDeviceExtension, Query, PerfConfigData);
 }
 
 /* Code 0x44. */
-FORCEINLINE ULONG StorPortInitializeRpmb(PVOID HwDeviceExtension, PSTOR_ADDRESS StorAddress, PSTOR_RPMB_CAPABILITIES_DATA RpmbCapabilitiesData)
+FORCEINLINE ULONG StorPortInitializeRpmb(PVOID HwDeviceExtension, PSTOR_ADDRESS StorAddress,
+                                         PSTOR_RPMB_CAPABILITIES_DATA RpmbCapabilitiesData)
 {
-    return StorPortExtendedFunction(ExtFunctionInitializeRpmb, HwDeviceExtension, StorAddress, RpmbCapabilitiesData);
+    return StorPortExtendedFunction(ExtFunctionInitializeRpmb, HwDeviceExtension, StorAddress,
+                                    RpmbCapabilitiesData);
 }
 
 /* Code 0xf. */
-FORCEINLINE ULONG StorPortGetStartIoPerfParams(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb, PSTARTIO_PERFORMANCE_PARAMETERS StartIoPerfParams)
+FORCEINLINE ULONG StorPortGetStartIoPerfParams(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb,
+                                               PSTARTIO_PERFORMANCE_PARAMETERS StartIoPerfParams)
 {
-    return StorPortExtendedFunction(ExtFunctionGetStartIoPerformanceParameters, HwDeviceExtension, Srb, StartIoPerfParams);
+    return StorPortExtendedFunction(ExtFunctionGetStartIoPerformanceParameters, HwDeviceExtension,
+                                    Srb, StartIoPerfParams);
 }
 
 /* Code 0x10. */
-FORCEINLINE ULONG StorPortLogSystemEvent(PVOID HwDeviceExtension, PSTOR_LOG_EVENT_DETAILS LogDetails, PULONG MaximumSize)
+FORCEINLINE ULONG StorPortLogSystemEvent(PVOID HwDeviceExtension,
+                                         PSTOR_LOG_EVENT_DETAILS LogDetails, PULONG MaximumSize)
 {
-    return StorPortExtendedFunction(ExtFunctionLogSystemEvent, HwDeviceExtension, LogDetails, MaximumSize);
+    return StorPortExtendedFunction(ExtFunctionLogSystemEvent, HwDeviceExtension, LogDetails,
+                                    MaximumSize);
 }
 
 /* Code 0x11; Windows 7 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortGetCurrentProcessorNumber(PVOID HwDeviceExtension, PPROCESSOR_NUMBER ProcNumber)
+FORCEINLINE ULONG StorPortGetCurrentProcessorNumber(PVOID HwDeviceExtension,
+                                                    PPROCESSOR_NUMBER ProcNumber)
 {
-    return StorPortExtendedFunction(ExtFunctionGetCurrentProcessorNumber, HwDeviceExtension, ProcNumber);
+    return StorPortExtendedFunction(ExtFunctionGetCurrentProcessorNumber, HwDeviceExtension,
+                                    ProcNumber);
 }
 
 /* Code 0x13; Windows 7 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortGetGroupAffinity(PVOID HwDeviceExtension, USHORT GroupNumber, PKAFFINITY GroupAffinityMask)
+FORCEINLINE ULONG StorPortGetGroupAffinity(PVOID HwDeviceExtension, USHORT GroupNumber,
+                                           PKAFFINITY GroupAffinityMask)
 {
-    return StorPortExtendedFunction(ExtFunctionGetGroupAffinity, HwDeviceExtension, GroupNumber, GroupAffinityMask);
+    return StorPortExtendedFunction(ExtFunctionGetGroupAffinity, HwDeviceExtension, GroupNumber,
+                                    GroupAffinityMask);
 }
 
 /* Code 0x12; Windows 7 on; at most DISPATCH_LEVEL. */
 FORCEINLINE ULONG StorPortGetActiveGroupCount(PVOID HwDeviceExtension, PUSHORT NumberGroups)
 {
-    return StorPortExtendedFunction(ExtFunctionGetActiveGroupCount, HwDeviceExtension, NumberGroups);
+    return StorPortExtendedFunction(ExtFunctionGetActiveGroupCount, HwDeviceExtension,
+                                    NumberGroups);
 }
 
 /* Code 0x15; Windows 7 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortGetNodeAffinity(PVOID HwDeviceExtension, ULONG NodeNumber, PGROUP_AFFINITY NodeAffinityMask)
+FORCEINLINE ULONG StorPortGetNodeAffinity(PVOID HwDeviceExtension, ULONG NodeNumber,
+                                          PGROUP_AFFINITY NodeAffinityMask)
 {
-    return StorPortExtendedFunction(ExtFunctionGetNodeAffinity, HwDeviceExtension, NodeNumber, NodeAffinityMask);
+    return StorPortExtendedFunction(ExtFunctionGetNodeAffinity, HwDeviceExtension, NodeNumber,
+                                    NodeAffinityMask);
 }
 
 /* Code 0x14; Windows 7 on; at most DISPATCH_LEVEL. */
@@ -1419,79 +1480,113 @@ FORCEINLINE ULONG StorPortGetActiveNodeCount(PVOID HwDeviceExtension, PULONG Num
 /* Code 0x16; Windows 7 on; at most DISPATCH_LEVEL. */
 FORCEINLINE ULONG StorPortGetHighestNodeNumber(PVOID HwDeviceExtension, PULONG HighestNode)
 {
-    return StorPortExtendedFunction(ExtFunctionGetHighestNodeNumber, HwDeviceExtension, HighestNode);
+    return StorPortExtendedFunction(ExtFunctionGetHighestNodeNumber, HwDeviceExtension,
+                                    HighestNode);
 }
 
 /* Code 0x38. */
-FORCEINLINE ULONG StorPortGetProcessorIndexFromNumber(PVOID HwDeviceExtension, PPROCESSOR_NUMBER ProcessorNumber, PULONG ProcessorIndex)
+FORCEINLINE ULONG StorPortGetProcessorIndexFromNumber(PVOID HwDeviceExtension,
+                                                      PPROCESSOR_NUMBER ProcessorNumber,
+                                                      PULONG ProcessorIndex)
 {
-    return StorPortExtendedFunction(ExtFunctionGetProcessorIndexFromNumber, HwDeviceExtension, ProcessorNumber, ProcessorIndex);
+    return StorPortExtendedFunction(ExtFunctionGetProcessorIndexFromNumber, HwDeviceExtension,
+                                    ProcessorNumber, ProcessorIndex);
 }
 
 /* Code 0x5c; Windows 10, version 1809 on. */
 FORCEINLINE ULONG StorPortGetCurrentProcessorIndex(PVOID HwDeviceExtension, PULONG ProcessorIndex)
 {
-    return StorPortExtendedFunction(ExtFunctionGetCurrentProcessorIndex, HwDeviceExtension, ProcessorIndex);
+    return StorPortExtendedFunction(ExtFunctionGetCurrentProcessorIndex, HwDeviceExtension,
+                                    ProcessorIndex);
 }
 
 /* Code 0x5e; Windows 10, version 1809 on. */
 FORCEINLINE ULONG StorPortGetProcessorCount(PVOID HwDeviceExtension, PULONG ProcessorCount)
 {
-    return StorPortExtendedFunction(ExtFunctionGetProcessorCount, HwDeviceExtension, ProcessorCount);
+    return StorPortExtendedFunction(ExtFunctionGetProcessorCount, HwDeviceExtension,
+                                    ProcessorCount);
 }
 
 /* Code 0x17; Windows 7 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortGetLogicalProcessorRelationship(PVOID HwDeviceExtension, PPROCESSOR_NUMBER ProcessorNumber, LOGICAL_PROCESSOR_RELATIONSHIP RelationshipType, PSYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX Information, PULONG Length)
+FORCEINLINE ULONG StorPortGetLogicalProcessorRelationship(
+    PVOID HwDeviceExtension, PPROCESSOR_NUMBER ProcessorNumber,
+    LOGICAL_PROCESSOR_RELATIONSHIP RelationshipType,
+    PSYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX Information, PULONG Length)
 {
-    return StorPortExtendedFunction(ExtFunctionGetLogicalProcessorRelationship, HwDeviceExtension, ProcessorNumber, RelationshipType, Information, Length);
+    return StorPortExtendedFunction(ExtFunctionGetLogicalProcessorRelationship, HwDeviceExtension,
+                                    ProcessorNumber, RelationshipType, Information, Length);
 }
 
 /* Code 0x18; Windows 7 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortAllocateContiguousMemorySpecifyCacheNode(PVOID HwDeviceExtension, SIZE_T NumberOfBytes, PHYSICAL_ADDRESS LowestAcceptableAddress, PHYSICAL_ADDRESS HighestAcceptableAddress, PHYSICAL_ADDRESS BoundaryAddressMultiple, MEMORY_CACHING_TYPE CacheType, NODE_REQUIREMENT PreferredNode, PVOID* BufferPointer)
+FORCEINLINE ULONG StorPortAllocateContiguousMemorySpecifyCacheNode(
+    PVOID HwDeviceExtension, SIZE_T NumberOfBytes, PHYSICAL_ADDRESS LowestAcceptableAddress,
+    PHYSICAL_ADDRESS HighestAcceptableAddress, PHYSICAL_ADDRESS BoundaryAddressMultiple,
+    MEMORY_CACHING_TYPE CacheType, NODE_REQUIREMENT PreferredNode, PVOID *BufferPointer)
 {
-    return StorPortExtendedFunction(ExtFunctionAllocateContiguousMemorySpecifyCacheNode, HwDeviceExtension, NumberOfBytes, LowestAcceptableAddress, HighestAcceptableAddress, BoundaryAddressMultiple, CacheType, PreferredNode, BufferPointer);
+    return StorPortExtendedFunction(ExtFunctionAllocateContiguousMemorySpecifyCacheNode,
+                                    HwDeviceExtension, NumberOfBytes, LowestAcceptableAddress,
+                                    HighestAcceptableAddress, BoundaryAddressMultiple, CacheType,
+                                    PreferredNode, BufferPointer);
 }
 
 /* Code 0x19; Windows 7 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortFreeContiguousMemorySpecifyCache(PVOID HwDeviceExtension, PVOID BaseAddress, SIZE_T NumberOfBytes, MEMORY_CACHING_TYPE CacheType)
+FORCEINLINE ULONG StorPortFreeContiguousMemorySpecifyCache(PVOID HwDeviceExtension,
+                                                           PVOID BaseAddress, SIZE_T NumberOfBytes,
+                                                           MEMORY_CACHING_TYPE CacheType)
 {
-    return StorPortExtendedFunction(ExtFunctionFreeContiguousMemorySpecifyCache, HwDeviceExtension, BaseAddress, NumberOfBytes, CacheType);
+    return StorPortExtendedFunction(ExtFunctionFreeContiguousMemorySpecifyCache, HwDeviceExtension,
+                                    BaseAddress, NumberOfBytes, CacheType);
 }
 
 /* Code 0x1a; Windows 8 on; any IRQL. */
-FORCEINLINE ULONG StorPortSetPowerSettingNotificationGuids(PVOID HwDeviceExtension, ULONG GuidCount, LPGUID Guid)
+FORCEINLINE ULONG StorPortSetPowerSettingNotificationGuids(PVOID HwDeviceExtension, ULONG GuidCount,
+                                                           LPGUID Guid)
 {
-    return StorPortExtendedFunction(ExtFunctionSetPowerSettingNotificationGuids, HwDeviceExtension, GuidCount, Guid);
+    return StorPortExtendedFunction(ExtFunctionSetPowerSettingNotificationGuids, HwDeviceExtension,
+                                    GuidCount, Guid);
 }
 
 /* Code 0x1b; Windows 8 on; at PASSIVE_LEVEL. */
-FORCEINLINE ULONG StorPortInvokeAcpiMethod(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, ULONG MethodName, PVOID InputBuffer, ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength, PULONG BytesReturned)
+FORCEINLINE ULONG StorPortInvokeAcpiMethod(PVOID HwDeviceExtension, PSTOR_ADDRESS Address,
+                                           ULONG MethodName, PVOID InputBuffer,
+                                           ULONG InputBufferLength, PVOID OutputBuffer,
+                                           ULONG OutputBufferLength, PULONG BytesReturned)
 {
-    return StorPortExtendedFunction(ExtFunctionInvokeAcpiMethod, HwDeviceExtension, Address, MethodName, InputBuffer, InputBufferLength, OutputBuffer, OutputBufferLength, BytesReturned);
+    return StorPortExtendedFunction(ExtFunctionInvokeAcpiMethod, HwDeviceExtension, Address,
+                                    MethodName, InputBuffer, InputBufferLength, OutputBuffer,
+                                    OutputBufferLength, BytesReturned);
 }
 
 /* Code 0x28; Windows 8 on; any IRQL. */
-FORCEINLINE ULONG StorPortGetActivityIdSrb(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb, LPGUID ActivityId)
+FORCEINLINE ULONG StorPortGetActivityIdSrb(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb,
+                                           LPGUID ActivityId)
 {
     return StorPortExtendedFunction(ExtFunctionGetActivityId, HwDeviceExtension, Srb, ActivityId);
 }
 
 /* Code 0x2a; Windows 8 on; any IRQL. */
-FORCEINLINE ULONG StorPortGetDataInBufferMdl(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb, PVOID* Mdl)
+FORCEINLINE ULONG StorPortGetDataInBufferMdl(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb,
+                                             PVOID *Mdl)
 {
     return StorPortExtendedFunction(ExtFunctionGetDataInBufferMdl, HwDeviceExtension, Srb, Mdl);
 }
 
 /* Code 0x2b; Windows 8 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortGetDataInBufferSystemAddress(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb, PVOID* SystemAddress)
+FORCEINLINE ULONG StorPortGetDataInBufferSystemAddress(PVOID HwDeviceExtension,
+                                                       PSCSI_REQUEST_BLOCK Srb,
+                                                       PVOID *SystemAddress)
 {
-    return StorPortExtendedFunction(ExtFunctionGetDataInBufferSystemAddress, HwDeviceExtension, Srb, SystemAddress);
+    return StorPortExtendedFunction(ExtFunctionGetDataInBufferSystemAddress, HwDeviceExtension, Srb,
+                                    SystemAddress);
 }
 
 /* Code 0x2c; Windows 8 on; any IRQL. */
-FORCEINLINE ULONG StorPortGetDataInBufferScatterGatherList(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb, PSTOR_SCATTER_GATHER_LIST* SgList)
+FORCEINLINE ULONG StorPortGetDataInBufferScatterGatherList(PVOID HwDeviceExtension,
+                                                           PSCSI_REQUEST_BLOCK Srb,
+                                                           PSTOR_SCATTER_GATHER_LIST *SgList)
 {
-    return StorPortExtendedFunction(ExtFunctionGetDataInBufferScatterGatherList, HwDeviceExtension, Srb, SgList);
+    return StorPortExtendedFunction(ExtFunctionGetDataInBufferScatterGatherList, HwDeviceExtension,
+                                    Srb, SgList);
 }
 
 /* Code 0x36. */
@@ -1501,33 +1596,46 @@ FORCEINLINE ULONG StorPortFlushDataBufferMdl(PVOID HwDeviceExtension, PSCSI_REQU
 }
 
 /* Code 0x3e; at PASSIVE_LEVEL. */
-FORCEINLINE ULONG StorPortRegistryReadAdapterKey(PVOID HwDeviceExtension, PUCHAR SubKeyName, PUCHAR ValueName, ULONG ValueType, PVOID *ValueData, PULONG ValueDataLength)
+FORCEINLINE ULONG StorPortRegistryReadAdapterKey(PVOID HwDeviceExtension, PUCHAR SubKeyName,
+                                                 PUCHAR ValueName, ULONG ValueType,
+                                                 PVOID *ValueData, PULONG ValueDataLength)
 {
-    return StorPortExtendedFunction(ExtFunctionRegistryReadAdapterKey, HwDeviceExtension, SubKeyName, ValueName, ValueType, ValueData, ValueDataLength);
+    return StorPortExtendedFunction(ExtFunctionRegistryReadAdapterKey, HwDeviceExtension,
+                                    SubKeyName, ValueName, ValueType, ValueData, ValueDataLength);
 }
 
 /* Code 0x3f; at PASSIVE_LEVEL. */
-FORCEINLINE ULONG StorPortRegistryWriteAdapterKey(PVOID HwDeviceExtension, PUCHAR SubKeyName, PUCHAR ValueName, ULONG ValueType, PVOID ValueData, ULONG ValueDataLength)
+FORCEINLINE ULONG StorPortRegistryWriteAdapterKey(PVOID HwDeviceExtension, PUCHAR SubKeyName,
+                                                  PUCHAR ValueName, ULONG ValueType,
+                                                  PVOID ValueData, ULONG ValueDataLength)
 {
-    return StorPortExtendedFunction(ExtFunctionRegistryWriteAdapterKey, HwDeviceExtension, SubKeyName, ValueName, ValueType, ValueData, ValueDataLength);
+    return StorPortExtendedFunction(ExtFunctionRegistryWriteAdapterKey, HwDeviceExtension,
+                                    SubKeyName, ValueName, ValueType, ValueData, ValueDataLength);
 }
 
 /* Code 0x2d; Windows 8 on; any IRQL. */
-FORCEINLINE ULONG StorPortMarkDumpMemory(PVOID HwDeviceExtension, PVOID Address, ULONG_PTR Length, ULONG Flags)
+FORCEINLINE ULONG StorPortMarkDumpMemory(PVOID HwDeviceExtension, PVOID Address, ULONG_PTR Length,
+                                         ULONG Flags)
 {
-    return StorPortExtendedFunction(ExtFunctionMarkDumpMemory, HwDeviceExtension, Address, Length, Flags);
+    return StorPortExtendedFunction(ExtFunctionMarkDumpMemory, HwDeviceExtension, Address, Length,
+                                    Flags);
 }
 
 /* Code 0x2e; Windows 8 on; any IRQL. */
-FORCEINLINE ULONG StorPortSetUnitAttributes(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, STOR_UNIT_ATTRIBUTES Attributes)
+FORCEINLINE ULONG StorPortSetUnitAttributes(PVOID HwDeviceExtension, PSTOR_ADDRESS Address,
+                                            STOR_UNIT_ATTRIBUTES Attributes)
 {
-    return StorPortExtendedFunction(ExtFunctionSetUnitAttributes, HwDeviceExtension, Address, Attributes);
+    return StorPortExtendedFunction(ExtFunctionSetUnitAttributes, HwDeviceExtension, Address,
+                                    Attributes);
 }
 
 /* Code 0x2f; Windows 8 on; any IRQL. */
-FORCEINLINE ULONG StorPortQueryPerformanceCounter(PVOID HwDeviceExtension, PLARGE_INTEGER PerformanceFrequency, PLARGE_INTEGER PerformanceCounter)
+FORCEINLINE ULONG StorPortQueryPerformanceCounter(PVOID HwDeviceExtension,
+                                                  PLARGE_INTEGER PerformanceFrequency,
+                                                  PLARGE_INTEGER PerformanceCounter)
 {
-    return StorPortExtendedFunction(ExtFunctionQueryPerformanceCounter, HwDeviceExtension, PerformanceFrequency, PerformanceCounter);
+    return StorPortExtendedFunction(ExtFunctionQueryPerformanceCounter, HwDeviceExtension,
+                                    PerformanceFrequency, PerformanceCounter);
 }
 
 /* Code 0x29; Windows 8 on. */
@@ -1543,7 +1651,8 @@ FORCEINLINE ULONG StorPortSetAdapterBusType(PVOID HwDeviceExtension, ULONG BusTy
 }
 
 /* Code 0x1c; Windows 8 on; any IRQL. */
-FORCEINLINE ULONG StorPortGetRequestInfo(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb, PSTOR_REQUEST_INFO RequestInfo)
+FORCEINLINE ULONG StorPortGetRequestInfo(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb,
+                                         PSTOR_REQUEST_INFO RequestInfo)
 {
     return StorPortExtendedFunction(ExtFunctionGetRequestInfo, HwDeviceExtension, Srb, RequestInfo);
 }
@@ -1555,9 +1664,11 @@ FORCEINLINE ULONG StorPortInitializeWorker(PVOID HwDeviceExtension, PVOID *Worke
 }
 
 /* Code 0x1e; Windows 8 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortQueueWorkItem(PVOID HwDeviceExtension, PHW_WORKITEM WorkItemCallback, PVOID Worker, PVOID Context)
+FORCEINLINE ULONG StorPortQueueWorkItem(PVOID HwDeviceExtension, PHW_WORKITEM WorkItemCallback,
+                                        PVOID Worker, PVOID Context)
 {
-    return StorPortExtendedFunction(ExtFunctionQueueWorkItem, HwDeviceExtension, WorkItemCallback, Worker, Context);
+    return StorPortExtendedFunction(ExtFunctionQueueWorkItem, HwDeviceExtension, WorkItemCallback,
+                                    Worker, Context);
 }
 
 /* Code 0x1f; Windows 8 on; at most DISPATCH_LEVEL. */
@@ -1573,9 +1684,12 @@ FORCEINLINE ULONG StorPortInitializeTimer(PVOID HwDeviceExtension, PVOID *TimerH
 }
 
 /* Code 0x21; Windows 8 on; any IRQL. */
-FORCEINLINE ULONG StorPortRequestTimer(PVOID HwDeviceExtension, PVOID TimerHandle, PHW_TIMER_EX TimerCallback, PVOID CallbackContext, ULONGLONG TimerValue, ULONGLONG TolerableDelay)
+FORCEINLINE ULONG StorPortRequestTimer(PVOID HwDeviceExtension, PVOID TimerHandle,
+                                       PHW_TIMER_EX TimerCallback, PVOID CallbackContext,
+                                       ULONGLONG TimerValue, ULONGLONG TolerableDelay)
 {
-    return StorPortExtendedFunction(ExtFunctionRequestTimer, HwDeviceExtension, TimerHandle, TimerCallback, CallbackContext, TimerValue, TolerableDelay);
+    return StorPortExtendedFunction(ExtFunctionRequestTimer, HwDeviceExtension, TimerHandle,
+                                    TimerCallback, CallbackContext, TimerValue, TolerableDelay);
 }
 
 /* Code 0x22; Windows 8 on; at most DISPATCH_LEVEL. */
@@ -1585,46 +1699,66 @@ FORCEINLINE ULONG StorPortFreeTimer(PVOID HwDeviceExtension, PVOID TimerHandle)
 }
 
 /* Code 0x58; Windows 10, version 1809 on. */
-FORCEINLINE ULONG StorPortInitializeHighResolutionTimer(PVOID HwDeviceExtension, PHW_TIMER_EX Callback, PVOID Context, PVOID *TimerHandle)
+FORCEINLINE ULONG StorPortInitializeHighResolutionTimer(PVOID HwDeviceExtension,
+                                                        PHW_TIMER_EX Callback, PVOID Context,
+                                                        PVOID *TimerHandle)
 {
-    return StorPortExtendedFunction(ExtFunctionInitializeHighResolutionTimer, HwDeviceExtension, Callback, Context, TimerHandle);
+    return StorPortExtendedFunction(ExtFunctionInitializeHighResolutionTimer, HwDeviceExtension,
+                                    Callback, Context, TimerHandle);
 }
 
 /* Code 0x59; Windows 10, version 1809 on. */
-FORCEINLINE ULONG StorPortRequestHighResolutionTimer(PVOID HwDeviceExtension, PVOID TimerHandle, LONGLONG DueTime, LONGLONG Period, PSTOR_EXT_SET_PARAMETERS Parameters, BOOLEAN *ReturnValue)
+FORCEINLINE ULONG StorPortRequestHighResolutionTimer(PVOID HwDeviceExtension, PVOID TimerHandle,
+                                                     LONGLONG DueTime, LONGLONG Period,
+                                                     PSTOR_EXT_SET_PARAMETERS Parameters,
+                                                     BOOLEAN *ReturnValue)
 {
-    return StorPortExtendedFunction(ExtFunctionRequestHighResolutionTimer, HwDeviceExtension, TimerHandle, DueTime, Period, Parameters, ReturnValue);
+    return StorPortExtendedFunction(ExtFunctionRequestHighResolutionTimer, HwDeviceExtension,
+                                    TimerHandle, DueTime, Period, Parameters, ReturnValue);
 }
 
 /* Code 0x5a; Windows 10, version 1809 on. */
-FORCEINLINE ULONG StorPortCancelHighResolutionTimer(PVOID HwDeviceExtension, PVOID TimerHandle, PVOID Parameters, BOOLEAN *ReturnValue)
+FORCEINLINE ULONG StorPortCancelHighResolutionTimer(PVOID HwDeviceExtension, PVOID TimerHandle,
+                                                    PVOID Parameters, BOOLEAN *ReturnValue)
 {
-    return StorPortExtendedFunction(ExtFunctionCancelHighResolutionTimer, HwDeviceExtension, TimerHandle, Parameters, ReturnValue);
+    return StorPortExtendedFunction(ExtFunctionCancelHighResolutionTimer, HwDeviceExtension,
+                                    TimerHandle, Parameters, ReturnValue);
 }
 
 /* Code 0x5b; Windows 10, version 1809 on. */
-FORCEINLINE ULONG StorPortFreeHighResolutionTimer(PVOID HwDeviceExtension, PVOID TimerHandle, BOOLEAN Cancel, BOOLEAN Wait, PSTOR_EXT_DELETE_PARAMETERS Parameters, BOOLEAN *ReturnValue)
+FORCEINLINE ULONG StorPortFreeHighResolutionTimer(PVOID HwDeviceExtension, PVOID TimerHandle,
+                                                  BOOLEAN Cancel, BOOLEAN Wait,
+                                                  PSTOR_EXT_DELETE_PARAMETERS Parameters,
+                                                  BOOLEAN *ReturnValue)
 {
-    return StorPortExtendedFunction(ExtFunctionFreeHighResolutionTimer, HwDeviceExtension, TimerHandle, Cancel, Wait, Parameters, ReturnValue);
+    return StorPortExtendedFunction(ExtFunctionFreeHighResolutionTimer, HwDeviceExtension,
+                                    TimerHandle, Cancel, Wait, Parameters, ReturnValue);
 }
 
 /* Code 0x5d; Windows 10, version 1809 on. */
-FORCEINLINE ULONG StorPortAcquireSpinLockEx(PVOID HwDeviceExtension, STOR_SPINLOCK SpinLock, PVOID LockContext, PSTOR_LOCK_HANDLE LockHandle)
+FORCEINLINE ULONG StorPortAcquireSpinLockEx(PVOID HwDeviceExtension, STOR_SPINLOCK SpinLock,
+                                            PVOID LockContext, PSTOR_LOCK_HANDLE LockHandle)
 {
-    return StorPortExtendedFunction(ExtFunctionAcquireSpinLock, HwDeviceExtension, SpinLock, LockContext, LockHandle);
+    return StorPortExtendedFunction(ExtFunctionAcquireSpinLock, HwDeviceExtension, SpinLock,
+                                    LockContext, LockHandle);
 }
 
 /* Code 0x1005; Windows 8 on; any IRQL. */
-FORCEINLINE ULONG StorPortStateChangeDetected(PVOID HwDeviceExtension, ULONG ChangedEntity, PSTOR_ADDRESS Address, ULONG Attributes, PHW_STATE_CHANGE HwStateChange, PVOID HwStateChangeContext)
+FORCEINLINE ULONG StorPortStateChangeDetected(PVOID HwDeviceExtension, ULONG ChangedEntity,
+                                              PSTOR_ADDRESS Address, ULONG Attributes,
+                                              PHW_STATE_CHANGE HwStateChange,
+                                              PVOID HwStateChangeContext)
 {
     ULONG status = STOR_STATUS_NOT_IMPLEMENTED;
 
-    StorPortNotification(StateChangeDetectedCall, HwDeviceExtension, ChangedEntity, Address, Attributes, HwStateChange, HwStateChangeContext, &status);
+    StorPortNotification(StateChangeDetectedCall, HwDeviceExtension, ChangedEntity, Address,
+                         Attributes, HwStateChange, HwStateChangeContext, &status);
     return status;
 }
 
 /* Code 0x1007; Windows 8 on; any IRQL. */
-FORCEINLINE ULONG StorPortAsyncNotificationDetected(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, ULONGLONG Flags)
+FORCEINLINE ULONG StorPortAsyncNotificationDetected(PVOID HwDeviceExtension, PSTOR_ADDRESS Address,
+                                                    ULONGLONG Flags)
 {
     ULONG status = STOR_STATUS_NOT_IMPLEMENTED;
 
@@ -1639,135 +1773,200 @@ FORCEINLINE ULONG StorPortInitializeSListHead(PVOID HwDeviceExtension, PSTOR_SLI
 }
 
 /* Code 0x24; Windows 8 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortInterlockedFlushSList(PVOID HwDeviceExtension, PSTOR_SLIST_HEADER SListHead, PSTOR_SLIST_ENTRY *Result)
+FORCEINLINE ULONG StorPortInterlockedFlushSList(PVOID HwDeviceExtension,
+                                                PSTOR_SLIST_HEADER SListHead,
+                                                PSTOR_SLIST_ENTRY *Result)
 {
-    return StorPortExtendedFunction(ExtFunctionInterlockedFlushSList, HwDeviceExtension, SListHead, Result);
+    return StorPortExtendedFunction(ExtFunctionInterlockedFlushSList, HwDeviceExtension, SListHead,
+                                    Result);
 }
 
 /* Code 0x25; Windows 8 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortInterlockedPopEntrySList(PVOID HwDeviceExtension, PSTOR_SLIST_HEADER SListHead, PSTOR_SLIST_ENTRY *Result)
+FORCEINLINE ULONG StorPortInterlockedPopEntrySList(PVOID HwDeviceExtension,
+                                                   PSTOR_SLIST_HEADER SListHead,
+                                                   PSTOR_SLIST_ENTRY *Result)
 {
-    return StorPortExtendedFunction(ExtFunctionInterlockedPopEntrySList, HwDeviceExtension, SListHead, Result);
+    return StorPortExtendedFunction(ExtFunctionInterlockedPopEntrySList, HwDeviceExtension,
+                                    SListHead, Result);
 }
 
 /* Code 0x26; Windows 8 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortInterlockedPushEntrySList(PVOID HwDeviceExtension, PSTOR_SLIST_HEADER SListHead, PSTOR_SLIST_ENTRY SListEntry, PSTOR_SLIST_ENTRY *Result)
+FORCEINLINE ULONG StorPortInterlockedPushEntrySList(PVOID HwDeviceExtension,
+                                                    PSTOR_SLIST_HEADER SListHead,
+                                                    PSTOR_SLIST_ENTRY SListEntry,
+                                                    PSTOR_SLIST_ENTRY *Result)
 {
-    return StorPortExtendedFunction(ExtFunctionInterlockedPushEntrySList, HwDeviceExtension, SListHead, SListEntry, Result);
+    return StorPortExtendedFunction(ExtFunctionInterlockedPushEntrySList, HwDeviceExtension,
+                                    SListHead, SListEntry, Result);
 }
 
 /* Code 0x27; Windows 8 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortQueryDepthSList(PVOID HwDeviceExtension, PSTOR_SLIST_HEADER SListHead, PSHORT Result)
+FORCEINLINE ULONG StorPortQueryDepthSList(PVOID HwDeviceExtension, PSTOR_SLIST_HEADER SListHead,
+                                          PSHORT Result)
 {
-    return StorPortExtendedFunction(ExtFunctionQueryDepthSList, HwDeviceExtension, SListHead, Result);
+    return StorPortExtendedFunction(ExtFunctionQueryDepthSList, HwDeviceExtension, SListHead,
+                                    Result);
 }
 
 /* Code 0x45. */
-FORCEINLINE ULONG StorPortAllocateHostMemoryBuffer(PVOID HwDeviceExtension, SIZE_T MinimumBytes, SIZE_T PreferredBytes, ULONGLONG UtilizationBytes, ULONG AlignmentBytes, PHYSICAL_ADDRESS LowestAcceptableAddress, PHYSICAL_ADDRESS HighestAcceptableAddress, PHYSICAL_ADDRESS BoundaryAddressMultiple, PACCESS_RANGE PhysicalAddressRanges, PULONG PhysicalAddressRangeCount)
+FORCEINLINE ULONG StorPortAllocateHostMemoryBuffer(
+    PVOID HwDeviceExtension, SIZE_T MinimumBytes, SIZE_T PreferredBytes, ULONGLONG UtilizationBytes,
+    ULONG AlignmentBytes, PHYSICAL_ADDRESS LowestAcceptableAddress,
+    PHYSICAL_ADDRESS HighestAcceptableAddress, PHYSICAL_ADDRESS BoundaryAddressMultiple,
+    PACCESS_RANGE PhysicalAddressRanges, PULONG PhysicalAddressRangeCount)
 {
-    return StorPortExtendedFunction(ExtFunctionAllocateHmb, HwDeviceExtension, MinimumBytes, PreferredBytes, UtilizationBytes, AlignmentBytes, LowestAcceptableAddress, HighestAcceptableAddress, BoundaryAddressMultiple, PhysicalAddressRanges, PhysicalAddressRangeCount);
+    return StorPortExtendedFunction(
+        ExtFunctionAllocateHmb, HwDeviceExtension, MinimumBytes, PreferredBytes, UtilizationBytes,
+        AlignmentBytes, LowestAcceptableAddress, HighestAcceptableAddress, BoundaryAddressMultiple,
+        PhysicalAddressRanges, PhysicalAddressRangeCount);
 }
 
 /* Code 0x46. */
-FORCEINLINE ULONG StorPortFreeHostMemoryBuffer(PVOID HwDeviceExtension, PACCESS_RANGE PhysicalAddressRanges, ULONG PhysicalAddressRangeCount)
+FORCEINLINE ULONG StorPortFreeHostMemoryBuffer(PVOID HwDeviceExtension,
+                                               PACCESS_RANGE PhysicalAddressRanges,
+                                               ULONG PhysicalAddressRangeCount)
 {
-    return StorPortExtendedFunction(ExtFunctionFreeHmb, HwDeviceExtension, PhysicalAddressRanges, PhysicalAddressRangeCount);
+    return StorPortExtendedFunction(ExtFunctionFreeHmb, HwDeviceExtension, PhysicalAddressRanges,
+                                    PhysicalAddressRangeCount);
 }
 
 /* Code 0x30; Windows 8 on. */
-FORCEINLINE ULONG StorPortInitializePoFxPower(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, PSTOR_POFX_DEVICE Device, PBOOLEAN D3ColdEnabled)
+FORCEINLINE ULONG StorPortInitializePoFxPower(PVOID HwDeviceExtension, PSTOR_ADDRESS Address,
+                                              PSTOR_POFX_DEVICE Device, PBOOLEAN D3ColdEnabled)
 {
-    return StorPortExtendedFunction(ExtFunctionInitializePoFxPower, HwDeviceExtension, Address, Device, D3ColdEnabled);
+    return StorPortExtendedFunction(ExtFunctionInitializePoFxPower, HwDeviceExtension, Address,
+                                    Device, D3ColdEnabled);
 }
 
 /* Code 0x31; Windows 8 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortPoFxActivateComponent(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, PSCSI_REQUEST_BLOCK Srb, ULONG Component, ULONG Flags)
+FORCEINLINE ULONG StorPortPoFxActivateComponent(PVOID HwDeviceExtension, PSTOR_ADDRESS Address,
+                                                PSCSI_REQUEST_BLOCK Srb, ULONG Component,
+                                                ULONG Flags)
 {
-    return StorPortExtendedFunction(ExtFunctionPoFxActivateComponent, HwDeviceExtension, Address, Srb, Component, Flags);
+    return StorPortExtendedFunction(ExtFunctionPoFxActivateComponent, HwDeviceExtension, Address,
+                                    Srb, Component, Flags);
 }
 
 /* Code 0x32; Windows 8 on; any IRQL. */
-FORCEINLINE ULONG StorPortPoFxIdleComponent(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, PSCSI_REQUEST_BLOCK Srb, ULONG Component, ULONG Flags)
+FORCEINLINE ULONG StorPortPoFxIdleComponent(PVOID HwDeviceExtension, PSTOR_ADDRESS Address,
+                                            PSCSI_REQUEST_BLOCK Srb, ULONG Component, ULONG Flags)
 {
-    return StorPortExtendedFunction(ExtFunctionPoFxIdleComponent, HwDeviceExtension, Address, Srb, Component, Flags);
+    return StorPortExtendedFunction(ExtFunctionPoFxIdleComponent, HwDeviceExtension, Address, Srb,
+                                    Component, Flags);
 }
 
 /* Code 0x33; Windows 8 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortPoFxSetComponentLatency(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, ULONG Component, ULONGLONG Latency)
+FORCEINLINE ULONG StorPortPoFxSetComponentLatency(PVOID HwDeviceExtension, PSTOR_ADDRESS Address,
+                                                  ULONG Component, ULONGLONG Latency)
 {
-    return StorPortExtendedFunction(ExtFunctionPoFxSetComponentLatency, HwDeviceExtension, Address, Component, Latency);
+    return StorPortExtendedFunction(ExtFunctionPoFxSetComponentLatency, HwDeviceExtension, Address,
+                                    Component, Latency);
 }
 
 /* Code 0x34; Windows 8 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortPoFxSetComponentResidency(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, ULONG Component, ULONGLONG Residency)
+FORCEINLINE ULONG StorPortPoFxSetComponentResidency(PVOID HwDeviceExtension, PSTOR_ADDRESS Address,
+                                                    ULONG Component, ULONGLONG Residency)
 {
-    return StorPortExtendedFunction(ExtFunctionPoFxSetComponentResidency, HwDeviceExtension, Address, Component, Residency);
+    return StorPortExtendedFunction(ExtFunctionPoFxSetComponentResidency, HwDeviceExtension,
+                                    Address, Component, Residency);
 }
 
 /* Code 0x35; Windows 8 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortPoFxPowerControl(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, LPCGUID PowerControlCode, PVOID InBuffer, SIZE_T InBufferSize, PVOID OutBuffer, SIZE_T OutBufferSize, PSIZE_T BytesReturned)
+FORCEINLINE ULONG StorPortPoFxPowerControl(PVOID HwDeviceExtension, PSTOR_ADDRESS Address,
+                                           LPCGUID PowerControlCode, PVOID InBuffer,
+                                           SIZE_T InBufferSize, PVOID OutBuffer,
+                                           SIZE_T OutBufferSize, PSIZE_T BytesReturned)
 {
-    return StorPortExtendedFunction(ExtFunctionPoFxPowerControl, HwDeviceExtension, Address, PowerControlCode, InBuffer, InBufferSize, OutBuffer, OutBufferSize, BytesReturned);
+    return StorPortExtendedFunction(ExtFunctionPoFxPowerControl, HwDeviceExtension, Address,
+                                    PowerControlCode, InBuffer, InBufferSize, OutBuffer,
+                                    OutBufferSize, BytesReturned);
 }
 
 /* Code 0x39; Windows 8 on. */
-FORCEINLINE ULONG StorPortPoFxSetIdleTimeout(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, ULONG IdleTimeoutInMS)
+FORCEINLINE ULONG StorPortPoFxSetIdleTimeout(PVOID HwDeviceExtension, PSTOR_ADDRESS Address,
+                                             ULONG IdleTimeoutInMS)
 {
-    return StorPortExtendedFunction(ExtFunctionPoFxSetIdleTimeout, HwDeviceExtension, Address, IdleTimeoutInMS);
+    return StorPortExtendedFunction(ExtFunctionPoFxSetIdleTimeout, HwDeviceExtension, Address,
+                                    IdleTimeoutInMS);
 }
 
 /* Code 0x41. */
-FORCEINLINE ULONG StorPortPoFxRegisterPerfStates(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, ULONG Component, ULONGLONG Flags, ULONG PerfSetCount, PSTOR_POFX_COMPONENT_PERF_SET PerfSets)
+FORCEINLINE ULONG StorPortPoFxRegisterPerfStates(PVOID HwDeviceExtension, PSTOR_ADDRESS Address,
+                                                 ULONG Component, ULONGLONG Flags,
+                                                 ULONG PerfSetCount,
+                                                 PSTOR_POFX_COMPONENT_PERF_SET PerfSets)
 {
-    return StorPortExtendedFunction(ExtFunctionPoFxRegisterPerfStates, HwDeviceExtension, Address, Component, Flags, PerfSetCount, PerfSets);
+    return StorPortExtendedFunction(ExtFunctionPoFxRegisterPerfStates, HwDeviceExtension, Address,
+                                    Component, Flags, PerfSetCount, PerfSets);
 }
 
 /* Code 0x42; Windows 8 on. */
-FORCEINLINE ULONG StorPortPoFxSetPerfState(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, ULONG Component, ULONG Flags, ULONG SetIndex, ULONG State, PVOID Context)
+FORCEINLINE ULONG StorPortPoFxSetPerfState(PVOID HwDeviceExtension, PSTOR_ADDRESS Address,
+                                           ULONG Component, ULONG Flags, ULONG SetIndex,
+                                           ULONG State, PVOID Context)
 {
-    return StorPortExtendedFunction(ExtFunctionPoFxSetPerfState, HwDeviceExtension, Address, Component, Flags, SetIndex, State, Context);
+    return StorPortExtendedFunction(ExtFunctionPoFxSetPerfState, HwDeviceExtension, Address,
+                                    Component, Flags, SetIndex, State, Context);
 }
 
 /* Code 0x37; Windows 8.1 on; at PASSIVE_LEVEL. */
-FORCEINLINE ULONG StorPortIsDeviceOperationAllowed(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, LPCGUID DeviceOperation, ULONG *AllowedFlag)
+FORCEINLINE ULONG StorPortIsDeviceOperationAllowed(PVOID HwDeviceExtension, PSTOR_ADDRESS Address,
+                                                   LPCGUID DeviceOperation, ULONG *AllowedFlag)
 {
-    return StorPortExtendedFunction(ExtFunctionDeviceOperationAllowed, HwDeviceExtension, Address, DeviceOperation, AllowedFlag);
+    return StorPortExtendedFunction(ExtFunctionDeviceOperationAllowed, HwDeviceExtension, Address,
+                                    DeviceOperation, AllowedFlag);
 }
 
 /* Code 0x3d; Windows 8.1 on; at PASSIVE_LEVEL. */
 FORCEINLINE ULONG StorPortIsCurrentOsInstallationUpgrade(PVOID HwDeviceExtension, BOOLEAN *Upgraded)
 {
-    return StorPortExtendedFunction(ExtFunctionCurrentOsInstallationUpgrade, HwDeviceExtension, Upgraded);
+    return StorPortExtendedFunction(ExtFunctionCurrentOsInstallationUpgrade, HwDeviceExtension,
+                                    Upgraded);
 }
 
 /* Code 0x43. */
-FORCEINLINE ULONG StorPortGetD3ColdSupport(PVOID HwDeviceExtension, PVOID Address, PBOOLEAN Supported)
+FORCEINLINE ULONG StorPortGetD3ColdSupport(PVOID HwDeviceExtension, PVOID Address,
+                                           PBOOLEAN Supported)
 {
-    return StorPortExtendedFunction(ExtFunctionGetD3ColdSupport, HwDeviceExtension, Address, Supported);
+    return StorPortExtendedFunction(ExtFunctionGetD3ColdSupport, HwDeviceExtension, Address,
+                                    Supported);
 }
 
 /* Code 0x47; Windows 10 on. */
-FORCEINLINE ULONG StorPortPropagateIrpExtension(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb, PVOID TargetIrp, ULONG Flags)
+FORCEINLINE ULONG StorPortPropagateIrpExtension(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb,
+                                                PVOID TargetIrp, ULONG Flags)
 {
-    return StorPortExtendedFunction(ExtFunctionPropagateIrpExtension, HwDeviceExtension, Srb, TargetIrp, Flags);
+    return StorPortExtendedFunction(ExtFunctionPropagateIrpExtension, HwDeviceExtension, Srb,
+                                    TargetIrp, Flags);
 }
 
 /* Code 0x48; Windows 10, version 1703 on. */
-FORCEINLINE ULONG StorPortInterlockedInsertHeadList(PVOID HwDeviceExtension, PSTOR_LIST_ENTRY ListHead, PSTOR_LIST_ENTRY ListEntry, PSTOR_LIST_ENTRY *Result, PSTOR_KSPIN_LOCK Lock)
+FORCEINLINE ULONG StorPortInterlockedInsertHeadList(PVOID HwDeviceExtension,
+                                                    PSTOR_LIST_ENTRY ListHead,
+                                                    PSTOR_LIST_ENTRY ListEntry,
+                                                    PSTOR_LIST_ENTRY *Result, PSTOR_KSPIN_LOCK Lock)
 {
-    return StorPortExtendedFunction(ExtFunctionInterlockedInsertHeadList, HwDeviceExtension, ListHead, ListEntry, Result, Lock);
+    return StorPortExtendedFunction(ExtFunctionInterlockedInsertHeadList, HwDeviceExtension,
+                                    ListHead, ListEntry, Result, Lock);
 }
 
 /* Code 0x49; Windows 10, version 1703 on. */
-FORCEINLINE ULONG StorPortInterlockedInsertTailList(PVOID HwDeviceExtension, PSTOR_LIST_ENTRY ListHead, PSTOR_LIST_ENTRY ListEntry, PSTOR_LIST_ENTRY *Result, PSTOR_KSPIN_LOCK Lock)
+FORCEINLINE ULONG StorPortInterlockedInsertTailList(PVOID HwDeviceExtension,
+                                                    PSTOR_LIST_ENTRY ListHead,
+                                                    PSTOR_LIST_ENTRY ListEntry,
+                                                    PSTOR_LIST_ENTRY *Result, PSTOR_KSPIN_LOCK Lock)
 {
-    return StorPortExtendedFunction(ExtFunctionInterlockedInsertTailList, HwDeviceExtension, ListHead, ListEntry, Result, Lock);
+    return StorPortExtendedFunction(ExtFunctionInterlockedInsertTailList, HwDeviceExtension,
+                                    ListHead, ListEntry, Result, Lock);
 }
 
 /* Code 0x4a; Windows 10, version 1703 on. */
-FORCEINLINE ULONG StorPortInterlockedRemoveHeadList(PVOID HwDeviceExtension, PSTOR_LIST_ENTRY ListHead, PSTOR_LIST_ENTRY *Result, PSTOR_KSPIN_LOCK Lock)
+FORCEINLINE ULONG StorPortInterlockedRemoveHeadList(PVOID HwDeviceExtension,
+                                                    PSTOR_LIST_ENTRY ListHead,
+                                                    PSTOR_LIST_ENTRY *Result, PSTOR_KSPIN_LOCK Lock)
 {
-    return StorPortExtendedFunction(ExtFunctionInterlockedRemoveHeadList, HwDeviceExtension, ListHead, Result, Lock);
+    return StorPortExtendedFunction(ExtFunctionInterlockedRemoveHeadList, HwDeviceExtension,
+                                    ListHead, Result, Lock);
 }
 
 /* Code 0x4b; Windows 10, version 1703 on. */
@@ -1777,63 +1976,133 @@ FORCEINLINE ULONG StorPortInitializeSpinlock(PVOID HwDeviceExtension, PSTOR_KSPI
 }
 
 /* Code 0x4c; Windows 10, version 1703 on. */
-FORCEINLINE ULONG StorPortGetPfns(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb, PVOID Mdl, PVOID* Pfns, ULONG* PfnCount, ULONG* StartingOffset)
+FORCEINLINE ULONG StorPortGetPfns(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb, PVOID Mdl,
+                                  PVOID *Pfns, ULONG *PfnCount, ULONG *StartingOffset)
 {
-    return StorPortExtendedFunction(ExtFunctionGetPfns, HwDeviceExtension, Srb, Mdl, Pfns, PfnCount, StartingOffset);
+    return StorPortExtendedFunction(ExtFunctionGetPfns, HwDeviceExtension, Srb, Mdl, Pfns, PfnCount,
+                                    StartingOffset);
 }
 
 /* Code 0x4d; Windows 8 on. */
-FORCEINLINE ULONG StorPortInitializeCryptoEngine(PVOID HwDeviceExtension, PSTOR_CRYPTO_CAPABILITIES_DATA CryptoCapabilitiesData)
+FORCEINLINE ULONG StorPortInitializeCryptoEngine(
+    PVOID HwDeviceExtension, PSTOR_CRYPTO_CAPABILITIES_DATA CryptoCapabilitiesData)
 {
-    return StorPortExtendedFunction(ExtFunctionInitializeCryptoEngine, HwDeviceExtension, CryptoCapabilitiesData);
+    return StorPortExtendedFunction(ExtFunctionInitializeCryptoEngine, HwDeviceExtension,
+                                    CryptoCapabilitiesData);
 }
 
 /* Code 0x4e; Windows 8 on. */
-FORCEINLINE ULONG StorPortGetRequestCryptoInfo(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb, PSTOR_CRYPTO_KEY_INFO CryptoKeyInfo)
+FORCEINLINE ULONG StorPortGetRequestCryptoInfo(PVOID HwDeviceExtension, PSCSI_REQUEST_BLOCK Srb,
+                                               PSTOR_CRYPTO_KEY_INFO CryptoKeyInfo)
 {
-    return StorPortExtendedFunction(ExtFunctionGetRequestCryptoInfo, HwDeviceExtension, Srb, CryptoKeyInfo);
+    return StorPortExtendedFunction(ExtFunctionGetRequestCryptoInfo, HwDeviceExtension, Srb,
+                                    CryptoKeyInfo);
 }
 
 /* Code 0x55; Windows 8.1 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortEtwEvent2(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, ULONG EventId, PWSTR EventDescription, ULONGLONG EventKeywords, STORPORT_ETW_LEVEL EventLevel, STORPORT_ETW_EVENT_OPCODE EventOpcode, PSCSI_REQUEST_BLOCK Srb, PWSTR Parameter1Name, ULONGLONG Parameter1Value, PWSTR Parameter2Name, ULONGLONG Parameter2Value)
+FORCEINLINE ULONG StorPortEtwEvent2(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, ULONG EventId,
+                                    PWSTR EventDescription, ULONGLONG EventKeywords,
+                                    STORPORT_ETW_LEVEL EventLevel,
+                                    STORPORT_ETW_EVENT_OPCODE EventOpcode, PSCSI_REQUEST_BLOCK Srb,
+                                    PWSTR Parameter1Name, ULONGLONG Parameter1Value,
+                                    PWSTR Parameter2Name, ULONGLONG Parameter2Value)
 {
-    return StorPortExtendedFunction(ExtFunctionMiniportChannelEtwEvent2, HwDeviceExtension, Address, StorportEtwEventDiagnostic, EventId, EventDescription, EventKeywords, EventLevel, EventOpcode, Srb, Parameter1Name, Parameter1Value, Parameter2Name, Parameter2Value);
+    return StorPortExtendedFunction(ExtFunctionMiniportChannelEtwEvent2, HwDeviceExtension, Address,
+                                    StorportEtwEventDiagnostic, EventId, EventDescription,
+                                    EventKeywords, EventLevel, EventOpcode, Srb, Parameter1Name,
+                                    Parameter1Value, Parameter2Name, Parameter2Value);
 }
 
 /* Code 0x56; Windows 8.1 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortEtwEvent4(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, ULONG EventId, PWSTR EventDescription, ULONGLONG EventKeywords, STORPORT_ETW_LEVEL EventLevel, STORPORT_ETW_EVENT_OPCODE EventOpcode, PSCSI_REQUEST_BLOCK Srb, PWSTR Parameter1Name, ULONGLONG Parameter1Value, PWSTR Parameter2Name, ULONGLONG Parameter2Value, PWSTR Parameter3Name, ULONGLONG Parameter3Value, PWSTR Parameter4Name, ULONGLONG Parameter4Value)
+FORCEINLINE ULONG StorPortEtwEvent4(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, ULONG EventId,
+                                    PWSTR EventDescription, ULONGLONG EventKeywords,
+                                    STORPORT_ETW_LEVEL EventLevel,
+                                    STORPORT_ETW_EVENT_OPCODE EventOpcode, PSCSI_REQUEST_BLOCK Srb,
+                                    PWSTR Parameter1Name, ULONGLONG Parameter1Value,
+                                    PWSTR Parameter2Name, ULONGLONG Parameter2Value,
+                                    PWSTR Parameter3Name, ULONGLONG Parameter3Value,
+                                    PWSTR Parameter4Name, ULONGLONG Parameter4Value)
 {
-    return StorPortExtendedFunction(ExtFunctionMiniportChannelEtwEvent4, HwDeviceExtension, Address, StorportEtwEventDiagnostic, EventId, EventDescription, EventKeywords, EventLevel, EventOpcode, Srb, Parameter1Name, Parameter1Value, Parameter2Name, Parameter2Value, Parameter3Name, Parameter3Value, Parameter4Name, Parameter4Value);
+    return StorPortExtendedFunction(
+        ExtFunctionMiniportChannelEtwEvent4, HwDeviceExtension, Address, StorportEtwEventDiagnostic,
+        EventId, EventDescription, EventKeywords, EventLevel, EventOpcode, Srb, Parameter1Name,
+        Parameter1Value, Parameter2Name, Parameter2Value, Parameter3Name, Parameter3Value,
+        Parameter4Name, Parameter4Value);
 }
 
 /* Code 0x57; Windows 8.1 on; at most DISPATCH_LEVEL. */
-FORCEINLINE ULONG StorPortEtwEvent8(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, ULONG EventId, PWSTR EventDescription, ULONGLONG EventKeywords, STORPORT_ETW_LEVEL EventLevel, STORPORT_ETW_EVENT_OPCODE EventOpcode, PSCSI_REQUEST_BLOCK Srb, PWSTR Parameter1Name, ULONGLONG Parameter1Value, PWSTR Parameter2Name, ULONGLONG Parameter2Value, PWSTR Parameter3Name, ULONGLONG Parameter3Value, PWSTR Parameter4Name, ULONGLONG Parameter4Value, PWSTR Parameter5Name, ULONGLONG Parameter5Value, PWSTR Parameter6Name, ULONGLONG Parameter6Value, PWSTR Parameter7Name, ULONGLONG Parameter7Value, PWSTR Parameter8Name, ULONGLONG Parameter8Value)
+FORCEINLINE ULONG StorPortEtwEvent8(
+    PVOID HwDeviceExtension, PSTOR_ADDRESS Address, ULONG EventId, PWSTR EventDescription,
+    ULONGLONG EventKeywords, STORPORT_ETW_LEVEL EventLevel, STORPORT_ETW_EVENT_OPCODE EventOpcode,
+    PSCSI_REQUEST_BLOCK Srb, PWSTR Parameter1Name, ULONGLONG Parameter1Value, PWSTR Parameter2Name,
+    ULONGLONG Parameter2Value, PWSTR Parameter3Name, ULONGLONG Parameter3Value,
+    PWSTR Parameter4Name, ULONGLONG Parameter4Value, PWSTR Parameter5Name,
+    ULONGLONG Parameter5Value, PWSTR Parameter6Name, ULONGLONG Parameter6Value,
+    PWSTR Parameter7Name, ULONGLONG Parameter7Value, PWSTR Parameter8Name,
+    ULONGLONG Parameter8Value)
 {
-    return StorPortExtendedFunction(ExtFunctionMiniportChannelEtwEvent8, HwDeviceExtension, Address, StorportEtwEventDiagnostic, EventId, EventDescription, EventKeywords, EventLevel, EventOpcode, Srb, Parameter1Name, Parameter1Value, Parameter2Name, Parameter2Value, Parameter3Name, Parameter3Value, Parameter4Name, Parameter4Value, Parameter5Name, Parameter5Value, Parameter6Name, Parameter6Value, Parameter7Name, Parameter7Value, Parameter8Name, Parameter8Value);
+    return StorPortExtendedFunction(
+        ExtFunctionMiniportChannelEtwEvent8, HwDeviceExtension, Address, StorportEtwEventDiagnostic,
+        EventId, EventDescription, EventKeywords, EventLevel, EventOpcode, Srb, Parameter1Name,
+        Parameter1Value, Parameter2Name, Parameter2Value, Parameter3Name, Parameter3Value,
+        Parameter4Name, Parameter4Value, Parameter5Name, Parameter5Value, Parameter6Name,
+        Parameter6Value, Parameter7Name, Parameter7Value, Parameter8Name, Parameter8Value);
 }
 
 /* Code 0x55; Windows 10, version 1809 on. */
-FORCEINLINE ULONG StorPortEtwChannelEvent2(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, STORPORT_ETW_EVENT_CHANNEL EventChannel, ULONG EventId, PWSTR EventDescription, ULONGLONG EventKeywords, STORPORT_ETW_LEVEL EventLevel, STORPORT_ETW_EVENT_OPCODE EventOpcode, PSCSI_REQUEST_BLOCK Srb, PWSTR Parameter1Name, ULONGLONG Parameter1Value, PWSTR Parameter2Name, ULONGLONG Parameter2Value)
+FORCEINLINE ULONG StorPortEtwChannelEvent2(
+    PVOID HwDeviceExtension, PSTOR_ADDRESS Address, STORPORT_ETW_EVENT_CHANNEL EventChannel,
+    ULONG EventId, PWSTR EventDescription, ULONGLONG EventKeywords, STORPORT_ETW_LEVEL EventLevel,
+    STORPORT_ETW_EVENT_OPCODE EventOpcode, PSCSI_REQUEST_BLOCK Srb, PWSTR Parameter1Name,
+    ULONGLONG Parameter1Value, PWSTR Parameter2Name, ULONGLONG Parameter2Value)
 {
-    return StorPortExtendedFunction(ExtFunctionMiniportChannelEtwEvent2, HwDeviceExtension, Address, EventChannel, EventId, EventDescription, EventKeywords, EventLevel, EventOpcode, Srb, Parameter1Name, Parameter1Value, Parameter2Name, Parameter2Value);
+    return StorPortExtendedFunction(ExtFunctionMiniportChannelEtwEvent2, HwDeviceExtension, Address,
+                                    EventChannel, EventId, EventDescription, EventKeywords,
+                                    EventLevel, EventOpcode, Srb, Parameter1Name, Parameter1Value,
+                                    Parameter2Name, Parameter2Value);
 }
 
 /* Code 0x56; Windows 10, version 1809 on. */
-FORCEINLINE ULONG StorPortEtwChannelEvent4(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, STORPORT_ETW_EVENT_CHANNEL EventChannel, ULONG EventId, PWSTR EventDescription, ULONGLONG EventKeywords, STORPORT_ETW_LEVEL EventLevel, STORPORT_ETW_EVENT_OPCODE EventOpcode, PSCSI_REQUEST_BLOCK Srb, PWSTR Parameter1Name, ULONGLONG Parameter1Value, PWSTR Parameter2Name, ULONGLONG Parameter2Value, PWSTR Parameter3Name, ULONGLONG Parameter3Value, PWSTR Parameter4Name, ULONGLONG Parameter4Value)
+FORCEINLINE ULONG StorPortEtwChannelEvent4(
+    PVOID HwDeviceExtension, PSTOR_ADDRESS Address, STORPORT_ETW_EVENT_CHANNEL EventChannel,
+    ULONG EventId, PWSTR EventDescription, ULONGLONG EventKeywords, STORPORT_ETW_LEVEL EventLevel,
+    STORPORT_ETW_EVENT_OPCODE EventOpcode, PSCSI_REQUEST_BLOCK Srb, PWSTR Parameter1Name,
+    ULONGLONG Parameter1Value, PWSTR Parameter2Name, ULONGLONG Parameter2Value,
+    PWSTR Parameter3Name, ULONGLONG Parameter3Value, PWSTR Parameter4Name,
+    ULONGLONG Parameter4Value)
 {
-    return StorPortExtendedFunction(ExtFunctionMiniportChannelEtwEvent4, HwDeviceExtension, Address, EventChannel, EventId, EventDescription, EventKeywords, EventLevel, EventOpcode, Srb, Parameter1Name, Parameter1Value, Parameter2Name, Parameter2Value, Parameter3Name, Parameter3Value, Parameter4Name, Parameter4Value);
+    return StorPortExtendedFunction(ExtFunctionMiniportChannelEtwEvent4, HwDeviceExtension, Address,
+                                    EventChannel, EventId, EventDescription, EventKeywords,
+                                    EventLevel, EventOpcode, Srb, Parameter1Name, Parameter1Value,
+                                    Parameter2Name, Parameter2Value, Parameter3Name,
+                                    Parameter3Value, Parameter4Name, Parameter4Value);
 }
 
 /* Code 0x57; Windows 10, version 1809 on. */
-FORCEINLINE ULONG StorPortEtwChannelEvent8(PVOID HwDeviceExtension, PSTOR_ADDRESS Address, STORPORT_ETW_EVENT_CHANNEL EventChannel, ULONG EventId, PWSTR EventDescription, ULONGLONG EventKeywords, STORPORT_ETW_LEVEL EventLevel, STORPORT_ETW_EVENT_OPCODE EventOpcode, PSCSI_REQUEST_BLOCK Srb, PWSTR Parameter1Name, ULONGLONG Parameter1Value, PWSTR Parameter2Name, ULONGLONG Parameter2Value, PWSTR Parameter3Name, ULONGLONG Parameter3Value, PWSTR Parameter4Name, ULONGLONG Parameter4Value, PWSTR Parameter5Name, ULONGLONG Parameter5Value, PWSTR Parameter6Name, ULONGLONG Parameter6Value, PWSTR Parameter7Name, ULONGLONG Parameter7Value, PWSTR Parameter8Name, ULONGLONG Parameter8Value)
+FORCEINLINE ULONG StorPortEtwChannelEvent8(
+    PVOID HwDeviceExtension, PSTOR_ADDRESS Address, STORPORT_ETW_EVENT_CHANNEL EventChannel,
+    ULONG EventId, PWSTR EventDescription, ULONGLONG EventKeywords, STORPORT_ETW_LEVEL EventLevel,
+    STORPORT_ETW_EVENT_OPCODE EventOpcode, PSCSI_REQUEST_BLOCK Srb, PWSTR Parameter1Name,
+    ULONGLONG Parameter1Value, PWSTR Parameter2Name, ULONGLONG Parameter2Value,
+    PWSTR Parameter3Name, ULONGLONG Parameter3Value, PWSTR Parameter4Name,
+    ULONGLONG Parameter4Value, PWSTR Parameter5Name, ULONGLONG Parameter5Value,
+    PWSTR Parameter6Name, ULONGLONG Parameter6Value, PWSTR Parameter7Name,
+    ULONGLONG Parameter7Value, PWSTR Parameter8Name, ULONGLONG Parameter8Value)
 {
-    return StorPortExtendedFunction(ExtFunctionMiniportChannelEtwEvent8, HwDeviceExtension, Address, EventChannel, EventId, EventDescription, EventKeywords, EventLevel, EventOpcode, Srb, Parameter1Name, Parameter1Value, Parameter2Name, Parameter2Value, Parameter3Name, Parameter3Value, Parameter4Name, Parameter4Value, Parameter5Name, Parameter5Value, Parameter6Name, Parameter6Value, Parameter7Name, Parameter7Value, Parameter8Name, Parameter8Value);
+    return StorPortExtendedFunction(
+        ExtFunctionMiniportChannelEtwEvent8, HwDeviceExtension, Address, EventChannel, EventId,
+        EventDescription, EventKeywords, EventLevel, EventOpcode, Srb, Parameter1Name,
+        Parameter1Value, Parameter2Name, Parameter2Value, Parameter3Name, Parameter3Value,
+        Parameter4Name, Parameter4Value, Parameter5Name, Parameter5Value, Parameter6Name,
+        Parameter6Value, Parameter7Name, Parameter7Value, Parameter8Name, Parameter8Value);
 }
 
 /* Code 0x4f; Windows 10, version 1703 on; any IRQL. */
-FORCEINLINE ULONG StorPortLogTelemetry(PVOID HwDeviceExtension, PSTOR_ADDRESS StorAddress, PSTORPORT_TELEMETRY_EVENT Event)
+FORCEINLINE ULONG StorPortLogTelemetry(PVOID HwDeviceExtension, PSTOR_ADDRESS StorAddress,
+                                       PSTORPORT_TELEMETRY_EVENT Event)
 {
-    return StorPortExtendedFunction(ExtFunctionMiniportTelemetry, HwDeviceExtension, StorAddress, Event);
+    return StorPortExtendedFunction(ExtFunctionMiniportTelemetry, HwDeviceExtension, StorAddress,
+                                    Event);
 }
 
 /* Code 0x50; Windows 10, version 1709 on. */
@@ -1843,28 +2112,42 @@ FORCEINLINE ULONG StorPortUpdateAdapterMaxIO(PVOID HwDeviceExtension, ULONG MaxI
 }
 
 /* Code 0x54; Windows 10, version 1809 on. */
-FORCEINLINE ULONG StorPortUpdatePortConfigMaxIOInfo(PVOID HwDeviceExtension, ULONG MaxIoCount, ULONG MaxIosPerLun)
+FORCEINLINE ULONG StorPortUpdatePortConfigMaxIOInfo(PVOID HwDeviceExtension, ULONG MaxIoCount,
+                                                    ULONG MaxIosPerLun)
 {
-    return StorPortExtendedFunction(ExtFunctionUpdateAdapterMaxIOInfo, HwDeviceExtension, MaxIoCount, MaxIosPerLun);
+    return StorPortExtendedFunction(ExtFunctionUpdateAdapterMaxIOInfo, HwDeviceExtension,
+                                    MaxIoCount, MaxIosPerLun);
 }
 
 /* Code 0x51; Windows 10, version 1803 on. */
 FORCEINLINE ULONG StorPortDelayExecution(PVOID HwDeviceExtension, ULONG DelayInMicroseconds)
 {
-    return StorPortExtendedFunction(ExtFunctionDelayExecution, HwDeviceExtension, DelayInMicroseconds);
+    return StorPortExtendedFunction(ExtFunctionDelayExecution, HwDeviceExtension,
+                                    DelayInMicroseconds);
 }
 
 /* Code 0x52; Windows 10, version 1803 on. */
-FORCEINLINE ULONG StorPortAllocateDmaMemory(PVOID HwDeviceExtension, SIZE_T NumberOfBytes, PHYSICAL_ADDRESS LowestAcceptableAddress, PHYSICAL_ADDRESS HighestAcceptableAddress, PHYSICAL_ADDRESS BoundaryAddressMultiple, MEMORY_CACHING_TYPE CacheType, NODE_REQUIREMENT PreferredNode, PVOID* BufferPointer, PPHYSICAL_ADDRESS PhysicalAddress)
+FORCEINLINE ULONG StorPortAllocateDmaMemory(PVOID HwDeviceExtension, SIZE_T NumberOfBytes,
+                                            PHYSICAL_ADDRESS LowestAcceptableAddress,
+                                            PHYSICAL_ADDRESS HighestAcceptableAddress,
+                                            PHYSICAL_ADDRESS BoundaryAddressMultiple,
+                                            MEMORY_CACHING_TYPE CacheType,
+                                            NODE_REQUIREMENT PreferredNode, PVOID *BufferPointer,
+                                            PPHYSICAL_ADDRESS PhysicalAddress)
 {
-    return StorPortExtendedFunction(ExtFunctionAllocateDmaMemory, HwDeviceExtension, NumberOfBytes, LowestAcceptableAddress, HighestAcceptableAddress, BoundaryAddressMultiple, CacheType, PreferredNode, BufferPointer, PhysicalAddress);
+    return StorPortExtendedFunction(ExtFunctionAllocateDmaMemory, HwDeviceExtension, NumberOfBytes,
+                                    LowestAcceptableAddress, HighestAcceptableAddress,
+                                    BoundaryAddressMultiple, CacheType, PreferredNode,
+                                    BufferPointer, PhysicalAddress);
 }
 
 /* Code 0x53; Windows 10, version 1803 on. */
-FORCEINLINE ULONG StorPortFreeDmaMemory(PVOID HwDeviceExtension, PVOID BaseAddress, SIZE_T NumberOfBytes, MEMORY_CACHING_TYPE CacheType, PHYSICAL_ADDRESS PhysicalAddress)
+FORCEINLINE ULONG StorPortFreeDmaMemory(PVOID HwDeviceExtension, PVOID BaseAddress,
+                                        SIZE_T NumberOfBytes, MEMORY_CACHING_TYPE CacheType,
+                                        PHYSICAL_ADDRESS PhysicalAddress)
 {
-    return StorPortExtendedFunction(ExtFunctionFreeDmaMemory, HwDeviceExtension, BaseAddress, NumberOfBytes, CacheType, PhysicalAddress);
+    return StorPortExtendedFunction(ExtFunctionFreeDmaMemory, HwDeviceExtension, BaseAddress,
+                                    NumberOfBytes, CacheType, PhysicalAddress);
 }
-
 
 #endif

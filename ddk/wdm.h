@@ -49,22 +49,22 @@ typedef UCHAR KIRQL, *PKIRQL;
 #define PAGE_SHIFT 12
 
 /* Pages that Size bytes need when they begin at a page boundary. */
-#define BYTES_TO_PAGES(Size)       (((Size) >> PAGE_SHIFT) + (((Size) & (PAGE_SIZE - 1)) != 0))
-#define ROUND_TO_PAGES(Size)       (((ULONG_PTR)(Size) + PAGE_SIZE - 1) & ~((ULONG_PTR)PAGE_SIZE - 1))
-#define BYTE_OFFSET(Address)       ((ULONG)((ULONG_PTR)(Address) & (PAGE_SIZE - 1)))
-#define PAGE_ALIGN(Address)        ((PVOID)((ULONG_PTR)(Address) & ~((ULONG_PTR)PAGE_SIZE - 1)))
+#define BYTES_TO_PAGES(Size) (((Size) >> PAGE_SHIFT) + (((Size) & (PAGE_SIZE - 1)) != 0))
+#define ROUND_TO_PAGES(Size) (((ULONG_PTR)(Size) + PAGE_SIZE - 1) & ~((ULONG_PTR)PAGE_SIZE - 1))
+#define BYTE_OFFSET(Address) ((ULONG)((ULONG_PTR)(Address) & (PAGE_SIZE - 1)))
+#define PAGE_ALIGN(Address)  ((PVOID)((ULONG_PTR)(Address) & ~((ULONG_PTR)PAGE_SIZE - 1)))
 /* Pages that the Size bytes at Address touch. */
-#define ADDRESS_AND_SIZE_TO_SPAN_PAGES(Address, Size)                                              \
-    ((ULONG)((((ULONG_PTR)(Size)) >> PAGE_SHIFT) +                                                 \
-             ((BYTE_OFFSET(Address) + ((ULONG)(Size) & (PAGE_SIZE - 1)) + PAGE_SIZE - 1) >>        \
+#define ADDRESS_AND_SIZE_TO_SPAN_PAGES(Address, Size)                                       \
+    ((ULONG)((((ULONG_PTR)(Size)) >> PAGE_SHIFT) +                                          \
+             ((BYTE_OFFSET(Address) + ((ULONG)(Size) & (PAGE_SIZE - 1)) + PAGE_SIZE - 1) >> \
               PAGE_SHIFT)))
 
-#define RtlZeroMemory(Destination, Length)         ((void)__builtin_memset((Destination), 0, (Length)))
-#define RtlFillMemory(Destination, Length, Fill)                                                   \
+#define RtlZeroMemory(Destination, Length) ((void)__builtin_memset((Destination), 0, (Length)))
+#define RtlFillMemory(Destination, Length, Fill) \
     ((void)__builtin_memset((Destination), (Fill), (Length)))
-#define RtlCopyMemory(Destination, Source, Length)                                                 \
+#define RtlCopyMemory(Destination, Source, Length) \
     ((void)__builtin_memcpy((Destination), (Source), (Length)))
-#define RtlMoveMemory(Destination, Source, Length)                                                 \
+#define RtlMoveMemory(Destination, Source, Length) \
     ((void)__builtin_memmove((Destination), (Source), (Length)))
 #define RtlEqualMemory(First, Second, Length) (!__builtin_memcmp((First), (Second), (Length)))
 
@@ -95,9 +95,9 @@ typedef struct _MDL {
 
 /* ---- Byte order ---------------------------------------------------------- */
 
-#define _byteswap_ushort(Value) ((USHORT)__builtin_bswap16(Value))
-#define _byteswap_ulong(Value)  ((ULONG)__builtin_bswap32(Value))
-#define _byteswap_uint64(Value) ((ULONGLONG)__builtin_bswap64(Value))
+#define _byteswap_ushort(Value)     ((USHORT)__builtin_bswap16(Value))
+#define _byteswap_ulong(Value)      ((ULONG)__builtin_bswap32(Value))
+#define _byteswap_uint64(Value)     ((ULONGLONG)__builtin_bswap64(Value))
 #define RtlUshortByteSwap(Value)    _byteswap_ushort(Value)
 #define RtlUlongByteSwap(Value)     _byteswap_ulong(Value)
 #define RtlUlonglongByteSwap(Value) _byteswap_uint64(Value)
@@ -471,24 +471,25 @@ typedef struct _PCI_CAPABILITIES_HEADER {
 
 #define PCI_INVALID_VENDORID 0xffff
 
-#define PCI_MULTIFUNCTION                0x80
-#define PCI_DEVICE_TYPE                  0x00
-#define PCI_BRIDGE_TYPE                  0x01
-#define PCI_CARDBUS_BRIDGE_TYPE          0x02
-#define PCI_CONFIGURATION_TYPE(Config)   (((PPCI_COMMON_CONFIG)(Config))->HeaderType & ~PCI_MULTIFUNCTION)
+#define PCI_MULTIFUNCTION       0x80
+#define PCI_DEVICE_TYPE         0x00
+#define PCI_BRIDGE_TYPE         0x01
+#define PCI_CARDBUS_BRIDGE_TYPE 0x02
+#define PCI_CONFIGURATION_TYPE(Config) \
+    (((PPCI_COMMON_CONFIG)(Config))->HeaderType & ~PCI_MULTIFUNCTION)
 
 /* Command register. */
-#define PCI_ENABLE_IO_SPACE                0x0001
-#define PCI_ENABLE_MEMORY_SPACE            0x0002
-#define PCI_ENABLE_BUS_MASTER              0x0004
-#define PCI_ENABLE_SPECIAL_CYCLES          0x0008
-#define PCI_ENABLE_WRITE_AND_INVALIDATE    0x0010
-#define PCI_ENABLE_VGA_COMPATIBLE_PALETTE  0x0020
-#define PCI_ENABLE_PARITY                  0x0040
-#define PCI_ENABLE_WAIT_CYCLE              0x0080
-#define PCI_ENABLE_SERR                    0x0100
-#define PCI_ENABLE_FAST_BACK_TO_BACK       0x0200
-#define PCI_DISABLE_LEVEL_INTERRUPT        0x0400
+#define PCI_ENABLE_IO_SPACE               0x0001
+#define PCI_ENABLE_MEMORY_SPACE           0x0002
+#define PCI_ENABLE_BUS_MASTER             0x0004
+#define PCI_ENABLE_SPECIAL_CYCLES         0x0008
+#define PCI_ENABLE_WRITE_AND_INVALIDATE   0x0010
+#define PCI_ENABLE_VGA_COMPATIBLE_PALETTE 0x0020
+#define PCI_ENABLE_PARITY                 0x0040
+#define PCI_ENABLE_WAIT_CYCLE             0x0080
+#define PCI_ENABLE_SERR                   0x0100
+#define PCI_ENABLE_FAST_BACK_TO_BACK      0x0200
+#define PCI_DISABLE_LEVEL_INTERRUPT       0x0400
 
 /* Status register. */
 #define PCI_STATUS_INTERRUPT_PENDING 0x0008
@@ -571,11 +572,11 @@ struct _DRIVER_OBJECT {
 
 /* ---- Debug print, assertions, bug check ---------------------------------- */
 
-#define DPFLTR_ERROR_LEVEL   0
-#define DPFLTR_WARNING_LEVEL 1
-#define DPFLTR_TRACE_LEVEL   2
-#define DPFLTR_INFO_LEVEL    3
-#define DPFLTR_MASK          0x80000000
+#define DPFLTR_ERROR_LEVEL     0
+#define DPFLTR_WARNING_LEVEL   1
+#define DPFLTR_TRACE_LEVEL     2
+#define DPFLTR_INFO_LEVEL      3
+#define DPFLTR_MASK            0x80000000
 #define DPFLTR_SCSIPORT_ID     12
 #define DPFLTR_SCSIMINIPORT_ID 13
 #define DPFLTR_STORPORT_ID     89
@@ -588,10 +589,11 @@ NTSYSAPI ULONG NTAPIV DbgPrint(PCSTR Format, ...);
 /* The same, filtered by component and level (Windows XP and later). */
 NTSYSAPI ULONG NTAPIV DbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, ...);
 /* Stops the system with a bug check. Any IRQL. */
-DECLSPEC_NORETURN NTKERNELAPI VOID NTAPI KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR BugCheckParameter1,
-                                                     ULONG_PTR BugCheckParameter2,
-                                                     ULONG_PTR BugCheckParameter3,
-                                                     ULONG_PTR BugCheckParameter4);
+DECLSPEC_NORETURN NTKERNELAPI VOID NTAPI KeBugCheckEx(ULONG BugCheckCode,
+                                                      ULONG_PTR BugCheckParameter1,
+                                                      ULONG_PTR BugCheckParameter2,
+                                                      ULONG_PTR BugCheckParameter3,
+                                                      ULONG_PTR BugCheckParameter4);
 /* Stops in the debugger with the text of a failed assertion. */
 NTSYSAPI VOID NTAPI RtlAssert(PVOID VoidFailedAssertion, PVOID VoidFileName, ULONG LineNumber,
                               PCHAR MutableMessage);
@@ -600,8 +602,8 @@ NTSYSAPI VOID NTAPI RtlAssert(PVOID VoidFailedAssertion, PVOID VoidFileName, ULO
 #define KdPrint(Arguments)   DbgPrint Arguments
 #define KdPrintEx(Arguments) DbgPrintEx Arguments
 #if !defined(ASSERT)
-#define ASSERT(Condition)                                                                          \
-    ((void)((Condition) ? 0 : (RtlAssert((PVOID)#Condition, (PVOID)__FILE__, __LINE__, NULL), 0)))
+#define ASSERT(Condition) \
+    ((void)((Condition) ? 0 : (RtlAssert((PVOID) #Condition, (PVOID)__FILE__, __LINE__, NULL), 0)))
 #endif
 #define NT_ASSERT(Condition) ((void)((Condition) ? 0 : (__builtin_trap(), 0)))
 #else

@@ -57,4 +57,16 @@ struct device {
 /* "message ... line" are set by the port model before the driver starts. */
 void device_set_events(struct device *device, const struct device_events *events);
 
+/* For devices: call the listener, if there is one; false: nobody listens. Any thread; hold no lock
+ * that an access to the device takes, for the listener may access it. */
+bool device_message(const struct device *device, unsigned vector);
+bool device_line(const struct device *device, bool asserted);
+bool device_died(const struct device *device, const char *why);
+
+/* What a read of `size` bytes (1, 2, 4, 8) gives where nothing answers. */
+uint64_t device_all_ones(unsigned size);
+
+/* Whether `size` bytes at `offset` lie in a BAR that exists. */
+bool device_inside_bar(const struct device *device, unsigned bar, uint64_t offset, unsigned size);
+
 #endif

@@ -12,11 +12,11 @@
 
 struct pe_image {
     uint8_t *base;
-    size_t size;        /* SizeOfImage */
-    void *entry;        /* DriverEntry */
-    uint16_t machine;   /* IMAGE_FILE_MACHINE_* */
+    size_t size;      /* SizeOfImage */
+    void *entry;      /* DriverEntry */
+    uint16_t machine; /* IMAGE_FILE_MACHINE_* */
     uint32_t timestamp;
-    char name[64];      /* file name without folders */
+    char name[64]; /* file name without folders */
 };
 
 /* Resolves one import; NULL: unknown, *why then says why. By ordinal: name is "#12". */
@@ -37,5 +37,9 @@ bool pe_load_bytes(const uint8_t *file, size_t length, const char *name, pe_reso
                    void *context, struct pe_image *image, char *error, size_t error_size);
 
 void pe_unload(struct pe_image *image);
+
+/* The checksum that the header states and the one that the file has (Windows refuses a driver
+ * where they differ). False if `file` is too short to have one. */
+bool pe_checksum(const uint8_t *file, size_t length, uint32_t *stored, uint32_t *computed);
 
 #endif

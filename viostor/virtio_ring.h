@@ -156,7 +156,8 @@ typedef struct _VIRTQUEUE_CHAIN {
     PVIRTQ_DESC Last;       /* descriptor of the last segment; NULL while there is none */
     ULONGLONG TableAddress; /* device address of an indirect table; unused for a direct chain */
     ULONG WritableBytes;
-    USHORT LastFlags; /* flags of Last, if it stays the last one */
+    ULONG DirectCount; /* segments of a direct chain */
+    USHORT LastFlags;  /* flags of Last, if it stays the last one */
     BOOLEAN Direct;
 } VIRTQUEUE_CHAIN, *PVIRTQUEUE_CHAIN;
 

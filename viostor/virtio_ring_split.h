@@ -14,7 +14,9 @@
 #ifndef VIRTIO_RING_SPLIT_H
 #define VIRTIO_RING_SPLIT_H
 
-#include "virtio_ring.h"
+#ifndef VIRTIO_RING_H
+#error "include virtio_ring.h"
+#endif
 
 /* ---- Cold part, virtio_ring_split.c ---- */
 
@@ -116,6 +118,7 @@ FORCEINLINE VOID VirtSplitBegin(PVIRTQUEUE_CHAIN Chain, PVIRTQUEUE Queue, ULONG 
     Chain->Last = NULL;
     Chain->TableAddress = TableAddress;
     Chain->WritableBytes = 0;
+    Chain->DirectCount = 0;
     Chain->LastFlags = 0;
     Chain->Direct = Direct;
 }
@@ -128,7 +131,13 @@ FORCEINLINE VOID VirtSplitAppend(PVIRTQUEUE_CHAIN Chain, ULONGLONG Address, ULON
 
     VIO_ASSERT(Length != 0);
     VIO_ASSERT(DeviceWrites || Chain->WritableBytes == 0);
-    Chain->Next = Chain->Direct ? Chain->Queue->Submit.Ids[Chain->Next].Next : Chain->Next + 1;
+    if (Chain->Direct) {
+        VIO_ASSERT(Chain->DirectCount < Chain->Queue->Submit.Ids[Chain->Id].Count);
+        Chain->DirectCount++;
+        Chain->Next = Chain->Queue->Submit.Ids[Chain->Next].Next;
+    } else {
+        Chain->Next++;
+    }
     Descriptor->Address = Address;
     Descriptor->Length = Length;
     Descriptor->Flags = Flags | VIRTQ_DESC_F_NEXT;

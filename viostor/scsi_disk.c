@@ -94,8 +94,9 @@ void ScsiSetSense(PSCSI_DISK_SENSE Sense, UCHAR Key, SCSI_ASC Asc)
     Sense->FieldValid = FALSE;
 }
 
-/* Ends Command with CHECK CONDITION, key and code, and no data. */
-static SCSI_OUTCOME Fail(PSCSI_COMMAND Command, UCHAR Key, SCSI_ASC Asc)
+/* Ends Command with CHECK CONDITION, key and code, and no data. What is rare is kept out of line,
+ * here and below, so that READ and WRITE stay short. */
+DECLSPEC_NOINLINE static SCSI_OUTCOME Fail(PSCSI_COMMAND Command, UCHAR Key, SCSI_ASC Asc)
 {
     ScsiSetSense(&Command->Sense, Key, Asc);
     Command->ScsiStatus = SCSISTAT_CHECK_CONDITION;
@@ -105,7 +106,8 @@ static SCSI_OUTCOME Fail(PSCSI_COMMAND Command, UCHAR Key, SCSI_ASC Asc)
 
 /* A field of the command block has a value that this disk does not accept: byte FieldByte, the
  * field's most significant bit being FieldBit (SPC-4, 4.5.2.4.2). */
-static SCSI_OUTCOME FailField(PSCSI_COMMAND Command, USHORT FieldByte, UCHAR FieldBit)
+DECLSPEC_NOINLINE static SCSI_OUTCOME FailField(PSCSI_COMMAND Command, USHORT FieldByte,
+                                                UCHAR FieldBit)
 {
     Fail(Command, SCSI_SENSE_ILLEGAL_REQUEST, ScsiAscInvalidFieldInCdb);
     Command->Sense.FieldValid = TRUE;
@@ -115,7 +117,7 @@ static SCSI_OUTCOME FailField(PSCSI_COMMAND Command, USHORT FieldByte, UCHAR Fie
 }
 
 /* A block that Command names does not exist; FirstBad is the first such one. */
-static SCSI_OUTCOME FailRange(PSCSI_COMMAND Command, ULONGLONG FirstBad)
+DECLSPEC_NOINLINE static SCSI_OUTCOME FailRange(PSCSI_COMMAND Command, ULONGLONG FirstBad)
 {
     Fail(Command, SCSI_SENSE_ILLEGAL_REQUEST, ScsiAscLbaOutOfRange);
     Command->Sense.InformationValid = TRUE;
@@ -124,7 +126,7 @@ static SCSI_OUTCOME FailRange(PSCSI_COMMAND Command, ULONGLONG FirstBad)
 }
 
 /* The SRB contradicts itself; see ScsiOutcomeInvalidRequest. */
-static SCSI_OUTCOME Refuse(PSCSI_COMMAND Command)
+DECLSPEC_NOINLINE static SCSI_OUTCOME Refuse(PSCSI_COMMAND Command)
 {
     Command->ScsiStatus = SCSISTAT_GOOD;
     Command->TransferredLength = 0;
@@ -398,6 +400,16 @@ FORCEINLINE BOOLEAN CheckRange(const SCSI_DISK *Disk, DISK_RANGE Range, ULONGLON
 
 /* ---- READ and WRITE ------------------------------------------------------------------------ */
 
+/* A READ or WRITE finds an event pending and reports it. If another command was faster there is
+ * nothing left to report, and interpretation starts again. */
+DECLSPEC_NOINLINE static SCSI_OUTCOME TransferAtAttention(PSCSI_DISK Disk, PSCSI_COMMAND Command)
+{
+    if (ReportUnitAttention(Disk, Command)) {
+        return ScsiOutcomeAnswered;
+    }
+    return ScsiInterpretCommand(Disk, Command);
+}
+
 /*
  * The common part of every READ and WRITE. Flags is byte 1 of the command block (0 for the 6-byte
  * commands, which have none of these), Control its last byte.
@@ -409,8 +421,8 @@ FORCEINLINE SCSI_OUTCOME StartTransfer(PSCSI_DISK Disk, PSCSI_COMMAND Command,
     ULONGLONG Length = (ULONGLONG)Range.Count << Disk->BlockShift << 9;
     ULONGLONG FirstBad;
 
-    if (Disk->PendingAttention != 0 && ReportUnitAttention(Disk, Command)) {
-        return ScsiOutcomeAnswered;
+    if (Disk->PendingAttention != 0) {
+        return TransferAtAttention(Disk, Command);
     }
     if ((Flags & CDB_PROTECT_MASK) != 0) {
         return FailField(Command, 1, 7); /* no protection information on this disk */
@@ -989,7 +1001,7 @@ static SCSI_OUTCOME UnknownCommand(PSCSI_DISK Disk, PSCSI_COMMAND Command, BOOLE
     return Fail(Command, SCSI_SENSE_ILLEGAL_REQUEST, ScsiAscInvalidOpcode);
 }
 
-static SCSI_OUTCOME InterpretOther(PSCSI_DISK Disk, PSCSI_COMMAND Command)
+DECLSPEC_NOINLINE static SCSI_OUTCOME InterpretOther(PSCSI_DISK Disk, PSCSI_COMMAND Command)
 {
     const UCHAR *Cdb = Command->Cdb;
     BOOLEAN OpcodeKnown = FALSE;
@@ -1023,11 +1035,8 @@ static SCSI_OUTCOME InterpretOther(PSCSI_DISK Disk, PSCSI_COMMAND Command)
 
 /* ---- The way in ---------------------------------------------------------------------------- */
 
-/* The operation of a READ or WRITE: all four WRITE codes have bit 1 set, no READ code has. */
-FORCEINLINE DISK_OPERATION TransferOperation(UCHAR Opcode)
-{
-    return (Opcode & 0x02) != 0 ? DiskOperationWrite : DiskOperationRead;
-}
+/* The bit that makes a READ command, of any length, the WRITE command of that length. */
+#define OPCODE_WRITE_BIT 0x02u
 
 SCSI_OUTCOME ScsiInterpretCommand(PSCSI_DISK Disk, PSCSI_COMMAND Command)
 {
@@ -1039,9 +1048,8 @@ SCSI_OUTCOME ScsiInterpretCommand(PSCSI_DISK Disk, PSCSI_COMMAND Command)
         return Refuse(Command);
     }
     Flags = Cdb[1];
-    switch (Cdb[0]) {
+    switch (Cdb[0] & ~OPCODE_WRITE_BIT) {
     case SCSIOP_READ:
-    case SCSIOP_WRITE:
         if (Command->CdbLength < 10) {
             return Refuse(Command);
         }
@@ -1050,7 +1058,6 @@ SCSI_OUTCOME ScsiInterpretCommand(PSCSI_DISK Disk, PSCSI_COMMAND Command)
         Control = Cdb[9];
         break;
     case SCSIOP_READ16:
-    case SCSIOP_WRITE16:
         if (Command->CdbLength < 16) {
             return Refuse(Command);
         }
@@ -1059,7 +1066,6 @@ SCSI_OUTCOME ScsiInterpretCommand(PSCSI_DISK Disk, PSCSI_COMMAND Command)
         Control = Cdb[15];
         break;
     case SCSIOP_READ12:
-    case SCSIOP_WRITE12:
         if (Command->CdbLength < 12) {
             return Refuse(Command);
         }
@@ -1068,7 +1074,6 @@ SCSI_OUTCOME ScsiInterpretCommand(PSCSI_DISK Disk, PSCSI_COMMAND Command)
         Control = Cdb[11];
         break;
     case SCSIOP_READ6:
-    case SCSIOP_WRITE6:
         /* 21 bits of block number, which end with byte 3; a count of 0 means 256. */
         Range.First = Get32(Cdb) & 0x1fffff;
         Range.Count = Cdb[4] == 0 ? 256u : Cdb[4];
@@ -1078,5 +1083,7 @@ SCSI_OUTCOME ScsiInterpretCommand(PSCSI_DISK Disk, PSCSI_COMMAND Command)
     default:
         return InterpretOther(Disk, Command);
     }
-    return StartTransfer(Disk, Command, TransferOperation(Cdb[0]), Range, Flags, Control);
+    return StartTransfer(Disk, Command,
+                         (Cdb[0] & OPCODE_WRITE_BIT) != 0 ? DiskOperationWrite : DiskOperationRead,
+                         Range, Flags, Control);
 }

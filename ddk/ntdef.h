@@ -80,8 +80,12 @@
 #define NTSYSAPI              DECLSPEC_IMPORT
 #define NTKERNELAPI           DECLSPEC_IMPORT
 #define UNALIGNED
-#define CONST            const
-#define ALIGNED_LONGLONG __attribute__((__aligned__(8)))
+#define CONST const
+#if defined(__i386__) && !defined(_WIN32)
+#define DDK_ALIGN_LONGLONG __attribute__((__aligned__(8)))
+#else
+#define DDK_ALIGN_LONGLONG
+#endif
 
 /* Annotations of Microsoft's static analysis: no meaning for other compilers. */
 #include <sal.h>
@@ -116,8 +120,8 @@ typedef unsigned short WCHAR;
 #endif
 typedef int INT, *PINT, BOOL;
 typedef unsigned int UINT, *PUINT;
-typedef ALIGNED_LONGLONG long long LONGLONG;
-typedef ALIGNED_LONGLONG unsigned long long ULONGLONG;
+typedef DDK_ALIGN_LONGLONG long long LONGLONG;
+typedef DDK_ALIGN_LONGLONG unsigned long long ULONGLONG;
 typedef LONGLONG *PLONGLONG, LONG64, *PLONG64, INT64, *PINT64;
 typedef ULONGLONG *PULONGLONG, ULONG64, *PULONG64, UINT64, *PUINT64, DWORDLONG;
 typedef signed char INT8, *PINT8;

@@ -264,8 +264,7 @@ typedef union _CDB {
         UCHAR OperationCode;
         UCHAR Reserved1 : 3;
         UCHAR Dbd : 1;
-        UCHAR Reserved2 : 1;
-        UCHAR LogicalUnitNumber : 3;
+        UCHAR Reserved2 : 4;
         UCHAR PageCode : 6;
         UCHAR Pc : 2;
         UCHAR SubPageCode;
@@ -278,7 +277,7 @@ typedef union _CDB {
         UCHAR Reserved1 : 3;
         UCHAR Dbd : 1;
         UCHAR LongLBAAccepted : 1;
-        UCHAR LogicalUnitNumber : 3;
+        UCHAR Reserved2 : 3;
         UCHAR PageCode : 6;
         UCHAR Pc : 2;
         UCHAR SubPageCode;
@@ -317,8 +316,11 @@ typedef union _CDB {
         UCHAR LogicalUnitNumber : 3;
         UCHAR PageCode : 6;
         UCHAR PCBit : 2;
-        UCHAR SubPageCode;
-        UCHAR Reserved2;
+        union {
+            UCHAR Reserved2;
+            UCHAR SubPageCode;
+        };
+        UCHAR Reserved3;
         UCHAR ParameterPointer[2];
         UCHAR AllocationLength[2];
         UCHAR Control;
@@ -378,14 +380,14 @@ typedef union _CDB {
     struct _REPORT_SUPPORTED_OPERATION_CODES {
         UCHAR OperationCode;
         UCHAR ServiceAction : 5;
-        UCHAR Reserved1 : 3;
+        UCHAR Reserved0 : 3;
         UCHAR ReportOptions : 3;
-        UCHAR Reserved2 : 4;
-        UCHAR Rctd : 1;
+        UCHAR Reserved1 : 4;
+        UCHAR ReturnCommandTimeoutsDescriptor : 1;
         UCHAR RequestedOperationCode;
         UCHAR RequestedServiceAction[2];
         UCHAR AllocationLength[4];
-        UCHAR Reserved3;
+        UCHAR Reserved2;
         UCHAR Control;
     } REPORT_SUPPORTED_OPERATION_CODES;
 
@@ -418,7 +420,7 @@ typedef union _CDB {
         UCHAR Reserved1 : 7;
         UCHAR INC_512 : 1;
         UCHAR Reserved2;
-        UCHAR TransferLength[4];
+        UCHAR AllocationLength[4];
         UCHAR Reserved3;
         UCHAR Control;
     } SECURITY_PROTOCOL_OUT;
@@ -598,7 +600,6 @@ typedef struct _INQUIRYDATA {
 #define ARRAY_CONTROLLER_DEVICE         0x0C
 #define SCSI_ENCLOSURE_DEVICE           0x0D
 #define REDUCED_BLOCK_DEVICE            0x0E
-#define WELL_KNOWN_LOGICAL_UNIT         0x1E
 #define UNKNOWN_OR_NO_DEVICE            0x1F
 #define LOGICAL_UNIT_NOT_PRESENT_DEVICE 0x7f
 
@@ -720,11 +721,7 @@ typedef struct _VPD_BLOCK_LIMITS_PAGE {
                 };
                 UCHAR UnmapGranularityAlignment[4];
             };
-            UCHAR MaximumWriteSameLength[8];
-            UCHAR MaximumAtomicTransferLength[4];
-            UCHAR AtomicAlignment[4];
-            UCHAR AtomicTransferLengthGranularity[4];
-            UCHAR Reserved1[8];
+            UCHAR Reserved1[28];
         };
         UCHAR Descriptors[0];
     };
@@ -741,16 +738,17 @@ typedef struct _VPD_BLOCK_DEVICE_CHARACTERISTICS_PAGE {
     UCHAR MediumRotationRateLsb;
     UCHAR MediumProductType;
     UCHAR NominalFormFactor : 4;
-    UCHAR Reserved2 : 4;
+    UCHAR WACEREQ : 2;
+    UCHAR WABEREQ : 2;
     UCHAR VBULS : 1;
     UCHAR FUAB : 1;
     UCHAR BOCS : 1;
-    UCHAR Reserved3 : 1;
+    UCHAR Reserved1 : 1;
     UCHAR ZONED : 2;
-    UCHAR Reserved4 : 2;
-    UCHAR Reserved5[3];
+    UCHAR Reserved2 : 2;
+    UCHAR Reserved3[3];
     UCHAR DepopulationTime[4];
-    UCHAR Reserved6[48];
+    UCHAR Reserved4[48];
 } VPD_BLOCK_DEVICE_CHARACTERISTICS_PAGE, *PVPD_BLOCK_DEVICE_CHARACTERISTICS_PAGE;
 
 /* Page B2h: SBC-3 6.6.7. */
@@ -892,7 +890,6 @@ typedef struct _SCSI_SENSE_DESCRIPTOR_INFORMATION {
 #define SCSI_SENSEQ_CAPACITY_DATA_CHANGED        0x09
 #define SCSI_SENSEQ_REPORTED_LUNS_DATA_CHANGED   0x0E
 #define SCSI_SENSEQ_INQUIRY_DATA_CHANGED         0x03
-#define SCSI_SENSEQ_MODE_PARAMETERS_CHANGED      0x01
 
 /* ---- Capacity: SBC-3 5.15, 5.16 ----------------------------------------------------------- */
 

@@ -139,8 +139,7 @@ typedef struct _SCSI_REQUEST_BLOCK {
 #define SRB_STATUS_INTERNAL_ERROR         0x30
 #define SRB_STATUS_QUEUE_FROZEN           0x40
 #define SRB_STATUS_AUTOSENSE_VALID        0x80
-#define SRB_STATUS_STATUS_MASK            0x3f
-#define SRB_STATUS(Status)                ((Status)&SRB_STATUS_STATUS_MASK)
+#define SRB_STATUS(Status)                ((Status) & ~(SRB_STATUS_AUTOSENSE_VALID | SRB_STATUS_QUEUE_FROZEN))
 
 /* Flags. */
 #define SRB_FLAGS_QUEUE_ACTION_ENABLE      2
@@ -179,11 +178,6 @@ typedef struct _SCSI_REQUEST_BLOCK {
 #define SRB_PNP_FLAGS_ADAPTER_REQUEST      1
 #define SRB_IOCTL_FLAGS_ADAPTER_REQUEST    1
 #define SRB_PROTOCOL_FLAGS_ADAPTER_REQUEST 1
-
-/* Head of the buffer of SRB_FUNCTION_IO_CONTROL. */
-#if !defined(_NTDDSCSIH_)
-#error "ddk: <ntddscsi.h> declares SRB_IO_CONTROL"
-#endif
 
 /* ---- Power, PnP and WMI requests: the same block, read differently -------- */
 
@@ -337,7 +331,6 @@ typedef struct _STOR_DEVICE_CAPABILITIES_EX {
  */
 #define STOR_ADDRESS_ALIGN DECLSPEC_ALIGN(sizeof(PVOID))
 #define SRB_ALIGN          DECLSPEC_ALIGN(sizeof(PVOID))
-#define SRBEX_DATA_ALIGN   DECLSPEC_ALIGN(sizeof(PVOID))
 
 /* ---- Addresses ----------------------------------------------------------- */
 
@@ -435,13 +428,13 @@ typedef struct SRB_ALIGN _STORAGE_REQUEST_BLOCK {
 #define SRBEX_DATA_PNP_LENGTH              0x10
 #define SRBEX_DATA_IO_INFO_LENGTH          0x18
 
-typedef struct SRBEX_DATA_ALIGN _SRBEX_DATA {
+typedef struct SRB_ALIGN _SRBEX_DATA {
     SRBEXDATATYPE Type;
     ULONG Length;
     UCHAR Data[1];
 } SRBEX_DATA, *PSRBEX_DATA;
 
-typedef struct SRBEX_DATA_ALIGN _SRBEX_DATA_BIDIRECTIONAL {
+typedef struct SRB_ALIGN _SRBEX_DATA_BIDIRECTIONAL {
     SRBEXDATATYPE Type;
     ULONG Length;
     ULONG DataInTransferLength;
@@ -449,7 +442,7 @@ typedef struct SRBEX_DATA_ALIGN _SRBEX_DATA_BIDIRECTIONAL {
     PVOID DataInBuffer;
 } SRBEX_DATA_BIDIRECTIONAL, *PSRBEX_DATA_BIDIRECTIONAL;
 
-typedef struct SRBEX_DATA_ALIGN _SRBEX_DATA_SCSI_CDB16 {
+typedef struct SRB_ALIGN _SRBEX_DATA_SCSI_CDB16 {
     SRBEXDATATYPE Type;
     ULONG Length;
     UCHAR ScsiStatus;
@@ -461,7 +454,7 @@ typedef struct SRBEX_DATA_ALIGN _SRBEX_DATA_SCSI_CDB16 {
     UCHAR Cdb[16];
 } SRBEX_DATA_SCSI_CDB16, *PSRBEX_DATA_SCSI_CDB16;
 
-typedef struct SRBEX_DATA_ALIGN _SRBEX_DATA_SCSI_CDB32 {
+typedef struct SRB_ALIGN _SRBEX_DATA_SCSI_CDB32 {
     SRBEXDATATYPE Type;
     ULONG Length;
     UCHAR ScsiStatus;
@@ -473,7 +466,7 @@ typedef struct SRBEX_DATA_ALIGN _SRBEX_DATA_SCSI_CDB32 {
     UCHAR Cdb[32];
 } SRBEX_DATA_SCSI_CDB32, *PSRBEX_DATA_SCSI_CDB32;
 
-typedef struct SRBEX_DATA_ALIGN _SRBEX_DATA_SCSI_CDB_VAR {
+typedef struct SRB_ALIGN _SRBEX_DATA_SCSI_CDB_VAR {
     SRBEXDATATYPE Type;
     ULONG Length;
     UCHAR ScsiStatus;
@@ -485,7 +478,7 @@ typedef struct SRBEX_DATA_ALIGN _SRBEX_DATA_SCSI_CDB_VAR {
     UCHAR Cdb[1];
 } SRBEX_DATA_SCSI_CDB_VAR, *PSRBEX_DATA_SCSI_CDB_VAR;
 
-typedef struct SRBEX_DATA_ALIGN _SRBEX_DATA_WMI {
+typedef struct SRB_ALIGN _SRBEX_DATA_WMI {
     SRBEXDATATYPE Type;
     ULONG Length;
     UCHAR WMISubFunction;
@@ -495,7 +488,7 @@ typedef struct SRBEX_DATA_ALIGN _SRBEX_DATA_WMI {
     PVOID DataPath;
 } SRBEX_DATA_WMI, *PSRBEX_DATA_WMI;
 
-typedef struct SRBEX_DATA_ALIGN _SRBEX_DATA_POWER {
+typedef struct SRB_ALIGN _SRBEX_DATA_POWER {
     SRBEXDATATYPE Type;
     ULONG Length;
     UCHAR SrbPowerFlags;
@@ -504,7 +497,7 @@ typedef struct SRBEX_DATA_ALIGN _SRBEX_DATA_POWER {
     STOR_POWER_ACTION PowerAction;
 } SRBEX_DATA_POWER, *PSRBEX_DATA_POWER;
 
-typedef struct SRBEX_DATA_ALIGN _SRBEX_DATA_PNP {
+typedef struct SRB_ALIGN _SRBEX_DATA_PNP {
     SRBEXDATATYPE Type;
     ULONG Length;
     UCHAR PnPSubFunction;
@@ -526,7 +519,7 @@ typedef struct SRBEX_DATA_ALIGN _SRBEX_DATA_PNP {
 #define REQUEST_INFO_STREAM_FLAG               0x100
 #define REQUEST_INFO_VALID_CACHEPRIORITY_FLAG  0x80000000
 
-typedef struct SRBEX_DATA_ALIGN _SRBEX_DATA_IO_INFO {
+typedef struct SRB_ALIGN _SRBEX_DATA_IO_INFO {
     SRBEXDATATYPE Type;
     ULONG Length;
     ULONG Flags;

@@ -105,26 +105,27 @@ VOID VirtSplitInitialize(PVIRTQUEUE Queue)
     }
 }
 
-VIRTQUEUE_RESULT VirtSplitBreak(PVIRTQUEUE Queue, VIRTQUEUE_FAULT Fault, ULONG Value)
+VOID VirtSplitBreak(PVIRTQUEUE Queue, VIRTQUEUE_FAULT Fault, ULONG Value)
 {
     /* Elements already seen are not taken any more: SeenIndex == UsedIndex leads every later
      * VirtSplitGetUsed to the look at Fault. */
     Queue->Complete.SeenIndex = Queue->Complete.UsedIndex;
     Queue->Complete.Fault = Fault;
     Queue->FaultValue = Value;
-    return VirtQueueBroken;
 }
 
-VIRTQUEUE_RESULT VirtSplitJudgeLength(PVIRTQUEUE Queue, ULONG Id, PULONG Length)
+BOOLEAN VirtSplitJudgeLength(PVIRTQUEUE Queue, ULONG Id, PULONG Length)
 {
     ULONG Limit = Queue->Complete.Ids[Id].UsedLimit;
 
     if (Limit == 0) {
-        return VirtSplitBreak(Queue, VirtQueueFaultNotPending, Id);
+        VirtSplitBreak(Queue, VirtQueueFaultNotPending, Id);
+        return FALSE;
     }
     if (Queue->Complete.CheckUsedLength) {
-        return VirtSplitBreak(Queue, VirtQueueFaultUsedLength, *Length);
+        VirtSplitBreak(Queue, VirtQueueFaultUsedLength, *Length);
+        return FALSE;
     }
     *Length = Limit - 1;
-    return VirtQueueElement;
+    return TRUE;
 }

@@ -29,15 +29,15 @@ VOID VirtSplitInitialize(PVIRTQUEUE Queue);
 /* See VirtQueueGetAddresses. */
 VOID VirtSplitGetAddresses(const VIRTQUEUE *Queue, PVIRTQ_ADDRESSES Addresses);
 
-/* Marks the queue broken because the device wrote Value. Answers VirtQueueBroken. */
-VIRTQUEUE_RESULT VirtSplitBreak(PVIRTQUEUE Queue, VIRTQUEUE_FAULT Fault, ULONG Value);
+/* Marks the queue broken because the device wrote Value. */
+VOID VirtSplitBreak(PVIRTQUEUE Queue, VIRTQUEUE_FAULT Fault, ULONG Value);
 
 /*
  * Judges a used length that is not below the limit of its id: breaks the queue where the id is not
- * outstanding or lengths are checked, else cuts *Length to the chain's writable bytes and answers
- * VirtQueueElement.
+ * outstanding or lengths are checked and answers FALSE, else cuts *Length to the chain's writable
+ * bytes.
  */
-VIRTQUEUE_RESULT VirtSplitJudgeLength(PVIRTQUEUE Queue, ULONG Id, PULONG Length);
+BOOLEAN VirtSplitJudgeLength(PVIRTQUEUE Queue, ULONG Id, PULONG Length);
 
 /* ---- Accesses to ring memory: exactly one load or store each ---- */
 
@@ -208,7 +208,8 @@ FORCEINLINE VIRTQUEUE_RESULT VirtSplitRefresh(PVIRTQUEUE Queue)
         return VirtQueueEmpty;
     }
     if ((USHORT)(Seen - Complete->UsedIndex) > VirtSplitOutstanding(Queue)) {
-        return VirtSplitBreak(Queue, VirtQueueFaultUsedIndex, Seen);
+        VirtSplitBreak(Queue, VirtQueueFaultUsedIndex, Seen);
+        return VirtQueueBroken;
     }
     VirtioLoadBarrier(); /* the index before the elements that it stands for */
     Complete->SeenIndex = Seen;
@@ -233,14 +234,13 @@ FORCEINLINE VIRTQUEUE_RESULT VirtSplitGetUsed(PVIRTQUEUE Queue, PULONG Id, PULON
     UsedId = VirtSplitLoad32(&Element->Id);
     Length = VirtSplitLoad32(&Element->Length);
     if (UsedId > Complete->Mask) {
-        return VirtSplitBreak(Queue, VirtQueueFaultUsedId, UsedId);
+        VirtSplitBreak(Queue, VirtQueueFaultUsedId, UsedId);
+        return VirtQueueBroken;
     }
     /* The limit of an id that is not outstanding is 0, so this catches that as well. */
-    if (Length >= Complete->Ids[UsedId].UsedLimit) {
-        Result = VirtSplitJudgeLength(Queue, UsedId, &Length);
-        if (Result != VirtQueueElement) {
-            return Result;
-        }
+    if (Length >= Complete->Ids[UsedId].UsedLimit &&
+        !VirtSplitJudgeLength(Queue, UsedId, &Length)) {
+        return VirtQueueBroken;
     }
     Complete->Ids[UsedId].UsedLimit = 0;
     Complete->UsedIndex++;

@@ -85,7 +85,7 @@ struct qemu_device {
     int qtest_fd;
     char qtest_input[1024];
     size_t qtest_used;
-    struct qemu_bar_access access;
+    bool qtest_broken; /* an answer failed to come: the next one would be mistaken for it */
     pthread_mutex_t line_lock;
     int line_irq; /* input of the I/O APIC that is our INTx; -1: none */
     bool line_level, line_told, line_telling;
@@ -110,6 +110,7 @@ struct qemu_device {
     unsigned msix_table_bar;
     uint64_t msix_table_offset;
     unsigned vectors; /* in use; 0: MSI-X off */
+    struct device_bar doorbell_bars[DEVICE_BARS];
     pthread_mutex_t setup_lock;
 };
 
@@ -132,9 +133,15 @@ bool qemu_stop(struct qemu_device *qemu, char *text, size_t size);
 /* Marks QEMU as lost and tells the listener, once. Hold no lock. */
 void qemu_lost(struct qemu_device *qemu, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Waits a moment for QEMU's end, which a broken connection foretells; false: it goes on. */
+bool qemu_ends_soon(const struct qemu_device *qemu);
 bool qemu_alive(const struct qemu_device *qemu);
 /* The last words of QEMU, without line feeds at the end; "" if there are none. */
 void qemu_last_words(struct qemu_device *qemu, char *text, size_t size);
+/* Passes on what QEMU said while it started. */
+void qemu_tell_words(struct qemu_device *qemu);
+/* Closes our copies of what QEMU inherits. */
+void qemu_close_child_fds(struct qemu_device *qemu);
 /* Whether the watch thread looks after the qtest socket too: as long as the line matters. */
 void qemu_watch_line(struct qemu_device *qemu, bool on);
 
@@ -174,7 +181,7 @@ uint32_t doorbell_data(unsigned vector);
 
 /* pci.c */
 bool pci_setup(struct qemu_device *qemu, char *error, size_t size);
-/* Writes again what a power cycle has cleared. */
+/* Writes again what a power cycle has cleared; message vectors as they were. */
 void pci_restore(struct qemu_device *qemu);
 unsigned pci_set_vectors(struct qemu_device *qemu, unsigned vectors);
 

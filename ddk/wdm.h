@@ -588,6 +588,10 @@ struct _DRIVER_OBJECT {
 NTSYSAPI ULONG NTAPIV DbgPrint(PCSTR Format, ...);
 /* The same, filtered by component and level (Windows XP and later). */
 NTSYSAPI ULONG NTAPIV DbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, ...);
+#if defined(_WIN32)
+/* The same, with the arguments in a list. Not for Linux, where a va_list is another one. */
+NTSYSAPI ULONG NTAPI vDbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, va_list Arguments);
+#endif
 /* Stops the system with a bug check. Any IRQL. */
 DECLSPEC_NORETURN NTKERNELAPI VOID NTAPI KeBugCheckEx(ULONG BugCheckCode,
                                                       ULONG_PTR BugCheckParameter1,

@@ -10,8 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum clock_mode { CLOCK_REAL_TIME, CLOCK_MANUAL };
+enum clock_mode {
+    CLOCK_REAL_TIME,
+    CLOCK_MANUAL
+};
 
+/* Starts at time 0 with no timer armed; a second call starts again. */
 void clock_start(enum clock_mode mode);
 uint64_t clock_now(void); /* microseconds */
 
@@ -20,7 +24,7 @@ uint64_t clock_now(void); /* microseconds */
 void clock_advance(uint64_t microseconds);
 
 /* What StorPortStallExecution does: manual mode moves the clock without running timers, real mode
- * waits. */
+ * waits. Then lets others run (cpu_relax): a stall is often part of a loop that polls. */
 void clock_stall(uint64_t microseconds);
 
 struct clock_timer {
@@ -30,7 +34,9 @@ struct clock_timer {
     void (*fire)(void *context); /* on an unspecified thread: queue work on a processor */
     void *context;
 };
-/* Arms (or re-arms) a timer; delay 0 cancels it. Any thread. */
+/* Arms (or re-arms) a timer; delay 0 cancels it. Any thread. A timer that is about to fire on
+ * another thread may still do so after it was cancelled. The rest of `timer` must be zero when it is
+ * armed for the first time, and the timer must live on while it is armed. */
 void clock_arm(struct clock_timer *timer, uint64_t delay_microseconds);
 
 #endif

@@ -9,6 +9,9 @@
  *
  * CPU_DETERMINISTIC: one processor runs at a time; the baton goes round in a fixed order, and at
  * preemption points where a pseudo-random sequence (from the seed; seed 0: never) says so.
+ * What other threads queue enters only while all processors are idle, one item at a time, so that
+ * the order does not hang on how fast those threads are (cpu_hold lets several enter together).
+ * The one exception: processors that only wait (cpu_relax) get such work to end their wait.
  * CPU_FREE: real concurrency, for stress.
  *
  * Every processor thread has GS pointing at a page that looks like the beginning of a KPCR as far
@@ -23,9 +26,18 @@
 #define CPU_MAXIMUM 64
 
 /* IRQLs of x64. */
-enum { IRQL_PASSIVE = 0, IRQL_APC = 1, IRQL_DISPATCH = 2, IRQL_DEVICE = 6, IRQL_HIGH = 15 };
+enum {
+    IRQL_PASSIVE = 0,
+    IRQL_APC = 1,
+    IRQL_DISPATCH = 2,
+    IRQL_DEVICE = 6,
+    IRQL_HIGH = 15
+};
 
-enum cpu_mode { CPU_DETERMINISTIC, CPU_FREE };
+enum cpu_mode {
+    CPU_DETERMINISTIC,
+    CPU_FREE
+};
 
 /* One thing to do on a processor. The caller owns the memory until `run` is called. */
 struct cpu_work {
@@ -33,7 +45,9 @@ struct cpu_work {
     uint8_t irql;
     void (*run)(void *context); /* called at `irql` on the chosen processor */
     void *context;
-    const char *name;           /* entry point or purpose, for reports */
+    const char *name; /* entry point or purpose, for reports */
+    unsigned target;  /* scheduler's: processor */
+    unsigned batch;   /* scheduler's: cpu_hold it was queued in, 0: none */
 };
 
 void cpu_start(unsigned count, enum cpu_mode mode, uint64_t seed);
@@ -44,13 +58,20 @@ unsigned cpu_count(void);
 int cpu_current(void);
 uint8_t cpu_irql(void);
 
-/* Raise returns the old IRQL; lower runs what became due. Violation RULE_IRQL if raise lowers or
+/* Raise returns the old IRQL; lower runs what became due. Only on processors. Violation RULE_IRQL if raise lowers or
  * lower raises. */
 uint8_t cpu_raise(uint8_t irql);
 void cpu_lower(uint8_t irql);
 
 /* Puts work on a processor's queue: FIFO within an IRQL. Any thread. */
 void cpu_queue(unsigned index, struct cpu_work *work);
+
+/*
+ * Between the two, what other threads than processors queue is kept back; then it enters together.
+ * With it a test lets several requests meet on the processors in deterministic mode. Calls nest.
+ */
+void cpu_hold(void);
+void cpu_let_go(void);
 
 /* Runs `run` on a processor at an IRQL and waits for it. Not from a processor thread. */
 void cpu_call(unsigned index, uint8_t irql, void (*run)(void *context), void *context,
@@ -60,15 +81,16 @@ void cpu_call(unsigned index, uint8_t irql, void (*run)(void *context), void *co
  * entry into and return from the port driver and at trapped accesses. */
 void cpu_preemption_point(void);
 
-/* To be called in loops that wait for another processor (spin locks): passes the baton, or pauses.
- * */
+/* To be called in loops that wait for another processor or for a device (spin locks, polling,
+ * stalls): a preemption point that passes the baton, or pauses. */
 void cpu_relax(void);
 
 /* Waits until no processor runs or has pending work, for at most `milliseconds` of real time;
  * false if that did not come. Not from a processor thread. */
 bool cpu_wait_idle(unsigned milliseconds);
 
-/* Hook called on a processor whenever it drops below DISPATCH_LEVEL with nothing pending. */
+/* Hook called on a processor whenever it drops below DISPATCH_LEVEL with nothing pending. At most
+ * four; before the first work is queued. */
 void cpu_on_idle(void (*run)(void *context, unsigned index), void *context);
 
 /* What the current processor does, as a text for reports ("StartIo, DISPATCH_LEVEL, cpu 1"). */
@@ -78,8 +100,12 @@ void cpu_describe(char *text, unsigned size);
  * Spin locks of the model: raise to `irql`, record the holder, check recursion (violation
  * RULE_LOCK_RECURSION) and order: a lock of a lower or the same rank than one already held by this
  * processor is violation RULE_LOCK_ORDER. StorPort's order (reference of StorPortAcquireSpinLock):
- * DPC lock, then StartIo lock, then interrupt lock.
+ * DPC lock, then StartIo lock, then interrupt lock. A lock that is not had within CPU_LOCK_SECONDS
+ * of real time, or that nobody can release, is violation RULE_LOCK_ORDER: who holds and waits for
+ * what. Only on processors.
  */
+#define CPU_LOCK_SECONDS 20
+
 struct cpu_lock {
     const char *name;
     uint8_t irql;

@@ -22,15 +22,19 @@ struct grant; /* one range [virtual address, length), scattered over physical pa
 
 /* Opens a grant over memory from memory_alloc. `name` and `owner` (an SRB, or NULL) go into
  * reports. Any thread. */
-struct grant *grant_begin(void *address, size_t length, enum grant_access access,
-                          const char *name, const void *owner);
+struct grant *grant_begin(void *address, size_t length, enum grant_access access, const char *name,
+                          const void *owner);
 
 /*
  * Ends a grant. With `watch` the memory goes into quarantine: the caller has given up its contents
  * and must not reuse the memory before grant_quarantine_over() says so (memory_free on it is put
- * off until then). Without, only the permission ends.
+ * off until then). Without, only the permission ends. Memory that the device could only read needs
+ * no quarantine and gets none.
  */
 void grant_end(struct grant *grant, bool watch);
+
+/* Whether no byte of the allocation that `address` lies in is in quarantine (any more). */
+bool grant_quarantine_over(const void *address);
 
 /* Checks that [bus, bus + length) lies in one live grant that allows the direction; violation
  * RULE_DMA_GRANT (naming `what`, such as "queue 1, descriptor 17") otherwise. */

@@ -20,19 +20,32 @@ struct trap_ops {
     void (*write)(void *context, uint64_t offset, unsigned size, uint64_t value);
 };
 
-enum trap_space { TRAP_MEMORY, TRAP_PORTS };
+enum trap_space {
+    TRAP_MEMORY,
+    TRAP_PORTS
+};
 
 struct trap_region;
 
-/* Installs the handlers and prepares the calling thread's alternate state. Once. */
+/* Installs the handlers, for all threads. Once. Threads of the driver must not block SIGSEGV, SIGBUS,
+ * SIGILL, SIGTRAP and SIGFPE. */
 void trap_init(void);
 
 /* Driver images: faults are handled only when the instruction lies in one of them (or in a bench
  * accessor called by it). `name` for reports. */
 void trap_add_image(const void *base, size_t length, const char *name);
+void trap_remove_image(const void *base);
 
 /* "viostor.sys+0x1a2c" for an address in an image; false otherwise. */
 bool trap_describe_code(const void *address, char *text, size_t size);
+
+/*
+ * Marks that this thread works for the driver in an export (`name` lives on): a fault in between
+ * is laid at the driver's door, as a bad pointer that it passed. May be nested.
+ */
+void trap_enter_export(const char *name);
+void trap_leave_export(void);
+const char *trap_current_export(void); /* innermost, or NULL */
 
 /*
  * Makes a window of `length` bytes. TRAP_MEMORY: returns an inaccessible virtual address (not page
@@ -42,6 +55,11 @@ bool trap_describe_code(const void *address, char *text, size_t size);
 void *trap_map(enum trap_space space, uint16_t first_port, size_t length,
                const struct trap_ops *ops, void *context, const char *name);
 void trap_unmap(void *base, enum trap_space space);
+
+/* Makes a window at an address where nothing can be mapped, such as the upper half of the address
+ * space. It stands for memory: its accesses are not counted. `ops->write` NULL: read-only. */
+void trap_map_fixed(uint64_t address, size_t length, const struct trap_ops *ops, void *context,
+                    const char *name);
 
 /* Performs an access as the driver's instruction would (for imported register accessors). A wrong
  * address is a violation. Counted like a trapped one. */

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What drivers do to their processor with instructions that user mode does not have: read and set
+ * the IRQL in CR8, turn interrupts off and on.
+ *
+ * Interrupts off is played as IRQL HIGH. `cli` and `sti` fault and are seen; `popfq`, by which
+ * drivers put the old state back, does not fault and would silently ignore the interrupt flag.
+ * So while interrupts are off the driver is stepped, and pushfq and popfq are executed here.
+ */
+#include "base/violation.h"
+#include "machine/cpu.h"
+#include "machine/trap_internal.h"
+
+/* Interrupt state of this thread's processor. */
+enum interrupts {
+    INTERRUPTS_ON,
+    INTERRUPTS_OFF
+};
+
+static _Thread_local struct {
+    enum interrupts interrupts;
+    uint8_t irql; /* while off: what CR8 holds */
+} processor;
+
+static uint8_t effective_irql(void)
+{
+    return processor.interrupts == INTERRUPTS_OFF ? processor.irql : cpu_irql();
+}
+
+static void set_irql(uint64_t irql, const struct trap_instruction *instruction)
+{
+    if (irql > IRQL_HIGH) {
+        trap_report_instruction(RULE_ARGUMENT, instruction, "CR8 is set to 0x%llx (0 to 15)",
+                                (unsigned long long)irql);
+    }
+    if (processor.interrupts == INTERRUPTS_OFF) {
+        processor.irql = (uint8_t)irql;
+    } else if (irql > cpu_irql()) {
+        cpu_raise((uint8_t)irql);
+    } else if (irql < cpu_irql()) {
+        cpu_lower((uint8_t)irql);
+    }
+}
+
+static void interrupts_off(void)
+{
+    if (processor.interrupts == INTERRUPTS_ON) {
+        processor.irql = cpu_irql();
+        if (processor.irql < IRQL_HIGH) {
+            cpu_raise(IRQL_HIGH);
+        }
+        processor.interrupts = INTERRUPTS_OFF;
+    }
+}
+
+static void interrupts_on(void)
+{
+    if (processor.interrupts == INTERRUPTS_OFF) {
+        processor.interrupts = INTERRUPTS_ON;
+        if (processor.irql < IRQL_HIGH) {
+            cpu_lower(processor.irql);
+        }
+    }
+}
+
+/* mov register, cr8 and mov cr8, register. */
+static bool move_cr8(struct trap_instruction *instruction)
+{
+    const ZydisDecodedOperand *operand = instruction->operand;
+
+    if (operand[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+        operand[1].reg.value == ZYDIS_REGISTER_CR8) {
+        trap_set_register(instruction->context, (unsigned)ZydisRegisterGetId(operand[0].reg.value),
+                          effective_irql());
+    } else if (operand[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+               operand[0].reg.value == ZYDIS_REGISTER_CR8) {
+        set_irql(
+            trap_register(instruction->context, (unsigned)ZydisRegisterGetId(operand[1].reg.value)),
+            instruction);
+    } else {
+        return false;
+    }
+    trap_skip(instruction);
+    return true;
+}
+
+/* Why a driver stops itself by int 29h: the codes of FAST_FAIL_... in winnt.h that storage drivers
+ * meet. */
+static const char *fast_fail_name(uint64_t code)
+{
+    switch (code) {
+    case 0:
+        return "legacy security check";
+    case 1:
+        return "corrupt virtual call table";
+    case 2:
+        return "stack cookie overwritten: a buffer on the stack overflowed";
+    case 3:
+        return "corrupt list entry";
+    case 4:
+        return "incorrect stack";
+    case 5:
+        return "invalid argument";
+    case 6:
+        return "security cookie not initialised";
+    case 7:
+        return "fatal application exit";
+    case 8:
+        return "array index out of range";
+    case 10:
+        return "control flow guard: bad call target";
+    default:
+        return "see FAST_FAIL codes";
+    }
+}
+
+static void report_interrupt(const struct trap_instruction *instruction)
+{
+    uint64_t vector = instruction->operand[0].imm.value.u & 0xff;
+    uint64_t code = trap_register(instruction->context, 1) & 0xffffffff;
+
+    switch (vector) {
+    case 0x29:
+        trap_report_instruction(RULE_CRASH, instruction,
+                                "the driver stopped itself by __fastfail(%llu): %s",
+                                (unsigned long long)code, fast_fail_name(code));
+    case 0x2c:
+        trap_report_instruction(RULE_CRASH, instruction,
+                                "an assertion of the driver failed (int 2Ch)");
+    case 0x2d:
+        trap_report_instruction(RULE_CRASH, instruction, "breakpoint (int 2Dh)");
+    default:
+        trap_report_instruction(RULE_CRASH, instruction, "software interrupt 0x%llx",
+                                (unsigned long long)vector);
+    }
+}
+
+bool trap_processor_execute(struct trap_instruction *instruction)
+{
+    switch (instruction->info.mnemonic) {
+    case ZYDIS_MNEMONIC_MOV:
+        return move_cr8(instruction);
+    case ZYDIS_MNEMONIC_CLI:
+        interrupts_off();
+        trap_skip(instruction);
+        return true;
+    case ZYDIS_MNEMONIC_STI:
+        trap_skip(instruction);
+        interrupts_on();
+        return true;
+    case ZYDIS_MNEMONIC_INT:
+        report_interrupt(instruction);
+        return false;
+    default:
+        return false;
+    }
+}
+
+/* Executes pushfq or popfq at the instruction pointer; false: it is another instruction. */
+static bool execute_flags_instruction(ucontext_t *context)
+{
+    enum {
+        STACK_POINTER = 4
+    };
+    struct trap_instruction instruction;
+    uint64_t flags = (uint64_t)context->uc_mcontext.gregs[REG_EFL];
+    uint64_t *stack;
+
+    if (!trap_decode(&instruction, context)) {
+        return false;
+    }
+    stack = (uint64_t *)(uintptr_t)trap_register(context, STACK_POINTER);
+    if (instruction.info.mnemonic == ZYDIS_MNEMONIC_PUSHFQ) {
+        *--stack = flags & ~(uint64_t)(TRAP_FLAG_INTERRUPT | TRAP_FLAG_STEP);
+    } else if (instruction.info.mnemonic == ZYDIS_MNEMONIC_POPFQ) {
+        flags = *stack++;
+        trap_set_flags(context, flags);
+        context->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP_FLAG_DIRECTION;
+        context->uc_mcontext.gregs[REG_EFL] |= (greg_t)(flags & TRAP_FLAG_DIRECTION);
+        if ((flags & TRAP_FLAG_INTERRUPT) != 0) {
+            interrupts_on();
+        }
+    } else {
+        return false;
+    }
+    trap_set_register(context, STACK_POINTER, (uint64_t)(uintptr_t)stack);
+    trap_skip(&instruction);
+    return true;
+}
+
+void trap_processor_before_next(ucontext_t *context)
+{
+    while (processor.interrupts == INTERRUPTS_OFF &&
+           trap_in_image((uint64_t)context->uc_mcontext.gregs[REG_RIP]) &&
+           execute_flags_instruction(context)) {
+    }
+    if (processor.interrupts == INTERRUPTS_OFF) {
+        context->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG_STEP;
+    }
+}

@@ -286,6 +286,16 @@ typedef struct _GROUP_AFFINITY {
 #define DBG_UNREFERENCED_PARAMETER(Name)      ((void)(Name))
 #define DBG_UNREFERENCED_LOCAL_VARIABLE(Name) ((void)(Name))
 
+/* Evaluate an argument twice. NOMINMAX leaves the names to the program. */
+#if !defined(NOMINMAX)
+#if !defined(min)
+#define min(First, Second) (((First) < (Second)) ? (First) : (Second))
+#endif
+#if !defined(max)
+#define max(First, Second) (((First) > (Second)) ? (First) : (Second))
+#endif
+#endif
+
 /* Conversions between pointers and integers that truncate on purpose. */
 #define PtrToUlong(Pointer)  ((ULONG)(ULONG_PTR)(Pointer))
 #define PtrToLong(Pointer)   ((LONG)(LONG_PTR)(Pointer))

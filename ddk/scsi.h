@@ -458,7 +458,7 @@ typedef union _CDB {
 #define SCSIOP_VERIFY                        0x2F
 #define SCSIOP_READ_POSITION                 0x34
 #define SCSIOP_SYNCHRONIZE_CACHE             0x35
-#define SCSIOP_READ_DEFECT_DATA              0x37
+#define SCSIOP_READ_DEFECT_DATA              0xB7
 #define SCSIOP_WRITE_DATA_BUFF               0x3B
 #define SCSIOP_READ_DATA_BUFF                0x3C
 #define SCSIOP_WRITE_SAME                    0x41

@@ -938,8 +938,8 @@ STORPORT_API VOID NTAPI StorPortLogError(PVOID HwDeviceExtension, PSCSI_REQUEST_
 STORPORT_API VOID NTAPI StorPortQuerySystemTime(PLARGE_INTEGER CurrentTime);
 /* Delay in microseconds, spinning. */
 STORPORT_API VOID NTAPI StorPortStallExecution(ULONG Delay);
-/* Runs the routine with the interrupt lock held. */
-STORPORT_API VOID NTAPI StorPortSynchronizeAccess(
+/* Runs the routine with the interrupt lock held; the result is the routine's. */
+STORPORT_API BOOLEAN NTAPI StorPortSynchronizeAccess(
     PVOID HwDeviceExtension, PSTOR_SYNCHRONIZED_ACCESS SynchronizedAccessRoutine, PVOID Context);
 
 /* ---- Registers and ports ----------------------------------------------------------- */

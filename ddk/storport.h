@@ -554,8 +554,11 @@ typedef enum _STOR_IO_PRIORITY_HINT {
 #define STOR_REQUEST_INFO_VER_2 2
 #define STOR_REQUEST_INFO_VER   2
 
-/* Where a request comes from and how urgent it is (StorPortGetRequestInfo). */
-typedef struct _STOR_REQUEST_INFO {
+/*
+ * Where a request comes from and how urgent it is (StorPortGetRequestInfo).
+ * Version is STOR_REQUEST_INFO_VER_1: the reference publishes no other layout.
+ */
+typedef struct _STOR_REQUEST_INFO_V1 {
     USHORT Version;
     USHORT Size;
     STOR_IO_PRIORITY_HINT PriorityHint;
@@ -563,10 +566,9 @@ typedef struct _STOR_REQUEST_INFO {
     ULONG Key;
     ULONG Length;
     BOOLEAN IsWriteRequest;
-    UCHAR CachePriority;
-    UCHAR Reserved[2];
-    ULONG Reserved1[4];
-} STOR_REQUEST_INFO, *PSTOR_REQUEST_INFO;
+    UCHAR Reserved[3];
+} STOR_REQUEST_INFO_V1, *PSTOR_REQUEST_INFO_V1;
+typedef STOR_REQUEST_INFO_V1 STOR_REQUEST_INFO, *PSTOR_REQUEST_INFO;
 
 /* ---- Events, state changes, registry ------------------------------------------ */
 

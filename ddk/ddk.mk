@@ -67,7 +67,7 @@ wdk-check:
 	  test -n "$$found" || { echo "wdk-check: storport.h is in none of: $(WDK_DIRS);" \
 	  "WDK_INCLUDE must name the WDK's km directory too" >&2; exit 1; }
 	@status=0; for source in $(WDK_SOURCES); do \
-	  if $(CLANG) $(WDK_FLAGS) -Iviostor $(VIOSTOR_WDK_FLAGS) $$source; \
+	  if $(CLANG) $(WDK_FLAGS) -Iviostor $(DRIVER_DEFINES) $$source; \
 	  then echo "wdk-check: $$source: ok"; \
 	  else echo "wdk-check: $$source: FAILED" >&2; status=1; fi; \
 	done; exit $$status

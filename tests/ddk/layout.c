@@ -26,8 +26,8 @@
 #define SIZE(Type, X86, X64, Arm64) \
     _Static_assert(sizeof(Type) == FOR_PROCESSOR(X86, X64, Arm64), "size of " #Type)
 /* Offset in bytes of a field. */
-#define OFFSET(Type, Field, X86, X64, Arm64)                                    \
-    _Static_assert(FIELD_OFFSET(Type, Field) == FOR_PROCESSOR(X86, X64, Arm64), \
+#define OFFSET(Type, Field, X86, X64, Arm64)                                          \
+    _Static_assert(__builtin_offsetof(Type, Field) == FOR_PROCESSOR(X86, X64, Arm64), \
                    "offset of " #Type "." #Field)
 /* Value of an enumerator or constant, as 32 bits. */
 #define VALUE(Name, Number) _Static_assert((ULONG)(Name) == (ULONG)(Number), "value of " #Name)

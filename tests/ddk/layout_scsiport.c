@@ -23,8 +23,8 @@
 #define SIZE(Type, X86, X64) \
     _Static_assert(sizeof(Type) == FOR_PROCESSOR(X86, X64), "size of " #Type)
 /* Offset in bytes of a field. */
-#define OFFSET(Type, Field, X86, X64)                                    \
-    _Static_assert(FIELD_OFFSET(Type, Field) == FOR_PROCESSOR(X86, X64), \
+#define OFFSET(Type, Field, X86, X64)                                          \
+    _Static_assert(__builtin_offsetof(Type, Field) == FOR_PROCESSOR(X86, X64), \
                    "offset of " #Type "." #Field)
 
 SIZE(HW_INITIALIZATION_DATA, 80, 128);

@@ -9,12 +9,17 @@
 #
 # Nothing but "make setup" installs anything; every other target says what is missing.
 
+# V=1 shows the commands.
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@echo "  $(1)")
+
 BUILD   := build
 VERSION := $(shell cat VERSION)
 
 CLANG       ?= clang-14
 LLD_LINK    ?= lld-link-14
-LLVM_RC     ?= llvm-rc-14
+# By this path it finds its clang for preprocessing.
+LLVM_RC     ?= /usr/lib/llvm-14/bin/llvm-rc
 LLVM_DLLTOOL?= llvm-dlltool-14
 CC          := gcc
 MINGW       ?= x86_64-w64-mingw32-gcc

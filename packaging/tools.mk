@@ -3,7 +3,7 @@
 # TOOLS_<group>: command-or-file:package pairs. A target depends on tools-<group>; only "make setup"
 # installs.
 
-TOOLS_driver := clang-14:clang-14 lld-link-14:lld-14 llvm-rc-14:llvm-14 llvm-dlltool-14:llvm-14 \
+TOOLS_driver := clang-14:clang-14 lld-link-14:lld-14 /usr/lib/llvm-14/bin/llvm-rc:llvm-14 llvm-dlltool-14:llvm-14 \
     python3:python3 /usr/lib/python3/dist-packages/pefile.py:python3-pefile
 TOOLS_bench := gcc:gcc pkg-config:pkg-config /usr/include/Zydis/Zydis.h:libzydis-dev \
     /usr/include/jansson.h:libjansson-dev /usr/include/nbdkit-plugin.h:nbdkit-plugin-dev \

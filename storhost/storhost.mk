@@ -19,24 +19,29 @@ bench: tools-bench $(STORHOST) $(NBDKIT_PLUGIN) $(SG_PRELOAD)
 
 $(BUILD)/bench/%.o: %.c storhost/storhost.mk VERSION | tools-bench
 	@mkdir -p $(@D)
-	$(CC) $(BENCH_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC      $@)
+	$(Q)$(CC) $(BENCH_CFLAGS) -MMD -MP -c $< -o $@
 
 # Everything but main(), for unit tests to link with.
 $(BUILD)/libstorhost.a: $(filter-out $(BENCH_MAIN),$(BENCH_OBJECTS))
-	rm -f $@ && ar rcs $@ $^
+	$(call say,AR      $@)
+	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(STORHOST): $(BENCH_MAIN) $(BUILD)/libstorhost.a
-	$(CC) -o $@ $(BENCH_MAIN) -Wl,--whole-archive $(BUILD)/libstorhost.a -Wl,--no-whole-archive $(BENCH_LIBS)
+	$(call say,CC      $@)
+	$(Q)$(CC) -o $@ $(BENCH_MAIN) -Wl,--whole-archive $(BUILD)/libstorhost.a -Wl,--no-whole-archive $(BENCH_LIBS)
 
 WAYS_PROTOCOL := storhost/ways/protocol.c
 
 $(NBDKIT_PLUGIN): $(wildcard storhost/ways/nbdkit/*.c) $(WAYS_PROTOCOL) | tools-bench
 	@mkdir -p $(@D)
-	$(CC) $(BENCH_CFLAGS) -fPIC -shared -MMD -MP -MF $@.d -o $@ $(filter %.c,$^)
+	$(call say,CC      $@)
+	$(Q)$(CC) $(BENCH_CFLAGS) -fPIC -shared -MMD -MP -MF $@.d -o $@ $(filter %.c,$^)
 
 $(SG_PRELOAD): $(wildcard storhost/ways/sg/*.c) $(WAYS_PROTOCOL) | tools-bench
 	@mkdir -p $(@D)
-	$(CC) $(BENCH_CFLAGS) -fPIC -shared -MMD -MP -MF $@.d -o $@ $(filter %.c,$^) -ldl
+	$(call say,CC      $@)
+	$(Q)$(CC) $(BENCH_CFLAGS) -fPIC -shared -MMD -MP -MF $@.d -o $@ $(filter %.c,$^) -ldl
 
 -include $(BENCH_OBJECTS:.o=.d) $(NBDKIT_PLUGIN).d $(SG_PRELOAD).d
 

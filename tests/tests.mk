@@ -18,17 +18,20 @@ UNIT_PROGRAMS := $(UNIT_TESTS:%=$(BUILD)/unit/%) $(UNIT_SELF_CONTAINED:%=$(BUILD
 define UNIT_RULES
 $(BUILD)/unit/$(1): tests/unit/$(1).c $(call unit_sources,$(1)) tests/tests.mk | tools-check
 	@mkdir -p $$(@D)
-	$$(CC) $$(UNIT_FLAGS) -MMD -MP -MF $$@.d -o $$@ $$(filter %.c,$$^) -lcmocka $$(BENCH_LIBS)
+	$$(call say,CC      $$@)
+	$$(Q)$$(CC) $$(UNIT_FLAGS) -MMD -MP -MF $$@.d -o $$@ $$(filter %.c,$$^) -lcmocka $$(BENCH_LIBS)
 $(BUILD)/unit-sanitized/$(1): tests/unit/$(1).c $(call unit_sources,$(1)) tests/tests.mk | tools-check
 	@mkdir -p $$(@D)
-	$$(CLANG) $$(UNIT_FLAGS) $$(SANITIZE) -MMD -MP -MF $$@.d -o $$@ $$(filter %.c,$$^) -lcmocka $$(BENCH_LIBS)
+	$$(call say,CC      $$@)
+	$$(Q)$$(CLANG) $$(UNIT_FLAGS) $$(SANITIZE) -MMD -MP -MF $$@.d -o $$@ $$(filter %.c,$$^) -lcmocka $$(BENCH_LIBS)
 -include $(BUILD)/unit/$(1).d $(BUILD)/unit-sanitized/$(1).d
 endef
 $(foreach t,$(UNIT_SELF_CONTAINED),$(eval $(call UNIT_RULES,$(t))))
 
 $(UNIT_WITH_BENCH:%=$(BUILD)/unit/%): $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libstorhost.a tests/tests.mk | tools-check
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_FLAGS) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libstorhost.a -lcmocka $(BENCH_LIBS)
+	$(call say,CC      $@)
+	$(Q)$(CC) $(UNIT_FLAGS) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libstorhost.a -lcmocka $(BENCH_LIBS)
 -include $(UNIT_WITH_BENCH:%=$(BUILD)/unit/%.d)
 
 .PHONY: unit

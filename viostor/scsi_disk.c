@@ -232,8 +232,8 @@ static BOOLEAN ReportUnitAttention(PSCSI_DISK Disk, PSCSI_COMMAND Command)
 
 /* ---- The disk ------------------------------------------------------------------------------ */
 
-/* Keeps the serial up to its first NUL; one of spaces only is none. */
-static void SetSerial(PSCSI_DISK Disk, const UCHAR *Serial)
+/* One of spaces only is none. */
+void ScsiDiskSetSerial(PSCSI_DISK Disk, const UCHAR *Serial)
 {
     UCHAR Length = 0;
     BOOLEAN Blank = TRUE;
@@ -292,7 +292,7 @@ SCSI_DISK_RESULT ScsiDiskInitialize(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS 
     Disk->MinimumIoBlocks = Parameters->MinimumIoBlocks;
     Disk->OptimalIoBlocks = Parameters->OptimalIoBlocks;
     Disk->Location = Parameters->Location;
-    SetSerial(Disk, Parameters->Serial);
+    ScsiDiskSetSerial(Disk, Parameters->Serial);
     return ScsiDiskOk;
 }
 

@@ -238,6 +238,10 @@ typedef struct _SCSI_COMMAND {
  */
 SCSI_DISK_RESULT ScsiDiskInitialize(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS *Parameters);
 
+/* The device has told its serial number: DISK_SERIAL_LENGTH bytes, ending at the first NUL. Before
+ * the first command is interpreted. */
+void ScsiDiskSetSerial(PSCSI_DISK Disk, const UCHAR *Serial);
+
 /* A sentence fragment for the log that says what is wrong and what would be right. Never NULL. */
 const char *ScsiDiskResultText(SCSI_DISK_RESULT Result);
 

@@ -25,27 +25,30 @@ driver: tools-driver $(BUILD)/wlh/x64/viostor.sys
 
 $(BUILD)/wlh/x64/obj/%.o: viostor/%.c VERSION viostor/viostor.mk | tools-driver
 	@mkdir -p $(@D)
-	$(CLANG) --target=$(TARGET_x64) $(DRIVER_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC      $@)
+	$(Q)$(CLANG) --target=$(TARGET_x64) $(DRIVER_CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/wlh/x64/obj/virtio_store.res: viostor/virtio_store.rc VERSION viostor/viostor.mk | tools-driver
 	@mkdir -p $(@D)
-	$(LLVM_RC) $(subst -D,/D ,$(DRIVER_DEFINES)) /FO $@ -- $<
+	$(call say,RC      $@)
+	$(Q)$(LLVM_RC) $(subst -D,/D ,$(DRIVER_DEFINES)) /FO $@ -- $<
 
 # Import libraries: the names that the driver may import, no more.
 $(BUILD)/wlh/x64/lib/%.lib: ddk/%.def | tools-driver
 	@mkdir -p $(@D)
-	$(LLVM_DLLTOOL) -m $(DLLTOOL_x64) -d $< -l $@
+	$(Q)$(LLVM_DLLTOOL) -m $(DLLTOOL_x64) -d $< -l $@
 
 DRIVER_OBJECTS_x64 := $(DRIVER_SOURCES:viostor/%.c=$(BUILD)/wlh/x64/obj/%.o)
 DRIVER_LIBRARIES_x64 := $(BUILD)/wlh/x64/lib/storport.lib $(BUILD)/wlh/x64/lib/ntoskrnl.lib
 
 $(BUILD)/wlh/x64/viostor.sys: $(DRIVER_OBJECTS_x64) $(BUILD)/wlh/x64/obj/virtio_store.res \
     $(DRIVER_LIBRARIES_x64) packaging/set_checksum.py
-	$(LLD_LINK) /driver /subsystem:native,6.00 /osversion:6.00 /version:$(word 1,$(DRIVER_VERSION)).$(word 2,$(DRIVER_VERSION)) \
+	$(call say,LINK    $@)
+	$(Q)$(LLD_LINK) /driver /subsystem:native,6.00 /osversion:6.00 /version:$(word 1,$(DRIVER_VERSION)).$(word 2,$(DRIVER_VERSION)) \
 	    /machine:$(MACHINE_x64) /entry:DriverEntry /nodefaultlib /dynamicbase /nxcompat /align:4096 \
 	    /opt:ref /opt:icf /incremental:no /Brepro /debug /pdbaltpath:%_PDB% /pdbsourcepath:. \
 	    /pdb:$(@:.sys=.pdb) /out:$@.unsealed $(filter %.o %.res %.lib,$^)
-	$(PYTHON) packaging/set_checksum.py $@.unsealed $@
+	$(Q)$(PYTHON) packaging/set_checksum.py $@.unsealed $@
 	@rm -f $@.unsealed
 
 -include $(DRIVER_OBJECTS_x64:.o=.d)

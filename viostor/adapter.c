@@ -1,0 +1,712 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The adapter: from a PCI function to a disk that takes requests, and back. See adapter.h.
+ *
+ * Shared memory (one block, contiguous for the device), for each queue:
+ *
+ *   ┌────────────┬──────────────────────────────┬───────────────────────────────┐
+ *   │ ring       │ slots: Size x blk_req        │ long tables: LongTableCount   │   and once at
+ *   │ (aligned)  │ (2 cache lines each)         │ x LongTableBytes              │   the end: identity
+ *   └────────────┴──────────────────────────────┴───────────────────────────────┘
+ *
+ * Private memory: the VIO_QUEUE array, then for each queue the ring's private state, the table of
+ * requests by ring id, and the stack of free long tables.
+ */
+#include "adapter.h"
+
+#include "port.h"
+#include "virtio_store_hw_helper.h"
+#include "virtio_store_utils.h"
+
+/* What the driver can use. A transport that needs translated addresses (ACCESS_PLATFORM) is served
+ * as it is: all addresses come from the port driver. */
+#define WANTED_FEATURES                                                                            \
+    (VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | VIRTIO_FEATURE(VIRTIO_F_INDIRECT_DESC) |                 \
+     VIRTIO_FEATURE(VIRTIO_F_EVENT_IDX) | VIRTIO_FEATURE(VIRTIO_F_ACCESS_PLATFORM) |               \
+     VIRTIO_FEATURE(VIRTIO_BLK_F_SIZE_MAX) | VIRTIO_FEATURE(VIRTIO_BLK_F_SEG_MAX) |                \
+     VIRTIO_FEATURE(VIRTIO_BLK_F_RO) | VIRTIO_FEATURE(VIRTIO_BLK_F_BLK_SIZE) |                     \
+     VIRTIO_FEATURE(VIRTIO_BLK_F_FLUSH) | VIRTIO_FEATURE(VIRTIO_BLK_F_TOPOLOGY) |                  \
+     VIRTIO_FEATURE(VIRTIO_BLK_F_CONFIG_WCE) | VIRTIO_FEATURE(VIRTIO_BLK_F_MQ))
+
+/* Without indirect descriptors a request takes as many descriptors as it has segments, and two:
+ * segments are limited so that a ring still holds this many of the largest requests. */
+#define DIRECT_DEPTH 8u
+
+/* Waiting for GET_ID: this many looks, this many microseconds apart (one second). */
+#define IDENTIFY_POLLS             10000u
+#define IDENTIFY_POLL_MICROSECONDS 100u
+
+/* Configuration fields with the feature that must be agreed for them to mean anything. */
+typedef struct _CONFIG_FIELD {
+    VIRTIO_PCI_FIELD Field;
+    UCHAR Feature; /* bit number, or CONFIG_FIELD_ALWAYS */
+} CONFIG_FIELD;
+#define CONFIG_FIELD_ALWAYS 0xff
+
+#define BLK_FIELD(Name)                                                                            \
+    {                                                                                              \
+        (USHORT) FIELD_OFFSET(blk_config, Name), (USHORT)sizeof(((pblk_config)0)->Name)            \
+    }
+
+static const CONFIG_FIELD ConfigFields[] = {
+    {BLK_FIELD(capacity), CONFIG_FIELD_ALWAYS},
+    {BLK_FIELD(size_max), VIRTIO_BLK_F_SIZE_MAX},
+    {BLK_FIELD(seg_max), VIRTIO_BLK_F_SEG_MAX},
+    {BLK_FIELD(blk_size), VIRTIO_BLK_F_BLK_SIZE},
+    {BLK_FIELD(topology.physical_block_exp), VIRTIO_BLK_F_TOPOLOGY},
+    {BLK_FIELD(topology.alignment_offset), VIRTIO_BLK_F_TOPOLOGY},
+    {BLK_FIELD(topology.min_io_size), VIRTIO_BLK_F_TOPOLOGY},
+    {BLK_FIELD(topology.opt_io_size), VIRTIO_BLK_F_TOPOLOGY},
+    {BLK_FIELD(writeback), VIRTIO_BLK_F_CONFIG_WCE},
+    {BLK_FIELD(num_queues), VIRTIO_BLK_F_MQ},
+};
+
+static BOOLEAN HasFeature(const ADAPTER_EXTENSION *Adapter, ULONG Bit)
+{
+    return (Adapter->Device.Features & VIRTIO_FEATURE(Bit)) != 0;
+}
+
+static ULONG RoundUp(ULONG Value, ULONG Alignment)
+{
+    return (Value + Alignment - 1) & ~(Alignment - 1);
+}
+
+static BOOLEAN ReportFailure(PADAPTER_EXTENSION Adapter, VIO_EVENT Event, VIRTIO_PCI_RESULT Result)
+{
+    DebugPrint(DebugError, "event %u: %s (%I64x)", Event, VirtioPciResultName(Result),
+               Adapter->Device.Detail);
+    PortLogEvent(Adapter, NULL, Event, Result);
+    return FALSE;
+}
+
+/* ---- Probe ---- */
+
+/* Reads the fields of the configuration that the agreed features give a meaning; others are 0. */
+static VIRTIO_PCI_RESULT ReadConfiguration(PADAPTER_EXTENSION Adapter, pblk_config Config)
+{
+    VIRTIO_PCI_FIELD Fields[RTL_NUMBER_OF(ConfigFields)];
+    ULONG Count = 0;
+    ULONG Index;
+
+    RtlZeroMemory(Config, sizeof(*Config));
+    for (Index = 0; Index < RTL_NUMBER_OF(ConfigFields); ++Index) {
+        if (ConfigFields[Index].Feature == CONFIG_FIELD_ALWAYS ||
+            HasFeature(Adapter, ConfigFields[Index].Feature)) {
+            Fields[Count++] = ConfigFields[Index].Field;
+        }
+    }
+    return VirtioPciReadConfig(&Adapter->Device, Fields, Count, Config, sizeof(*Config));
+}
+
+/* Writes what the configuration says into the disk's parameters, its serial number apart. */
+static VOID DescribeDisk(const ADAPTER_EXTENSION *Adapter, const blk_config *Config,
+                         PSCSI_DISK_PARAMETERS Parameters)
+{
+    RtlZeroMemory(Parameters, sizeof(*Parameters));
+    Parameters->CapacityInSectors = Config->capacity;
+    Parameters->BlockSize = Config->blk_size;
+    Parameters->PhysicalBlockExponent = Config->topology.physical_block_exp;
+    Parameters->AlignmentOffset = Config->topology.alignment_offset;
+    Parameters->MinimumIoBlocks = Config->topology.min_io_size;
+    Parameters->OptimalIoBlocks = Config->topology.opt_io_size;
+    Parameters->MaximumTransferLength = Adapter->Limits.TransferBytes;
+    Parameters->Location = (Adapter->SystemIoBusNumber << 8) |
+                           ((Adapter->SlotNumber & 0x1f) << 3) | ((Adapter->SlotNumber >> 5) & 7);
+    Parameters->ReadOnly = HasFeature(Adapter, VIRTIO_BLK_F_RO);
+    Parameters->FlushSupported = HasFeature(Adapter, VIRTIO_BLK_F_FLUSH);
+    Parameters->WriteCacheEnabled =
+        !HasFeature(Adapter, VIRTIO_BLK_F_CONFIG_WCE) || Config->writeback != 0;
+}
+
+/*
+ * Limits from the smallest queue and the configuration. FALSE: not even a page-sized transfer over
+ * two pages would fit.
+ */
+static BOOLEAN ComputeLimits(PADAPTER_EXTENSION Adapter, const blk_config *Config, ULONG RingSize)
+{
+    const BOOLEAN Indirect = HasFeature(Adapter, VIRTIO_F_INDIRECT_DESC);
+    PADAPTER_LIMITS Limits = &Adapter->Limits;
+    ULONG PieceCount; /* segments that a page may become by size_max */
+    ULONG Segments;
+
+    /* A chain is never longer than the ring (2.7.5.3.1), header and status included. */
+    Segments = RingSize > 2 ? RingSize - 2 : 0;
+    if (!Indirect && RingSize >= 4 * DIRECT_DEPTH) {
+        Segments = RingSize / DIRECT_DEPTH - 2;
+    }
+    if (HasFeature(Adapter, VIRTIO_BLK_F_SEG_MAX) && Config->seg_max < Segments) {
+        Segments = Config->seg_max;
+    }
+    Limits->Segments = Segments;
+    Limits->SegmentBytes = Config->size_max != 0 ? Config->size_max : MAXULONG;
+
+    PieceCount = Limits->SegmentBytes < PAGE_SIZE ? (PAGE_SIZE - 1) / Limits->SegmentBytes + 1 : 1;
+    if (Segments / PieceCount < 2) {
+        return FALSE;
+    }
+    /* StorPort's list may have one element more than the breaks: a transfer of n pages touches
+     * n + 1. Longer contiguous elements than pages are split by size_max into no more pieces than
+     * their pages would be. */
+    Limits->PhysicalBreaks = Segments / PieceCount - 1;
+    Limits->TransferBytes = Limits->PhysicalBreaks * PAGE_SIZE;
+
+    Limits->LongTableBytes = RoundUp((Segments + 2) * (ULONG)sizeof(VIRTQ_DESC), CACHE_LINE_SIZE);
+    Limits->LongTableCount = 0;
+    if (Indirect && Segments > REQUEST_SLOT_SEGMENTS) {
+        ULONG Count = LONG_TABLE_BUDGET / Limits->LongTableBytes;
+
+        Count = max(Count, LONG_TABLE_MINIMUM);
+        Count = min(Count, LONG_TABLE_MAXIMUM);
+        Limits->LongTableCount = min(Count, RingSize);
+    }
+    Limits->Depth = Indirect ? RingSize : RingSize / (Segments + 2);
+    return TRUE;
+}
+
+/* The number of queues to use, and the size that all of them have at least. */
+static VIRTIO_PCI_RESULT CountQueues(PADAPTER_EXTENSION Adapter, const blk_config *Config,
+                                     ULONG MaximumQueues, PULONG SmallestSize)
+{
+    ULONG Count = HasFeature(Adapter, VIRTIO_BLK_F_MQ) && Config->num_queues != 0
+                      ? Config->num_queues
+                      : 1;
+    ULONG Index;
+
+    Count = min(Count, MaximumQueues);
+    Count = min(Count, VIO_QUEUE_MAXIMUM);
+    *SmallestSize = VIRTQ_SIZE_MAXIMUM;
+    for (Index = 0; Index < Count; ++Index) {
+        ULONG Size;
+        VIRTIO_PCI_RESULT Result =
+            VirtioPciGetQueueSize(&Adapter->Device, (USHORT)Index, &Size);
+
+        if (Result != VirtioPciOk) {
+            /* A device that promises more queues than it has is served with those that are there. */
+            if (Index == 0) {
+                return Result;
+            }
+            break;
+        }
+        if (Adapter->Device.Transport == VirtioPciTransportModern) {
+            Size = min(Size, VIO_RING_MAXIMUM);
+        }
+        Adapter->RingSizes[Index] = Size;
+        *SmallestSize = min(*SmallestSize, Size);
+    }
+    Adapter->QueueCount = Index;
+    return VirtioPciOk;
+}
+
+/* Reads what the negotiated device says of itself and decides on queues and limits. */
+static BOOLEAN ExamineDevice(PADAPTER_EXTENSION Adapter, ULONG MaximumQueues)
+{
+    SCSI_DISK_PARAMETERS Parameters;
+    SCSI_DISK_RESULT DiskResult;
+    VIRTIO_PCI_RESULT Result;
+    blk_config Config;
+    ULONG RingSize;
+
+    Result = ReadConfiguration(Adapter, &Config);
+    if (Result == VirtioPciOk) {
+        Result = CountQueues(Adapter, &Config, MaximumQueues, &RingSize);
+    }
+    if (Result != VirtioPciOk) {
+        return ReportFailure(Adapter, VioEventProbeFailed, Result);
+    }
+    if (!ComputeLimits(Adapter, &Config, RingSize)) {
+        DebugPrint(DebugError, "unusable limits: ring %lu, seg_max %lu, size_max %lu", RingSize,
+                   Config.seg_max, Config.size_max);
+        PortLogEvent(Adapter, NULL, VioEventLimitsUnusable, RingSize);
+        return FALSE;
+    }
+    Adapter->IndirectDescriptors = HasFeature(Adapter, VIRTIO_F_INDIRECT_DESC);
+    Adapter->Limits.Depth = min(Adapter->Limits.Depth * Adapter->QueueCount, VIO_DEPTH_MAXIMUM);
+
+    DescribeDisk(Adapter, &Config, &Parameters);
+    DiskResult = ScsiDiskInitialize(&Adapter->Disk, &Parameters);
+    if (DiskResult != ScsiDiskOk) {
+        DebugPrint(DebugError, "no usable disk: %s", ScsiDiskResultText(DiskResult));
+        PortLogEvent(Adapter, NULL, VioEventDiskRefused, DiskResult);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* Reset to feature negotiation. */
+static VIRTIO_PCI_RESULT Negotiate(PADAPTER_EXTENSION Adapter, ULONGLONG Wanted)
+{
+    VIRTIO_PCI_RESULT Result = VirtioPciStart(&Adapter->Device);
+
+    return Result == VirtioPciOk ? VirtioPciNegotiate(&Adapter->Device, Wanted) : Result;
+}
+
+BOOLEAN AdapterProbe(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_MAP_BAR *MapBar, ULONG MaximumQueues)
+{
+    UCHAR ConfigSpace[VIRTIO_PCI_CONFIG_SPACE_SIZE];
+    VIRTIO_PCI_RESULT Result;
+    BOOLEAN Usable;
+
+    if (!PortReadPciConfig(Adapter, ConfigSpace, sizeof(ConfigSpace))) {
+        Adapter->Device.Detail = 0;
+        return ReportFailure(Adapter, VioEventProbeFailed, VirtioPciGone);
+    }
+    Result = VirtioPciProbe(&Adapter->Device, ConfigSpace, MapBar, Adapter);
+    if (Result != VirtioPciOk) {
+        return ReportFailure(Adapter, VioEventProbeFailed, Result);
+    }
+    Result = Negotiate(Adapter, WANTED_FEATURES);
+    if (Result != VirtioPciOk) {
+        Usable = ReportFailure(Adapter, VioEventNegotiationRefused, Result);
+        VirtioPciFail(&Adapter->Device);
+    } else {
+        Usable = ExamineDevice(Adapter, MaximumQueues);
+    }
+    /* Nothing of the device is used until HwInitialize, and nothing ever after a failure. */
+    (VOID)VirtioPciReset(&Adapter->Device);
+    Adapter->State = AdapterFound;
+    return Usable;
+}
+
+/* ---- Memory and queues ---- */
+
+static VIRTQUEUE_LAYOUT RingLayout(const ADAPTER_EXTENSION *Adapter)
+{
+    return Adapter->Device.Transport == VirtioPciTransportLegacy ? VirtQueueLayoutLegacy
+                                                                 : VirtQueueLayoutSplit;
+}
+
+/* Sizes of one queue's parts, in bytes; offsets are those of the drawing at the top. */
+typedef struct _QUEUE_SIZES {
+    VIRTQUEUE_MEMORY Ring;
+    ULONG SlotsOffset;
+    ULONG LongTablesOffset;
+    ULONG SharedBytes;     /* to the next queue, page aligned */
+    ULONG RequestsOffset;
+    ULONG FreeTablesOffset;
+    ULONG PrivateBytes;    /* to the next queue, cache line aligned */
+} QUEUE_SIZES;
+
+static VOID ComputeQueueSizes(const ADAPTER_EXTENSION *Adapter, ULONG RingSize, QUEUE_SIZES *Sizes)
+{
+    const ADAPTER_LIMITS *Limits = &Adapter->Limits;
+
+    (VOID)VirtQueueMemorySize(RingLayout(Adapter), RingSize, &Sizes->Ring);
+    Sizes->SlotsOffset = RoundUp(Sizes->Ring.RingBytes, CACHE_LINE_SIZE);
+    Sizes->LongTablesOffset = Sizes->SlotsOffset + RingSize * (ULONG)sizeof(blk_req);
+    Sizes->SharedBytes = RoundUp(
+        Sizes->LongTablesOffset + Limits->LongTableCount * Limits->LongTableBytes, PAGE_SIZE);
+    Sizes->RequestsOffset = RoundUp(Sizes->Ring.PrivateBytes, CACHE_LINE_SIZE);
+    Sizes->FreeTablesOffset = Sizes->RequestsOffset + RingSize * (ULONG)sizeof(PSRB_EXTENSION);
+    Sizes->PrivateBytes = RoundUp(
+        Sizes->FreeTablesOffset + Limits->LongTableCount * (ULONG)sizeof(USHORT), CACHE_LINE_SIZE);
+}
+
+VOID AdapterMemorySize(const ADAPTER_EXTENSION *Adapter, PULONG SharedBytes, PULONG PrivateBytes)
+{
+    ULONG Shared = RoundUp(DISK_SERIAL_LENGTH, PAGE_SIZE);
+    ULONG Private = RoundUp(Adapter->QueueCount * (ULONG)sizeof(VIO_QUEUE), CACHE_LINE_SIZE);
+    ULONG Index;
+
+    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+        QUEUE_SIZES Sizes;
+
+        ComputeQueueSizes(Adapter, Adapter->RingSizes[Index], &Sizes);
+        Shared += Sizes.SharedBytes;
+        Private += Sizes.PrivateBytes;
+    }
+    *SharedBytes = Shared;
+    *PrivateBytes = Private;
+}
+
+/* Lays one queue out in its part of shared and private memory. */
+static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
+                                   const QUEUE_SIZES *Sizes, ULONG SharedOffset, PUCHAR Private)
+{
+    PVIO_QUEUE Queue = &Adapter->Queues[Index];
+    PUCHAR Shared = Adapter->Shared.Base + SharedOffset;
+    const ULONGLONG Address = Adapter->Shared.Address + SharedOffset;
+    VIRTQUEUE_SETUP Setup;
+    ULONG Table;
+
+    Queue->Adapter = Adapter;
+    Queue->Index = Index;
+    Queue->Size = Adapter->RingSizes[Index];
+    Queue->State = QueueStopped;
+    Queue->Vector = VIRTIO_MSI_NO_VECTOR;
+    Queue->Waiting.Head = NULL;
+    Queue->Memory.Slots = (pblk_req)(Shared + Sizes->SlotsOffset);
+    Queue->Memory.SlotsAddress = Address + Sizes->SlotsOffset;
+    Queue->Memory.LongTables = Shared + Sizes->LongTablesOffset;
+    Queue->Memory.LongTablesAddress = Address + Sizes->LongTablesOffset;
+    Queue->Memory.Requests = (PSRB_EXTENSION *)(Private + Sizes->RequestsOffset);
+    Queue->Memory.FreeLongTables = (PUSHORT)(Private + Sizes->FreeTablesOffset);
+    Queue->FreeLongTableCount = Adapter->Limits.LongTableCount;
+    for (Table = 0; Table < Queue->FreeLongTableCount; ++Table) {
+        Queue->Memory.FreeLongTables[Table] = (USHORT)Table;
+    }
+
+    Setup.Layout = RingLayout(Adapter);
+    Setup.Size = Queue->Size;
+    Setup.EventIndex = HasFeature(Adapter, VIRTIO_F_EVENT_IDX);
+    Setup.CheckUsedLength = Adapter->Device.Transport == VirtioPciTransportModern;
+    Setup.Ring = Shared;
+    Setup.RingAddress = Address;
+    Setup.Private = Private;
+    return VirtQueueInitialize(&Queue->Ring, &Setup);
+}
+
+BOOLEAN AdapterCreateQueues(PADAPTER_EXTENSION Adapter)
+{
+    ULONG SharedOffset = 0;
+    PUCHAR Private = Adapter->Private;
+    ULONG Index;
+
+    Adapter->Queues = (PVIO_QUEUE)Private;
+    Private += RoundUp(Adapter->QueueCount * (ULONG)sizeof(VIO_QUEUE), CACHE_LINE_SIZE);
+    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+        QUEUE_SIZES Sizes;
+        VIRTQUEUE_FAULT Fault;
+
+        ComputeQueueSizes(Adapter, Adapter->RingSizes[Index], &Sizes);
+        Fault = CreateQueue(Adapter, (USHORT)Index, &Sizes, SharedOffset, Private);
+        if (Fault != VirtQueueFaultNone) {
+            DebugPrint(DebugError, "queue %lu cannot be made: %s", Index, VirtQueueFaultName(Fault));
+            PortLogEvent(Adapter, NULL, VioEventLimitsUnusable, Adapter->RingSizes[Index]);
+            return FALSE;
+        }
+        SharedOffset += Sizes.SharedBytes;
+        Private += Sizes.PrivateBytes;
+    }
+    Adapter->Identity = Adapter->Shared.Base + SharedOffset;
+    Adapter->IdentityAddress = Adapter->Shared.Address + SharedOffset;
+    return TRUE;
+}
+
+/* ---- Start ---- */
+
+/*
+ * Message of a queue: with enough of them one each, behind message 0, which is for configuration
+ * changes; with fewer the queues share them; a single one serves everything.
+ */
+static USHORT QueueVector(const ADAPTER_EXTENSION *Adapter, ULONG Index)
+{
+    if (Adapter->MessageCount == 0) {
+        return VIRTIO_MSI_NO_VECTOR;
+    }
+    if (Adapter->MessageCount == 1) {
+        return 0;
+    }
+    return (USHORT)(1 + Index % (Adapter->MessageCount - 1));
+}
+
+static VIRTIO_PCI_RESULT EnableQueue(PADAPTER_EXTENSION Adapter, PVIO_QUEUE Queue)
+{
+    VIRTIO_PCI_QUEUE Setup;
+
+    Queue->Vector = QueueVector(Adapter, Queue->Index);
+    Setup.Index = Queue->Index;
+    Setup.Vector = Queue->Vector;
+    Setup.Size = Queue->Size;
+    VirtQueueGetAddresses(&Queue->Ring, &Setup.Addresses);
+    return VirtioPciEnableQueue(&Adapter->Device, &Setup, &Queue->Doorbell);
+}
+
+static VIRTIO_PCI_RESULT StartDevice(PADAPTER_EXTENSION Adapter)
+{
+    const ULONGLONG Agreed = Adapter->Device.Features;
+    VIRTIO_PCI_RESULT Result;
+    ULONG Index;
+
+    VirtioPciSetMsixEnabled(&Adapter->Device, Adapter->MessageCount != 0);
+    Result = Negotiate(Adapter, Agreed);
+    if (Result != VirtioPciOk) {
+        return Result;
+    }
+    if (Adapter->Device.Features != Agreed) {
+        /* Rings and limits were made for the features of the first time. */
+        Adapter->Device.Features = Agreed;
+        return VirtioPciFeaturesRefused;
+    }
+    if (Adapter->MessageCount != 0) {
+        Result = VirtioPciSetConfigVector(&Adapter->Device, 0);
+    }
+    for (Index = 0; Index < Adapter->QueueCount && Result == VirtioPciOk; ++Index) {
+        Result = EnableQueue(Adapter, &Adapter->Queues[Index]);
+    }
+    return Result == VirtioPciOk ? VirtioPciDriverOk(&Adapter->Device) : Result;
+}
+
+BOOLEAN AdapterStart(PADAPTER_EXTENSION Adapter)
+{
+    VIRTIO_PCI_RESULT Result = StartDevice(Adapter);
+
+    if (Result != VirtioPciOk) {
+        (VOID)ReportFailure(Adapter, VioEventStartFailed, Result);
+        VirtioPciFail(&Adapter->Device);
+        (VOID)VirtioPciReset(&Adapter->Device);
+        return FALSE;
+    }
+    DebugPrint(DebugInformation, "started: %s, features %I64x, %lu queues, %lu messages",
+               Adapter->Device.Transport == VirtioPciTransportLegacy ? "legacy" : "modern",
+               Adapter->Device.Features, Adapter->QueueCount, Adapter->MessageCount);
+    return TRUE;
+}
+
+/* GET_ID on queue 0, polled. TRUE: the device has answered, Request.DeviceStatus tells how. */
+static BOOLEAN AskIdentity(PADAPTER_EXTENSION Adapter)
+{
+    PSRB_EXTENSION Request = &Adapter->IdentifyRequest;
+    ULONG Poll;
+
+    RtlZeroMemory(Adapter->Identity, DISK_SERIAL_LENGTH);
+    RtlZeroMemory(Request, sizeof(*Request));
+    Request->Kind = RequestKindIdentify;
+    Request->Operation = DiskOperationRead;
+    if (!QueueSubmitPolled(&Adapter->Queues[0], Request)) {
+        return FALSE;
+    }
+    for (Poll = 0; Poll < IDENTIFY_POLLS; ++Poll) {
+        if (QueuePoll(&Adapter->Queues[0]) != VirtQueueEmpty) {
+            return Request->State == RequestFinished;
+        }
+        PortStallMicroseconds(IDENTIFY_POLL_MICROSECONDS);
+    }
+    return FALSE;
+}
+
+/* The device may still write the identity: nothing goes on before it is reset and started anew. */
+static BOOLEAN RecoverFromIdentify(PADAPTER_EXTENSION Adapter)
+{
+    REQUEST_LIST Finished = {NULL, NULL};
+    VIRTIO_PCI_RESULT Result = VirtioPciReset(&Adapter->Device);
+
+    if (Result != VirtioPciOk) {
+        return ReportFailure(Adapter, VioEventResetFailed, Result);
+    }
+    QueueAbandon(&Adapter->Queues[0], RequestResultReset, &Finished);
+    CompleteRequests(Adapter, &Finished);
+    return AdapterStart(Adapter);
+}
+
+BOOLEAN AdapterIdentify(PADAPTER_EXTENSION Adapter)
+{
+    if (!AskIdentity(Adapter)) {
+        PortLogEvent(Adapter, NULL, VioEventIdentifyFailed, 0x100);
+        if (!RecoverFromIdentify(Adapter)) {
+            return FALSE;
+        }
+    } else if (Adapter->IdentifyRequest.DeviceStatus == VIRTIO_BLK_S_OK) {
+        ScsiDiskSetSerial(&Adapter->Disk, Adapter->Identity);
+    } else {
+        /* Devices without a serial number answer UNSUPP: nothing to complain about. */
+        DebugPrint(DebugInformation, "no serial number: status %u",
+                   Adapter->IdentifyRequest.DeviceStatus);
+    }
+    return TRUE;
+}
+
+VOID AdapterRun(PADAPTER_EXTENSION Adapter)
+{
+    REQUEST_LIST Finished = {NULL, NULL};
+    ULONG Index;
+
+    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+        PORT_LOCK Lock;
+
+        PortAcquireQueueLock(&Adapter->Queues[Index], &Lock);
+        QueueResume(&Adapter->Queues[Index], &Finished);
+        PortReleaseQueueLock(&Adapter->Queues[Index], &Lock);
+    }
+    Adapter->State = AdapterRunning;
+    CompleteRequests(Adapter, &Finished);
+}
+
+/* ---- Reset ---- */
+
+/*
+ * Makes this processor the one that resets. FALSE: there is nothing to reset in this state. Waits
+ * while another processor resets, so that a caller may rely on the requests of before being done.
+ */
+static BOOLEAN EnterReset(PADAPTER_EXTENSION Adapter)
+{
+    for (;;) {
+        const LONG State = Adapter->State;
+
+        if (State == AdapterResetting) {
+            PortStallMicroseconds(50);
+        } else if (State != AdapterRunning && State != AdapterFailed) {
+            return FALSE;
+        } else if (InterlockedCompareExchange(&Adapter->State, AdapterResetting, State) == State) {
+            return TRUE;
+        }
+    }
+}
+
+/* Last look into all rings; afterwards queues keep what comes. Returns what the device holds. */
+static ULONG StopQueues(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
+{
+    ULONG Held = 0;
+    ULONG Index;
+
+    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+        PORT_LOCK Lock;
+
+        PortAcquireQueueLock(&Adapter->Queues[Index], &Lock);
+        Held += QueueStop(&Adapter->Queues[Index], Finished);
+        PortReleaseQueueLock(&Adapter->Queues[Index], &Lock);
+    }
+    return Held;
+}
+
+static VOID AbandonQueues(PADAPTER_EXTENSION Adapter, REQUEST_RESULT Result, QUEUE_STATE State,
+                          PREQUEST_LIST Finished)
+{
+    ULONG Index;
+
+    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+        PORT_LOCK Lock;
+
+        PortAcquireQueueLock(&Adapter->Queues[Index], &Lock);
+        QueueAbandon(&Adapter->Queues[Index], Result, Finished);
+        Adapter->Queues[Index].State = (UCHAR)State;
+        PortReleaseQueueLock(&Adapter->Queues[Index], &Lock);
+    }
+}
+
+/* The device did not come back. What it holds stays with it if it may still use the memory. */
+static VOID GiveUpReset(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_RESULT Result,
+                        PREQUEST_LIST Finished)
+{
+    if (Result == VirtioPciResetTimeout) {
+        (VOID)ReportFailure(Adapter, VioEventResetFailed, Result);
+        Adapter->State = AdapterFailed;
+    } else {
+        AbandonQueues(Adapter, RequestResultGone, QueueClosed, Finished);
+        Adapter->State = Result == VirtioPciGone ? AdapterRemoved : AdapterFailed;
+    }
+}
+
+BOOLEAN AdapterReset(PADAPTER_EXTENSION Adapter, SCSI_UNIT_ATTENTION Attention)
+{
+    REQUEST_LIST Finished = {NULL, NULL};
+    VIRTIO_PCI_RESULT Result;
+    ULONG Held;
+
+    if (!EnterReset(Adapter)) {
+        return FALSE;
+    }
+    Held = StopQueues(Adapter, &Finished);
+    ++Adapter->Counters.Resets;
+    Adapter->Counters.RequestsReset += Held;
+    DebugPrint(DebugWarning, "reset: the device holds %lu requests", Held);
+    PortLogEvent(Adapter, NULL, VioEventReset, Held);
+
+    Result = VirtioPciReset(&Adapter->Device);
+    if (Result == VirtioPciOk) {
+        AbandonQueues(Adapter, RequestResultReset, QueueStopped, &Finished);
+        if (AdapterStart(Adapter)) {
+            ScsiDiskRaiseUnitAttention(&Adapter->Disk, Attention);
+            AdapterRun(Adapter);
+        } else {
+            Result = VirtioPciStatusRefused;
+        }
+    }
+    if (Result != VirtioPciOk) {
+        GiveUpReset(Adapter, Result, &Finished);
+    }
+    CompleteRequests(Adapter, &Finished);
+    return Result == VirtioPciOk;
+}
+
+/* ---- Stop, restart, removal ---- */
+
+VOID AdapterStop(PADAPTER_EXTENSION Adapter)
+{
+    REQUEST_LIST Finished = {NULL, NULL};
+    VIRTIO_PCI_RESULT Result;
+    ULONG Index;
+
+    if (Adapter->State == AdapterRemoved) {
+        return;
+    }
+    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+        (VOID)QueueStop(&Adapter->Queues[Index], &Finished);
+    }
+    Result = VirtioPciReset(&Adapter->Device);
+    Adapter->State = AdapterStopped;
+    if (Result == VirtioPciResetTimeout) {
+        (VOID)ReportFailure(Adapter, VioEventResetFailed, Result);
+    } else {
+        for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+            QueueAbandon(&Adapter->Queues[Index], RequestResultReset, &Finished);
+        }
+    }
+    CompleteRequests(Adapter, &Finished);
+}
+
+BOOLEAN AdapterRestart(PADAPTER_EXTENSION Adapter)
+{
+    REQUEST_LIST Finished = {NULL, NULL};
+    ULONG Index;
+
+    if (Adapter->State != AdapterStopped || !AdapterStart(Adapter)) {
+        return FALSE;
+    }
+    ScsiDiskRaiseUnitAttention(&Adapter->Disk, ScsiAttentionPowerOn);
+    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+        QueueResume(&Adapter->Queues[Index], &Finished);
+    }
+    Adapter->State = AdapterRunning;
+    CompleteRequests(Adapter, &Finished);
+    return TRUE;
+}
+
+VOID AdapterRemove(PADAPTER_EXTENSION Adapter)
+{
+    REQUEST_LIST Finished = {NULL, NULL};
+
+    Adapter->State = AdapterRemoved;
+    (VOID)StopQueues(Adapter, &Finished);
+    /* A device that has gone answers all ones and touches no memory; one that is still there after
+     * all must let go of it first. */
+    if (VirtioPciReset(&Adapter->Device) != VirtioPciResetTimeout) {
+        AbandonQueues(Adapter, RequestResultGone, QueueClosed, &Finished);
+    }
+    CompleteRequests(Adapter, &Finished);
+}
+
+/* ---- Configuration changes ---- */
+
+VOID AdapterConfigurationChanged(PADAPTER_EXTENSION Adapter)
+{
+    const UCHAR Status = VirtioPciGetStatus(&Adapter->Device);
+    blk_config Config;
+
+    if (Adapter->State != AdapterRunning || Status == VIRTIO_STATUS_GONE) {
+        return;
+    }
+    ++Adapter->Counters.ConfigChanges;
+    if (Status & VIRTIO_STATUS_NEEDS_RESET) {
+        PortLogEvent(Adapter, NULL, VioEventDeviceNeedsReset, Status);
+        (VOID)AdapterReset(Adapter, ScsiAttentionDeviceReset);
+        return;
+    }
+    /* A reading during which a reset began may hold anything. */
+    if (ReadConfiguration(Adapter, &Config) == VirtioPciOk && Adapter->State == AdapterRunning &&
+        ScsiDiskSetCapacity(&Adapter->Disk, Config.capacity)) {
+        DebugPrint(DebugInformation, "capacity is now %I64u sectors", Config.capacity);
+        PortUnitChanged(Adapter);
+    }
+}
+
+VOID AdapterTimerWork(PADAPTER_EXTENSION Adapter)
+{
+    const LONG Work = InterlockedExchange(&Adapter->TimerWork, 0);
+
+    if (Work & TimerWorkReset) {
+        (VOID)AdapterReset(Adapter, ScsiAttentionDeviceReset);
+    }
+    if (Work & TimerWorkConfiguration) {
+        AdapterConfigurationChanged(Adapter);
+    }
+}

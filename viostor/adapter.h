@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The adapter: from a PCI function to a disk that takes requests, and back.
+ *
+ *   AdapterProbe ──> AdapterCreateQueues ──> AdapterStart ──> AdapterIdentify ──> AdapterRun
+ *   (HwFindAdapter)                          (HwInitialize)   (passive initialization)
+ *
+ *   AdapterReset    from any state with queues: everything given up, the device started anew
+ *   AdapterStop     the device reset, everything given up, queues keep what comes
+ *   AdapterRemove   the device has gone: everything finished as "no device"
+ *
+ * State changes (ADAPTER_STATE):
+ *
+ *   Found ──> Running <──> Resetting ──> Failed (a reset tries again)
+ *               │  ^
+ *               v  │
+ *             Stopped          any ──> Removed
+ */
+#ifndef VIOSTOR_ADAPTER_H
+#define VIOSTOR_ADAPTER_H
+
+#include "virtio_store.h"
+
+/*
+ * Recognizes the device, negotiates, and works out limits and the number of queues. The device is
+ * reset again afterwards. MapBar as in VirtioPciProbe. MaximumQueues: what the user or the dump
+ * mode allows, at least 1. FALSE: the reason has been logged. PASSIVE_LEVEL (HwFindAdapter).
+ */
+BOOLEAN AdapterProbe(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_MAP_BAR *MapBar, ULONG MaximumQueues);
+
+/* Memory that the queues need: shared with the device, and private (VIO_QUEUE array included). */
+VOID AdapterMemorySize(const ADAPTER_EXTENSION *Adapter, PULONG SharedBytes, PULONG PrivateBytes);
+
+/* Makes the queues in Adapter->Shared and Adapter->Private. The device does not know them yet.
+ * FALSE: the memory does not suit; logged. */
+BOOLEAN AdapterCreateQueues(PADAPTER_EXTENSION Adapter);
+
+/*
+ * Starts the device on the adapter's queues, which must be new or abandoned, and lets it work
+ * (DRIVER_OK). The queues stay stopped. Reads nothing but device registers and waits boundedly, so
+ * it may run at any IRQL; nothing else may use the device meanwhile. FALSE: logged, device reset.
+ */
+BOOLEAN AdapterStart(PADAPTER_EXTENSION Adapter);
+
+/* Asks the device for its serial number, polling for at most a second, and makes Adapter->Disk.
+ * Before AdapterRun, after AdapterStart. FALSE: the disk is not usable, or the device did not come
+ * back from the reset that an unanswered question makes necessary; logged. */
+BOOLEAN AdapterIdentify(PADAPTER_EXTENSION Adapter);
+
+/* Lets requests in: Found or Stopped becomes Running. */
+VOID AdapterRun(PADAPTER_EXTENSION Adapter);
+
+/*
+ * Resets the device and starts it again. Each outstanding and waiting request is completed, by the
+ * device's answer if it is there, else as reset, before this returns. IRQL <= DISPATCH_LEVEL, no
+ * lock of a queue held. On several processors at once they take turns. FALSE: there was nothing to
+ * reset (not started, stopped, removed), or the device did not come back; logged.
+ */
+BOOLEAN AdapterReset(PADAPTER_EXTENSION Adapter, SCSI_UNIT_ATTENTION Attention);
+
+/*
+ * Stops the device: reset, all requests given up. No lock is taken, so nothing may run beside it
+ * (ScsiStopAdapter). AdapterRestart undoes it. Any IRQL up to DIRQL.
+ */
+VOID AdapterStop(PADAPTER_EXTENSION Adapter);
+BOOLEAN AdapterRestart(PADAPTER_EXTENSION Adapter);
+
+/* The device has gone, without a word: finishes all requests and any later one as "no device".
+ * IRQL <= DISPATCH_LEVEL, no lock of a queue held. */
+VOID AdapterRemove(PADAPTER_EXTENSION Adapter);
+
+/* Looks at what a configuration interrupt may mean: needs a reset, has another capacity.
+ * IRQL DISPATCH_LEVEL. */
+VOID AdapterConfigurationChanged(PADAPTER_EXTENSION Adapter);
+
+/* Does what PortRequestTimerWork asked for. DISPATCH_LEVEL, no lock of a queue held. */
+VOID AdapterTimerWork(PADAPTER_EXTENSION Adapter);
+
+#endif

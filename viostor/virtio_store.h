@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Main include of the miniport: the virtio-blk interface and the driver's own structures.
+ *
+ *   ADAPTER_EXTENSION   one per HBA (a virtio-blk device is an HBA with one disk)
+ *     VIO_QUEUE[]       one per virtqueue: ring, lock, DPC, slots, waiting list
+ *       REQUEST_SLOT[]  one per ring id, shared with the device: header, status, short table
+ *   SRB_EXTENSION       one per request, in the memory that StorPort gives with each SRB
+ *
+ * The life of a request (REQUEST_STATE):
+ *
+ *     BuildIo            StartIo                      device           DPC
+ *   ┌─────────┐     ┌──────────────┐             ┌────────────┐   ┌────────────┐
+ *   │ Built   ├────>│ Submitted    ├────────────>│  ...       ├──>│ Finished   ├──> RequestComplete
+ *   └─────────┘  │  └──────────────┘             └────────────┘   └────────────┘
+ *                │         ^ ring has room                              ^
+ *                └──> Waiting (queue's list) ───────────────────────────┘ reset, removal
+ *
+ * Locking: everything in a VIO_QUEUE is guarded by that queue's lock (port.h), but for the fields
+ * that are constant between HwInitialize and the adapter's end. Two queues' locks are never held at
+ * once. The adapter's state is changed only by AdapterReset and by entry points that StorPort
+ * serializes with everything else.
+ */
+#ifndef VIRTIO_STORE_H
+#define VIRTIO_STORE_H
+
+#include "osdep.h"
+#include "VirtIO.h"
+#include "virtio_pci.h"
+#include "virtio_ring.h"
+#include "scsi_disk.h"
+
+/* Request types and status values of virtio-blk (VIRTIO 1.2, 5.2.6). */
+#define VIRTIO_BLK_T_IN     0u
+#define VIRTIO_BLK_T_OUT    1u
+#define VIRTIO_BLK_T_FLUSH  4u
+#define VIRTIO_BLK_T_GET_ID 8u
+
+#define VIRTIO_BLK_S_OK     0u
+#define VIRTIO_BLK_S_IOERR  1u
+#define VIRTIO_BLK_S_UNSUPP 2u
+
+/* Not a value of the specification: what the status byte holds until the device writes it. */
+#define REQUEST_STATUS_UNWRITTEN 0xffu
+
+/* Device configuration (VIRTIO 1.2, 5.2.4), up to what this driver reads. */
+#pragma pack(push, 1)
+typedef struct virtio_blk_config {
+    ULONGLONG capacity; /* sectors of 512 bytes */
+    ULONG size_max;     /* bytes in a segment, with F_SIZE_MAX; 0 means no limit */
+    ULONG seg_max;      /* data segments in a request, with F_SEG_MAX */
+    struct {
+        USHORT cylinders;
+        UCHAR heads;
+        UCHAR sectors;
+    } geometry;
+    ULONG blk_size; /* bytes, with F_BLK_SIZE */
+    struct {
+        UCHAR physical_block_exp;
+        UCHAR alignment_offset;
+        USHORT min_io_size; /* logical blocks */
+        ULONG opt_io_size;  /* logical blocks */
+    } topology;
+    UCHAR writeback; /* 1: write-back cache, with F_CONFIG_WCE */
+    UCHAR unused0;
+    USHORT num_queues; /* with F_MQ */
+} blk_config, *pblk_config;
+
+/* Header of a request, read by the device (VIRTIO 1.2, 5.2.6). */
+typedef struct virtio_blk_outhdr {
+    ULONG type;       /* VIRTIO_BLK_T_... */
+    ULONG ioprio;     /* reserved: 0 */
+    ULONGLONG sector; /* first sector of 512 bytes; 0 for requests without one */
+} blk_outhdr, *pblk_outhdr;
+#pragma pack(pop)
+
+/* Descriptors in a slot's own table: header, status and up to REQUEST_SLOT_SEGMENTS of data. A
+ * slot is then two cache lines, which a 4 KiB or 16 KiB request never leaves. */
+#define REQUEST_SLOT_DESCRIPTORS 6u
+#define REQUEST_SLOT_SEGMENTS    (REQUEST_SLOT_DESCRIPTORS - 2u)
+
+/* The request descriptor: what the device sees of a request, beside its data. One per ring id, in
+ * shared memory, so that its device address is known without asking. */
+typedef struct virtio_blk_req {
+    blk_outhdr header;                          /* device reads */
+    UCHAR status;                               /* device writes: VIRTIO_BLK_S_... */
+    UCHAR reserved[15];                         /* the table is aligned to 16 bytes */
+    VIRTQ_DESC table[REQUEST_SLOT_DESCRIPTORS]; /* device reads, with indirect descriptors */
+} blk_req, *pblk_req;
+
+_Static_assert(sizeof(blk_outhdr) == 16, "the header's layout is the specification's");
+_Static_assert(FIELD_OFFSET(blk_config, num_queues) == 34, "so is the configuration's");
+_Static_assert(sizeof(blk_req) == 2 * CACHE_LINE_SIZE, "a slot is two cache lines");
+
+/* The most queues that are used, whatever device and machine offer. */
+#define VIO_QUEUE_MAXIMUM 64u
+
+/* The largest ring that is used where a device (modern) lets the driver choose. */
+#define VIO_RING_MAXIMUM 1024u
+
+/* The most requests that StorPort is told to keep outstanding; more of them only wait. */
+#define VIO_DEPTH_MAXIMUM 1024u
+
+/* The most that StorPort before Windows 8 accepts as a unit's depth (StorPortSetDeviceQueueDepth). */
+#define VIO_DEPTH_MAXIMUM_BEFORE_8 254u
+
+/* Shared memory that long descriptor tables of one queue may take, in bytes, and the fewest and the
+ * most of them. A request that finds none waits for the next completion of its queue. */
+#define LONG_TABLE_BUDGET  (256u * 1024u)
+#define LONG_TABLE_MINIMUM 4u
+#define LONG_TABLE_MAXIMUM 64u
+#define LONG_TABLE_NONE    0xffffu
+
+/* Where a request is. */
+typedef enum _REQUEST_STATE {
+    RequestBuilt,     /* HwBuildIo has understood it; StorPort holds it */
+    RequestWaiting,   /* in its queue's waiting list */
+    RequestSubmitted, /* in the ring, under RingId */
+    RequestFinished,  /* off the ring, on its way to RequestComplete */
+} REQUEST_STATE;
+
+/* What a request asks for. */
+typedef enum _REQUEST_KIND {
+    RequestKindDevice,   /* a virtio-blk request: read, write, flush */
+    RequestKindReset,    /* a logical unit, target or bus reset: done by the driver */
+    RequestKindIdentify, /* the driver's own GET_ID, without an SRB */
+} REQUEST_KIND;
+
+/* How a request ended. */
+typedef enum _REQUEST_RESULT {
+    RequestResultDevice,  /* the device answered: DeviceStatus says how */
+    RequestResultReset,   /* given up by a reset */
+    RequestResultGone,    /* the device is not there (any more) */
+    RequestResultBadData, /* the scatter/gather list is missing or has more segments than agreed */
+} REQUEST_RESULT;
+
+/*
+ * The per-SRB extension. It holds garbage when StorPort hands the SRB over; HwBuildIo sets what is
+ * used and clears nothing. Linked into at most one list at a time.
+ */
+typedef struct _SRB_EXTENSION {
+    struct _SRB_EXTENSION *Next;        /* in a REQUEST_LIST */
+    PVOID Srb;                          /* legacy or extended; NULL for RequestKindIdentify */
+    PSTOR_SCATTER_GATHER_LIST Segments; /* of the data; NULL if there is none */
+    ULONGLONG Sector;                   /* first 512-byte sector */
+    ULONG Length;                       /* bytes of data */
+    UCHAR Kind;                         /* REQUEST_KIND */
+    UCHAR State;                        /* REQUEST_STATE */
+    UCHAR Result;                       /* REQUEST_RESULT, in RequestFinished */
+    UCHAR Operation;                    /* DISK_OPERATION that is next or under way */
+    UCHAR DeviceStatus;                 /* as read once from the slot */
+    BOOLEAN FlushAfter;                 /* a flush follows this write before completion */
+    USHORT LongTable;                   /* index in the queue's pool, or LONG_TABLE_NONE */
+    USHORT RingId;                      /* in RequestSubmitted */
+} SRB_EXTENSION, *PSRB_EXTENSION;
+
+/* A list of requests, first in first out. */
+typedef struct _REQUEST_LIST {
+    PSRB_EXTENSION Head;
+    PSRB_EXTENSION Tail; /* valid while Head is not NULL */
+} REQUEST_LIST, *PREQUEST_LIST;
+
+/* What a queue does with a request that comes. Changed under its lock. */
+typedef enum _QUEUE_STATE {
+    QueueStopped, /* a reset or start is under way: keep it in the waiting list */
+    QueueRunning, /* submit it, or keep it if the ring is full */
+    QueueBroken,  /* the device broke the ring's rules; a reset is on its way: keep it */
+    QueueClosed,  /* there is no device: finish it as RequestResultGone */
+} QUEUE_STATE;
+
+/* Memory of a queue beside its ring; the addresses are the device's. */
+typedef struct _QUEUE_MEMORY {
+    pblk_req Slots; /* one per ring id */
+    ULONGLONG SlotsAddress;
+    PUCHAR LongTables; /* LongTableCount tables of LongTableBytes each */
+    ULONGLONG LongTablesAddress;
+    PSRB_EXTENSION *Requests; /* per ring id: who is submitted under it. Not shared */
+    PUSHORT FreeLongTables;   /* stack of FreeLongTableCount indices. Not shared */
+} QUEUE_MEMORY;
+
+/* One virtqueue with everything that its requests need. */
+typedef struct _VIO_QUEUE {
+    VIRTQUEUE Ring;
+    VIRTIO_PCI_DOORBELL Doorbell;
+    QUEUE_MEMORY Memory;
+    REQUEST_LIST Waiting;
+    ULONG FreeLongTableCount;
+    UCHAR State;   /* QUEUE_STATE */
+    USHORT Index;  /* of the virtqueue */
+    USHORT Vector; /* MSI-X message, or VIRTIO_MSI_NO_VECTOR */
+    ULONG Size;    /* descriptors */
+    struct _ADAPTER_EXTENSION *Adapter;
+    STOR_DPC Dpc;
+} VIO_QUEUE, *PVIO_QUEUE;
+
+/* What the adapter is doing. */
+typedef enum _ADAPTER_STATE {
+    AdapterFound,     /* HwFindAdapter has succeeded; the device is reset */
+    AdapterRunning,   /* the device works */
+    AdapterResetting, /* AdapterReset is under way on some processor */
+    AdapterStopped,   /* ScsiStopAdapter: the device is reset, ScsiRestartAdapter may follow */
+    AdapterFailed,    /* the device could not be started again; a later reset tries once more */
+    AdapterRemoved,   /* the device has gone for good */
+} ADAPTER_STATE;
+
+/* What StorPort's hints for a request (StorPortGetStartIoPerfParams) name. */
+typedef enum _QUEUE_HINTS {
+    QueueHintsNone,    /* none were granted, or there is one queue only */
+    QueueHintsMessage, /* the interrupt message that its completion should raise */
+    QueueHintsChannel, /* the channel that it came on */
+} QUEUE_HINTS;
+
+/* Work for the port driver's timer routine: bits of ADAPTER_EXTENSION.TimerWork. */
+typedef enum _TIMER_WORK {
+    TimerWorkReset = 1,         /* AdapterReset */
+    TimerWorkConfiguration = 2, /* AdapterConfigurationChanged, where there are no DPCs */
+} TIMER_WORK;
+
+/* Limits that follow from what the device offers; constant after HwFindAdapter. */
+typedef struct _ADAPTER_LIMITS {
+    ULONG Segments;       /* data segments in a request, as the ring and seg_max allow */
+    ULONG SegmentBytes;   /* longest segment, bytes: size_max */
+    ULONG TransferBytes;  /* longest read or write, bytes */
+    ULONG PhysicalBreaks; /* to be told to the port driver: its list has one element more */
+    ULONG Depth;          /* requests that all rings hold at once, at most VIO_DEPTH_MAXIMUM */
+    ULONG LongTableCount; /* per queue; 0: every request fits its slot's table */
+    ULONG LongTableBytes; /* of each */
+} ADAPTER_LIMITS, *PADAPTER_LIMITS;
+
+/* A block of memory that driver and device share: contiguous for the device. */
+typedef struct _SHARED_MEMORY {
+    PUCHAR Base;
+    ULONGLONG Address; /* the device's */
+    ULONG Bytes;
+} SHARED_MEMORY;
+
+/* A mapped access range, to be given back. */
+typedef struct _MAPPED_RANGE {
+    ULONGLONG Start; /* as in the access range; identifies it when HwFindAdapter runs again */
+    PVOID Base;      /* NULL: unused entry */
+    BOOLEAN IsMemory;
+    ULONG Length; /* bytes */
+} MAPPED_RANGE;
+
+/* What the driver has counted since the adapter was found: for the debugger and for events. Not
+ * exact where several processors count at once. */
+typedef struct _ADAPTER_COUNTERS {
+    ULONG Resets;
+    ULONG RequestsReset; /* requests given up by resets */
+    ULONG BrokenQueues;
+    ULONG BadRequests; /* SRBs refused because they contradict what was agreed */
+    ULONG ConfigChanges;
+} ADAPTER_COUNTERS;
+
+/*
+ * The per-HBA extension (StorPort's device extension, zeroed before the first HwFindAdapter).
+ */
+typedef struct _ADAPTER_EXTENSION {
+    VIRTIO_PCI_DEVICE Device;
+    SCSI_DISK Disk;
+    ADAPTER_LIMITS Limits;
+    volatile LONG State;     /* ADAPTER_STATE */
+    volatile LONG TimerWork; /* TIMER_WORK bits */
+    ULONG QueueCount;
+    ULONG RingSizes[VIO_QUEUE_MAXIMUM]; /* descriptors, per queue */
+    ULONG MessageCount;            /* granted MSI-X messages; 0: line interrupt */
+    BOOLEAN IndirectDescriptors;   /* negotiated */
+    BOOLEAN ExtendedConfiguration; /* StorPort of Windows 8 or later took what only it knows */
+    UCHAR QueueHints;              /* QUEUE_HINTS */
+    BOOLEAN DpcReady;  /* DPCs are initialised; without, interrupts complete requests */
+    BOOLEAN DepthTold; /* StorPortSetDeviceQueueDepth was called (before Windows 8) */
+    PPORT_CONFIGURATION_INFORMATION Config; /* StorPort's, during HwFindAdapter only */
+    ULONG SystemIoBusNumber;
+    ULONG SlotNumber;
+    SHARED_MEMORY Shared;
+    PUCHAR Private; /* memory of the driver alone; PrivateBytes of it */
+    PVOID PrivateBlock; /* its allocation */
+    ULONG PrivateBytes;
+    ULONGLONG IdentityAddress; /* device address of Identity */
+    PUCHAR Identity;           /* DISK_SERIAL_LENGTH bytes of shared memory for GET_ID */
+    SRB_EXTENSION IdentifyRequest;
+    MAPPED_RANGE Ranges[VIRTIO_PCI_BAR_COUNT];
+    STOR_DPC ConfigDpc;
+    ADAPTER_COUNTERS Counters;
+    PVIO_QUEUE Queues; /* QueueCount of them */
+} ADAPTER_EXTENSION, *PADAPTER_EXTENSION;
+
+/* Reasons in the system event log (StorPortLogError's UniqueId, upper 16 bits; the lower 16 hold a
+ * detail). docs/debugging.md explains each to a user: keep both in step, and the numbers for good. */
+typedef enum _VIO_EVENT {
+    VioEventProbeFailed = 1,        /* detail: VIRTIO_PCI_RESULT */
+    VioEventNegotiationRefused = 2, /* detail: VIRTIO_PCI_RESULT */
+    VioEventStartFailed = 3,        /* detail: VIRTIO_PCI_RESULT */
+    VioEventLimitsUnusable = 4,     /* detail: ring size; seg_max, size_max or ring too small */
+    VioEventNoMemory = 5,           /* detail: KiB asked for */
+    VioEventDiskRefused = 6,        /* detail: SCSI_DISK_RESULT */
+    VioEventQueueBroken = 7,        /* detail: VIRTQUEUE_FAULT */
+    VioEventReset = 8,              /* detail: requests that the device held */
+    VioEventResetFailed = 9,        /* detail: VIRTIO_PCI_RESULT */
+    VioEventDeviceNeedsReset = 10,  /* detail: device status */
+    VioEventIdentifyFailed = 11,    /* detail: status byte, or 0x100 if no answer came */
+    VioEventNoDpc = 12,             /* messages were granted but DPCs are refused */
+} VIO_EVENT;
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * "Hardware" routines: build a virtio-blk request, submit it, complete it.
+ */
+#ifndef VIRTIO_STORE_HW_HELPER_H
+#define VIRTIO_STORE_HW_HELPER_H
+
+#include "virtio_store.h"
+
+/* Puts a request at the end of a list. The list's owner serializes. */
+VOID RequestListAppend(PREQUEST_LIST List, PSRB_EXTENSION Request);
+
+/* Moves all of Source to the end of List. */
+VOID RequestListConcat(PREQUEST_LIST List, PREQUEST_LIST Source);
+
+/*
+ * Sends a request of RequestKindDevice on its way: into the ring, or into the queue's waiting list,
+ * or, where there is no device, straight to its completion. Takes the queue's lock.
+ * IRQL <= DISPATCH_LEVEL. The request may be completed before this returns.
+ */
+VOID QueueSubmitRequest(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
+
+/*
+ * Takes back what the device has used, sends what was waiting, and completes. The body of a queue's
+ * DPC: takes the queue's lock, and completes without it. IRQL DISPATCH_LEVEL.
+ */
+VOID QueueProcess(PVIO_QUEUE Queue);
+
+/* The same for an interrupt routine that holds the lock already (no DPCs: PortAcquireQueueLock). */
+VOID QueueProcessLocked(PVIO_QUEUE Queue);
+
+/*
+ * Takes all that the device has used, as a last look before a reset, and then lets the queue keep
+ * what comes (QueueStopped). Finished requests are appended to *Finished. Returns how many the
+ * device still holds. The caller holds the queue's lock.
+ */
+ULONG QueueStop(PVIO_QUEUE Queue, PREQUEST_LIST Finished);
+
+/*
+ * Gives up every request that the queue holds, submitted or waiting, as Result, and makes the ring
+ * new. Only after the device was reset. The caller holds the queue's lock, or nothing can run
+ * beside it. Given up requests are appended to *Finished.
+ */
+VOID QueueAbandon(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finished);
+
+/* Lets a stopped queue run and sends what has gathered. The caller holds the queue's lock, or
+ * nothing can run beside it; the device has DRIVER_OK. */
+VOID QueueResume(PVIO_QUEUE Queue, PREQUEST_LIST Finished);
+
+/*
+ * Submits a request to a stopped queue whose device works, and takes back by looking, without
+ * interrupts: for the driver's own requests at start. Nothing else may use the queue meanwhile.
+ * QueueSubmitPolled: FALSE if there is no room. QueuePoll: VirtQueueElement once the request's
+ * State is RequestFinished.
+ */
+BOOLEAN QueueSubmitPolled(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
+VIRTQUEUE_RESULT QueuePoll(PVIO_QUEUE Queue);
+
+/*
+ * Sets the results of an SRB that carried a SCSI command: status, sense data where there is room
+ * for it (with ScsiStatus CHECK CONDITION; Sense may be NULL otherwise), bytes transferred.
+ */
+VOID SrbSetCommandResult(PVOID Srb, UCHAR ScsiStatus, const SCSI_DISK_SENSE *Sense,
+                         ULONG Transferred);
+
+/* Sets the results of an SRB that never got as far as a SCSI status. */
+VOID SrbSetPortResult(PVOID Srb, UCHAR SrbStatus);
+
+/* Completes every request of a list, which is empty afterwards. No lock held. IRQL <= DIRQL. */
+VOID CompleteRequests(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished);
+
+#endif

@@ -23,7 +23,8 @@ LLVM_RC     ?= /usr/lib/llvm-14/bin/llvm-rc
 LLVM_DLLTOOL?= llvm-dlltool-14
 CC          := gcc
 MINGW       ?= x86_64-w64-mingw32-gcc
-PYTHON      ?= python3
+# Debian's own, which has Debian's modules, whatever else is first in the PATH.
+PYTHON      ?= /usr/bin/python3
 
 .DEFAULT_GOAL := driver
 .DELETE_ON_ERROR:

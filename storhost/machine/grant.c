@@ -287,20 +287,23 @@ void grant_end(struct grant *grant, bool watch)
 {
     bool watched = watch && grant->length > 0 && grant->access != GRANT_DEVICE_READS;
 
+    if (watched) {
+        memory_hold(grant->address);
+    }
     pthread_mutex_lock(&mutex);
     bool ended = leave(grant);
-    if (ended && watched) {
-        memory_hold(grant->address);
-        fill_with_pattern(grant);
-        put_in_quarantine(grant);
-    }
     pthread_mutex_unlock(&mutex);
     if (!ended) {
         fatal("grant \"%s\" ended twice", grant->name);
     }
     if (!watched) {
         free(grant);
+        return;
     }
+    fill_with_pattern(grant);
+    pthread_mutex_lock(&mutex);
+    put_in_quarantine(grant);
+    pthread_mutex_unlock(&mutex);
     release_beyond(QUARANTINE_BYTES, QUARANTINE_GRANTS);
 }
 
@@ -365,10 +368,10 @@ static struct finding look(bus_addr bus, uint64_t length, bool device_writes, bo
         bool all = covers_all(piece->grant, bus, end);
         bool allowed = allows(piece->grant->access, device_writes);
         finding.covered = all && allowed;
-        finding.wrong_direction |= all && !allowed;
-        if (for_report) {
+        if (for_report && (!finding.grant[0] || (all && !finding.wrong_direction))) {
             describe_grant(piece->grant, finding.grant, sizeof(finding.grant));
         }
+        finding.wrong_direction |= all && !allowed;
     }
     pthread_mutex_unlock(&mutex);
     return finding;

@@ -32,7 +32,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -104,6 +103,7 @@ static int guest_file = -1;
 static char *guest_view; /* all of guest_file */
 static char *arena;
 static _Atomic(uint32_t) *arena_owner; /* block number + 1 of each arena page, 0: none */
+static uint32_t *arena_frames;         /* of each arena page; meaningful where a block uses it */
 static struct block *blocks;
 static uint8_t garbage[GARBAGE_BYTES + GUEST_PAGE_SIZE];
 static atomic_ullong garbage_draws;
@@ -192,6 +192,8 @@ void memory_init(const struct memory_options *options)
     arena = reserve(ARENA_BYTES, PROT_NONE, "the driver's memory");
     arena_owner = reserve(ARENA_PAGES * sizeof(*arena_owner), PROT_READ | PROT_WRITE,
                           "the table of the driver's pages");
+    arena_frames = reserve(ARENA_PAGES * sizeof(*arena_frames), PROT_READ | PROT_WRITE,
+                           "the table of the driver's pages");
     blocks = reserve(BLOCKS_MAXIMUM * sizeof(*blocks), PROT_READ | PROT_WRITE,
                      "the table of allocations");
     frame_page = reserve(frames_total() * sizeof(*frame_page), PROT_READ | PROT_WRITE,
@@ -415,10 +417,7 @@ static struct block *new_block(uint32_t pages, size_t alignment)
         return NULL;
     }
     struct block *block = &blocks[block_count];
-    block->frames = malloc(sizeof(*block->frames) * pages);
-    if (!block->frames) {
-        return NULL;
-    }
+    block->frames = arena_frames + first;
     block->pages = pages;
     block->base = arena + first * GUEST_PAGE_SIZE;
     block_count++;

@@ -3,10 +3,10 @@
  * Layouts that SCSIPort (Windows XP) and its miniports share, checked at compile time.
  *
  * The values are facts of the interface, read off Microsoft's headers for
- * Windows 10, version 1809, by a compiler. The file is compiled, never run: for
- * Windows on x86 and x64, for Linux, and (make wdk-check) unchanged
- * against Microsoft's own headers. Bit-fields have no offset that C could ask
- * for: bitfields.c beside this file looks at them.
+ * Windows 10, version 1809, by a compiler. The file is compiled, never run, for
+ * Windows on x86 and x64 and for Linux. Windows XP on x86 is what SCSIPort is
+ * used for here; on x64 later headers of Microsoft's pad the request so that
+ * Cdb lies at 72, as StorPort has it, and four assertions differ.
  */
 #include <miniport.h>
 #include <scsi.h>

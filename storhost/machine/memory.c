@@ -29,6 +29,7 @@
 #include "machine/memory_hold.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -100,7 +101,8 @@ static const char *const kind_names[MEMORY_KIND_COUNT] = {
 
 static struct memory_options layout;
 static int guest_file = -1;
-static char *guest_view; /* all of guest_file */
+static int private_file = -1; /* an arena page's private memory lies at the same offset in it */
+static char *guest_view;      /* all of guest_file */
 static char *arena;
 static _Atomic(uint32_t) *arena_owner; /* block number + 1 of each arena page, 0: none */
 static uint32_t *arena_frames;         /* of each arena page; meaningful where a block uses it */
@@ -161,13 +163,20 @@ static void read_mappings_limit(void)
                                                              : mappings_limit / 2;
 }
 
-static void create_guest_file(uint64_t bytes)
+static int create_file(const char *name, uint64_t bytes)
 {
-    guest_file = memfd_create("storhost-guest-memory", MFD_CLOEXEC);
-    if (guest_file < 0 || ftruncate(guest_file, (off_t)bytes) != 0) {
-        fatal("cannot create %llu MiB of guest memory: %s", (unsigned long long)(bytes / MIB),
-              strerror(errno));
+    int file = memfd_create(name, MFD_CLOEXEC);
+
+    if (file < 0 || ftruncate(file, (off_t)bytes) != 0) {
+        fatal("cannot create %llu MiB of %s: %s (is ulimit -f set?)",
+              (unsigned long long)(bytes / MIB), name, strerror(errno));
     }
+    return file;
+}
+
+static void create_guest_memory(uint64_t bytes)
+{
+    guest_file = create_file("guest-memory", bytes);
     void *view =
         mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, guest_file, 0);
     if (view == MAP_FAILED) {
@@ -187,7 +196,10 @@ void memory_init(const struct memory_options *options)
     check_options(options);
     layout = *options;
     read_mappings_limit();
-    create_guest_file(options->below_4g + options->above_4g);
+    create_guest_memory(options->below_4g + options->above_4g);
+    /* A file of its own and not anonymous memory: the kernel would merge and split the mappings of
+     * that with the fences at each change of protection, which costs more than all the rest. */
+    private_file = create_file("private-memory", ARENA_BYTES); /* sparse */
     frames_init(options->below_4g, options->above_4g, options->seed);
     arena = reserve(ARENA_BYTES, PROT_NONE, "the driver's memory");
     arena_owner = reserve(ARENA_PAGES * sizeof(*arena_owner), PROT_READ | PROT_WRITE,
@@ -291,6 +303,26 @@ static void map_frames(struct block *block)
     mappings_used += block->mappings;
 }
 
+static void map_private(struct block *block)
+{
+    if (mmap(block->base, (size_t)block->pages * GUEST_PAGE_SIZE, PROT_READ | PROT_WRITE,
+             MAP_SHARED | MAP_FIXED, private_file, block->base - arena) == MAP_FAILED) {
+        fatal("cannot map memory for the driver: %s (raise vm.max_map_count?)", strerror(errno));
+    }
+    block->mappings = 1;
+    mappings_used += block->mappings;
+}
+
+static void give_up_private(struct block *block)
+{
+    if (fallocate(private_file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, block->base - arena,
+                  (off_t)block->pages * GUEST_PAGE_SIZE) != 0) {
+        fatal("cannot give memory back: %s", strerror(errno));
+    }
+    mappings_used -= block->mappings;
+    block->mappings = 0;
+}
+
 static void give_up_frames(struct block *block)
 {
     for (uint32_t i = 0; i < block->pages; i++) {
@@ -321,8 +353,7 @@ static void make_bare(struct block *block)
     if (block->backing == BACKING_GUEST) {
         give_up_frames(block);
     } else {
-        mappings_used -= block->mappings;
-        block->mappings = 0;
+        give_up_private(block);
     }
     put_bare(block);
 }
@@ -470,9 +501,7 @@ static bool back_with_memory(struct block *block, const struct memory_request *r
 {
     block->uses = 0;
     if (block->backing == BACKING_PRIVATE) {
-        protect(block, PROT_READ | PROT_WRITE);
-        block->mappings = 2;
-        mappings_used += block->mappings;
+        map_private(block);
         return true;
     }
     if (!draw_frames(request, block->pages, block->frames)) {

@@ -39,6 +39,9 @@ struct observer_facts {
 /* Wraps a device: the result behaves as the device and is observed. Destroying it destroys both. */
 struct device *observer_wrap(struct device *device);
 
+/* Gives the device back as it was before; the observer is gone afterwards. */
+struct device *observer_unwrap(struct device *observed);
+
 /* Walks what is new in all rings now: the port model calls it when StartIo returns, before each
  * completion, and at idle. Any thread. */
 void observer_walk(struct device *observed);

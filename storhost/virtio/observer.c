@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Looks over the driver's shoulder. See observer.h.
+ *
+ *     driver ──trap──> observer ──> device
+ *                        │  registers: what was negotiated, which queues where
+ *                        └─ rings: walked before each doorbell and when the port model asks
+ */
+#include "virtio/observer.h"
+
+#include <linux/virtio_blk.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_pci.h>
+#include <linux/virtio_ring.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/violation.h"
+#include "virtio/layout.h"
+#include "virtio/ring_walk.h"
+
+#define LEGACY_RING_ALIGNMENT 4096u
+
+struct queue {
+    struct observer_queue facts;
+    struct ring_walk *walk; /* NULL while the device does not know the queue */
+};
+
+struct observer {
+    struct device device; /* first: what the machine sees */
+    struct device *inner;
+    struct virtio_layout layout;
+    pthread_mutex_t lock; /* over all below; never held over an access to the inner device */
+    struct observer_facts facts;
+    struct queue queues[OBSERVER_QUEUES];
+    uint32_t device_select, driver_select;
+    uint16_t queue_select;
+};
+
+static struct observer *observer_of(struct device *device)
+{
+    return (struct observer *)device;
+}
+
+/* ---- Queues ---- */
+
+static struct queue *selected_queue(struct observer *observer)
+{
+    return observer->queue_select < OBSERVER_QUEUES ? &observer->queues[observer->queue_select]
+                                                    : NULL;
+}
+
+static void enable_queue(struct observer *observer, struct queue *queue)
+{
+    const struct ring_walk_setup setup = {
+        .queue = (unsigned)(queue - observer->queues),
+        .size = queue->facts.size,
+        .descriptors = queue->facts.descriptors,
+        .driver_area = queue->facts.driver_area,
+        .device_area = queue->facts.device_area,
+        .indirect = observer->facts.driver_features & (1ull << VIRTIO_RING_F_INDIRECT_DESC),
+    };
+
+    if (queue->facts.size == 0 || (queue->facts.size & (queue->facts.size - 1)) != 0) {
+        violation(RULE_VIRTIO, "queue %u is enabled with a size of %u", setup.queue,
+                  queue->facts.size);
+    }
+    ring_walk_destroy(queue->walk);
+    queue->walk = ring_walk_create(&setup);
+    queue->facts.enabled = true;
+}
+
+static void forget_queues(struct observer *observer)
+{
+    for (unsigned i = 0; i < OBSERVER_QUEUES; ++i) {
+        ring_walk_destroy(observer->queues[i].walk);
+        observer->queues[i].walk = NULL;
+        observer->queues[i].facts.enabled = false;
+        observer->queues[i].facts.size = 0;
+        observer->queues[i].facts.vector = VIRTIO_MSI_NO_VECTOR;
+    }
+    observer->facts.config_vector = VIRTIO_MSI_NO_VECTOR;
+}
+
+static void walk_queue(struct queue *queue)
+{
+    if (queue->walk) {
+        const uint64_t before = ring_walk_requests(queue->walk);
+        ring_walk_new(queue->walk);
+        queue->facts.requests += ring_walk_requests(queue->walk) - before;
+    }
+}
+
+static void on_doorbell(struct observer *observer, unsigned index)
+{
+    if (index >= OBSERVER_QUEUES || !observer->queues[index].facts.enabled) {
+        violation(RULE_VIRTIO, "a doorbell for queue %u, which is not enabled", index);
+    }
+    if (!(observer->facts.status & VIRTIO_CONFIG_S_DRIVER_OK)) {
+        violation(RULE_VIRTIO, "a doorbell before DRIVER_OK (3.1.1)");
+    }
+    rule_checked(RULE_VIRTIO);
+    ++observer->queues[index].facts.doorbells;
+    walk_queue(&observer->queues[index]);
+}
+
+/* ---- Registers ---- */
+
+static void on_status(struct observer *observer, uint8_t status)
+{
+    struct observer_facts *facts = &observer->facts;
+
+    if (status == 0) {
+        ++facts->resets;
+        facts->driver_features = 0;
+        forget_queues(observer);
+    } else if (facts->status & ~status & 0x0f) {
+        violation(RULE_VIRTIO, "status goes from %#x to %#x: a bit is taken back (2.1.1)",
+                  facts->status, status);
+    }
+    rule_checked(RULE_VIRTIO);
+    facts->status = status;
+}
+
+static void set_half(uint64_t *value, bool high, uint32_t half)
+{
+    *value =
+        high ? (*value & 0xffffffffu) | (uint64_t)half << 32 : (*value & ~0xffffffffull) | half;
+}
+
+static void on_common_queue_write(struct observer *observer, uint64_t offset, uint64_t value)
+{
+    struct queue *queue = selected_queue(observer);
+
+    if (!queue) {
+        return;
+    }
+    switch (offset) {
+    case VIRTIO_PCI_COMMON_Q_SIZE:
+        queue->facts.size = (uint16_t)value;
+        break;
+    case VIRTIO_PCI_COMMON_Q_MSIX:
+        queue->facts.vector = (uint16_t)value;
+        break;
+    case VIRTIO_PCI_COMMON_Q_DESCLO:
+    case VIRTIO_PCI_COMMON_Q_DESCHI:
+        set_half(&queue->facts.descriptors, offset == VIRTIO_PCI_COMMON_Q_DESCHI, (uint32_t)value);
+        break;
+    case VIRTIO_PCI_COMMON_Q_AVAILLO:
+    case VIRTIO_PCI_COMMON_Q_AVAILHI:
+        set_half(&queue->facts.driver_area, offset == VIRTIO_PCI_COMMON_Q_AVAILHI, (uint32_t)value);
+        break;
+    case VIRTIO_PCI_COMMON_Q_USEDLO:
+    case VIRTIO_PCI_COMMON_Q_USEDHI:
+        set_half(&queue->facts.device_area, offset == VIRTIO_PCI_COMMON_Q_USEDHI, (uint32_t)value);
+        break;
+    case VIRTIO_PCI_COMMON_Q_ENABLE:
+        if (value == 1) {
+            enable_queue(observer, queue);
+        }
+        break;
+    }
+}
+
+static void on_common_write(struct observer *observer, uint64_t offset, uint64_t value)
+{
+    observer->facts.modern = true;
+    switch (offset) {
+    case VIRTIO_PCI_COMMON_DFSELECT:
+        observer->device_select = (uint32_t)value;
+        break;
+    case VIRTIO_PCI_COMMON_GFSELECT:
+        observer->driver_select = (uint32_t)value;
+        break;
+    case VIRTIO_PCI_COMMON_GF:
+        if (observer->driver_select < 2) {
+            set_half(&observer->facts.driver_features, observer->driver_select == 1,
+                     (uint32_t)value);
+        }
+        break;
+    case VIRTIO_PCI_COMMON_MSIX:
+        observer->facts.config_vector = (uint16_t)value;
+        break;
+    case VIRTIO_PCI_COMMON_STATUS:
+        on_status(observer, (uint8_t)value);
+        break;
+    case VIRTIO_PCI_COMMON_Q_SELECT:
+        observer->queue_select = (uint16_t)value;
+        break;
+    default:
+        on_common_queue_write(observer, offset, value);
+    }
+}
+
+static void on_common_read(struct observer *observer, uint64_t offset, uint64_t value)
+{
+    if (offset == VIRTIO_PCI_COMMON_DF && observer->device_select < 2) {
+        set_half(&observer->facts.device_features, observer->device_select == 1, (uint32_t)value);
+    } else if (offset == VIRTIO_PCI_COMMON_Q_SIZE) {
+        struct queue *queue = selected_queue(observer);
+        if (queue && !queue->facts.enabled) {
+            queue->facts.size = (uint16_t)value;
+        }
+    }
+}
+
+static void on_legacy_queue_address(struct observer *observer, uint32_t page)
+{
+    struct queue *queue = selected_queue(observer);
+
+    if (!queue || page == 0) {
+        return;
+    }
+    struct observer_queue *facts = &queue->facts;
+    facts->descriptors = (uint64_t)page << VIRTIO_PCI_QUEUE_ADDR_SHIFT;
+    facts->driver_area = facts->descriptors + 16ull * facts->size;
+    facts->device_area = (facts->driver_area + 6 + 2ull * facts->size + LEGACY_RING_ALIGNMENT - 1) &
+                         ~(uint64_t)(LEGACY_RING_ALIGNMENT - 1);
+    enable_queue(observer, queue);
+}
+
+static void on_legacy_write(struct observer *observer, uint64_t offset, uint64_t value)
+{
+    switch (offset) {
+    case VIRTIO_PCI_GUEST_FEATURES:
+        observer->facts.driver_features = (uint32_t)value;
+        break;
+    case VIRTIO_PCI_QUEUE_PFN:
+        on_legacy_queue_address(observer, (uint32_t)value);
+        break;
+    case VIRTIO_PCI_QUEUE_SEL:
+        observer->queue_select = (uint16_t)value;
+        break;
+    case VIRTIO_PCI_QUEUE_NOTIFY:
+        on_doorbell(observer, (uint16_t)value);
+        break;
+    case VIRTIO_PCI_STATUS:
+        on_status(observer, (uint8_t)value);
+        break;
+    case VIRTIO_MSI_CONFIG_VECTOR:
+        observer->facts.config_vector = (uint16_t)value;
+        break;
+    case VIRTIO_MSI_QUEUE_VECTOR:
+        if (selected_queue(observer)) {
+            selected_queue(observer)->facts.vector = (uint16_t)value;
+        }
+        break;
+    }
+}
+
+static void on_legacy_read(struct observer *observer, uint64_t offset, uint64_t value)
+{
+    if (offset == VIRTIO_PCI_HOST_FEATURES) {
+        observer->facts.device_features = (uint32_t)value;
+    } else if (offset == VIRTIO_PCI_QUEUE_NUM && selected_queue(observer)) {
+        selected_queue(observer)->facts.size = (uint16_t)value;
+    }
+}
+
+/* ---- The device that the machine sees ---- */
+
+static uint64_t observed_bar_read(struct device *device, unsigned bar, uint64_t offset,
+                                  unsigned size)
+{
+    struct observer *observer = observer_of(device);
+    const uint64_t value = observer->inner->ops->bar_read(observer->inner, bar, offset, size);
+    uint64_t inside;
+
+    pthread_mutex_lock(&observer->lock);
+    switch (virtio_layout_find(&observer->layout, bar, offset, &inside)) {
+    case AREA_COMMON:
+        on_common_read(observer, inside, value);
+        break;
+    case AREA_LEGACY:
+        on_legacy_read(observer, inside, value);
+        break;
+    default:
+        break;
+    }
+    pthread_mutex_unlock(&observer->lock);
+    return value;
+}
+
+static void observed_bar_write(struct device *device, unsigned bar, uint64_t offset, unsigned size,
+                               uint64_t value)
+{
+    struct observer *observer = observer_of(device);
+    uint64_t inside;
+
+    pthread_mutex_lock(&observer->lock);
+    switch (virtio_layout_find(&observer->layout, bar, offset, &inside)) {
+    case AREA_COMMON:
+        on_common_write(observer, inside, value);
+        break;
+    case AREA_NOTIFY:
+        on_doorbell(observer, (uint16_t)value);
+        break;
+    case AREA_LEGACY:
+        on_legacy_write(observer, inside, value);
+        break;
+    default:
+        break;
+    }
+    pthread_mutex_unlock(&observer->lock);
+    observer->inner->ops->bar_write(observer->inner, bar, offset, size, value);
+}
+
+static uint32_t observed_config_read(struct device *device, unsigned offset, unsigned size)
+{
+    struct device *inner = observer_of(device)->inner;
+    return inner->ops->config_read(inner, offset, size);
+}
+
+static void observed_config_write(struct device *device, unsigned offset, unsigned size,
+                                  uint32_t value)
+{
+    struct device *inner = observer_of(device)->inner;
+    inner->ops->config_write(inner, offset, size, value);
+}
+
+static unsigned observed_set_message_vectors(struct device *device, unsigned vectors)
+{
+    struct device *inner = observer_of(device)->inner;
+    return inner->ops->set_message_vectors(inner, vectors);
+}
+
+static void observed_remove(struct device *device)
+{
+    struct device *inner = observer_of(device)->inner;
+
+    if (!inner->ops->remove) {
+        fatal("%s cannot be removed by surprise", inner->ops->name);
+    }
+    inner->ops->remove(inner);
+    device->removed = inner->removed;
+}
+
+static void observed_step(struct device *device)
+{
+    struct device *inner = observer_of(device)->inner;
+    if (inner->ops->step) {
+        inner->ops->step(inner);
+    }
+}
+
+static void observed_destroy(struct device *device)
+{
+    struct observer *observer = observer_of(device);
+
+    device_set_events(observer->inner, NULL);
+    observer->inner->ops->destroy(observer->inner);
+    forget_queues(observer);
+    pthread_mutex_destroy(&observer->lock);
+    free(observer);
+}
+
+static const struct device_ops observed_ops = {
+    .name = "observed device",
+    .config_read = observed_config_read,
+    .config_write = observed_config_write,
+    .bar_read = observed_bar_read,
+    .bar_write = observed_bar_write,
+    .set_message_vectors = observed_set_message_vectors,
+    .remove = observed_remove,
+    .step = observed_step,
+    .destroy = observed_destroy,
+};
+
+static void forward_message(void *context, unsigned vector)
+{
+    device_message(context, vector);
+}
+
+static void forward_line(void *context, bool asserted)
+{
+    device_line(context, asserted);
+}
+
+static void forward_died(void *context, const char *why)
+{
+    device_died(context, why);
+}
+
+struct device *observer_wrap(struct device *inner)
+{
+    struct observer *observer = calloc(1, sizeof(*observer));
+
+    if (!observer) {
+        fatal("out of memory for observing %s", inner->ops->name);
+    }
+    observer->device = *inner;
+    observer->device.ops = &observed_ops;
+    observer->device.events = (struct device_events){0};
+    observer->inner = inner;
+    pthread_mutex_init(&observer->lock, NULL);
+    virtio_layout_read(inner, &observer->layout);
+    forget_queues(observer);
+
+    const struct device_events events = {
+        .message = forward_message,
+        .line = forward_line,
+        .died = forward_died,
+        .context = &observer->device,
+    };
+    device_set_events(inner, &events);
+    return &observer->device;
+}
+
+struct device *observer_unwrap(struct device *observed)
+{
+    struct observer *observer = observer_of(observed);
+    struct device *inner = observer->inner;
+
+    device_set_events(inner, NULL);
+    forget_queues(observer);
+    pthread_mutex_destroy(&observer->lock);
+    free(observer);
+    return inner;
+}
+
+void observer_walk(struct device *observed)
+{
+    struct observer *observer = observer_of(observed);
+
+    pthread_mutex_lock(&observer->lock);
+    for (unsigned i = 0; i < OBSERVER_QUEUES; ++i) {
+        walk_queue(&observer->queues[i]);
+    }
+    pthread_mutex_unlock(&observer->lock);
+}
+
+/* ---- Facts ---- */
+
+/* Device configuration read past the driver, on the device itself. */
+static void read_config_facts(struct observer *observer, struct observer_facts *facts)
+{
+    const struct virtio_structure *structure = &observer->layout.config;
+    const bool legacy = !facts->modern;
+    const bool msix =
+        observer->layout.msix_control &&
+        observer->inner->ops->config_read(observer->inner, observer->layout.msix_control, 2) &
+            0x8000;
+    const unsigned bar = legacy ? 0 : structure->bar;
+    const uint64_t base = legacy ? VIRTIO_PCI_CONFIG_OFF(msix) : structure->offset;
+    uint32_t words[6];
+
+    for (unsigned i = 0; i < 6; ++i) {
+        words[i] = (uint32_t)observer->inner->ops->bar_read(observer->inner, bar, base + 4 * i, 4);
+    }
+    facts->capacity = (uint64_t)words[1] << 32 | words[0];
+    facts->size_max = facts->driver_features & (1 << VIRTIO_BLK_F_SIZE_MAX) ? words[2] : 0;
+    facts->seg_max = facts->driver_features & (1 << VIRTIO_BLK_F_SEG_MAX) ? words[3] : 0;
+    facts->block_size = facts->driver_features & (1 << VIRTIO_BLK_F_BLK_SIZE) ? words[5] : 512;
+}
+
+void observer_get_facts(struct device *observed, struct observer_facts *facts)
+{
+    struct observer *observer = observer_of(observed);
+
+    pthread_mutex_lock(&observer->lock);
+    *facts = observer->facts;
+    facts->queues = 0;
+    for (unsigned i = 0; i < OBSERVER_QUEUES; ++i) {
+        facts->queue[i] = observer->queues[i].facts;
+        if (facts->queue[i].enabled) {
+            facts->queues = i + 1;
+        }
+    }
+    pthread_mutex_unlock(&observer->lock);
+    read_config_facts(observer, facts);
+}
+
+static const struct {
+    unsigned bit;
+    const char *name;
+} feature_names[] = {
+    {VIRTIO_BLK_F_BARRIER, "BARRIER"},
+    {VIRTIO_BLK_F_SIZE_MAX, "SIZE_MAX"},
+    {VIRTIO_BLK_F_SEG_MAX, "SEG_MAX"},
+    {VIRTIO_BLK_F_GEOMETRY, "GEOMETRY"},
+    {VIRTIO_BLK_F_RO, "RO"},
+    {VIRTIO_BLK_F_BLK_SIZE, "BLK_SIZE"},
+    {VIRTIO_BLK_F_SCSI, "SCSI"},
+    {VIRTIO_BLK_F_FLUSH, "FLUSH"},
+    {VIRTIO_BLK_F_TOPOLOGY, "TOPOLOGY"},
+    {VIRTIO_BLK_F_CONFIG_WCE, "CONFIG_WCE"},
+    {VIRTIO_BLK_F_MQ, "MQ"},
+    {VIRTIO_BLK_F_DISCARD, "DISCARD"},
+    {VIRTIO_BLK_F_WRITE_ZEROES, "WRITE_ZEROES"},
+    {15, "LIFETIME"},
+    {16, "SECURE_ERASE"},
+    {17, "ZONED"},
+    {VIRTIO_F_NOTIFY_ON_EMPTY, "NOTIFY_ON_EMPTY"},
+    {VIRTIO_F_ANY_LAYOUT, "ANY_LAYOUT"},
+    {VIRTIO_RING_F_INDIRECT_DESC, "INDIRECT_DESC"},
+    {VIRTIO_RING_F_EVENT_IDX, "EVENT_IDX"},
+    {VIRTIO_F_VERSION_1, "VERSION_1"},
+    {VIRTIO_F_ACCESS_PLATFORM, "ACCESS_PLATFORM"},
+    {VIRTIO_F_RING_PACKED, "RING_PACKED"},
+    {VIRTIO_F_IN_ORDER, "IN_ORDER"},
+    {VIRTIO_F_ORDER_PLATFORM, "ORDER_PLATFORM"},
+    {VIRTIO_F_SR_IOV, "SR_IOV"},
+    {38, "NOTIFICATION_DATA"},
+    {39, "NOTIF_CONFIG_DATA"},
+    {40, "RING_RESET"},
+};
+
+const char *observer_feature_name(unsigned bit)
+{
+    for (size_t i = 0; i < sizeof(feature_names) / sizeof(feature_names[0]); ++i) {
+        if (feature_names[i].bit == bit) {
+            return feature_names[i].name;
+        }
+    }
+    return NULL;
+}

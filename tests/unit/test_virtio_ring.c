@@ -8,7 +8,10 @@
  * queue loses leaves both asleep, which is a failure.
  *
  * The queue's barriers are the places where it matters what the other side does in between. They
- * are replaced here: at each one the device takes a random number of steps.
+ * are replaced here: at each one the device takes a random number of steps. A processor may hold
+ * stores back and do later loads first; so the device sees the driver's index and flags only from
+ * the next full barrier on, or some time later. A load that should stand behind that barrier and
+ * does not then misses what the device did meanwhile.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +27,8 @@
 /* ---- In place of virtio_barrier.h ---- */
 #define VIRTIO_BARRIER_H
 
-static void (*at_barrier)(void);
+static void (*at_barrier)(void);   /* the device takes some steps */
+static void (*drain_stores)(void); /* the driver's stores reach it */
 static unsigned full_barriers;
 
 static inline void VirtioStoreBarrier(void)
@@ -45,6 +49,8 @@ static inline void VirtioFullBarrier(void)
 {
     full_barriers++;
     if (at_barrier) {
+        at_barrier();
+        drain_stores();
         at_barrier();
     }
 }
@@ -152,7 +158,8 @@ static struct {
     bool interrupt; /* raised, not yet delivered */
     unsigned doorbells;
     unsigned interrupts;
-    bool in_step; /* a device does not run inside itself */
+    /* What of the driver's stores has reached it. */
+    uint16_t seen_flags, seen_index, seen_event;
 } device;
 
 static uint8_t *device_pointer(uint64_t address, uint32_t bytes)
@@ -171,6 +178,13 @@ static uint16_t *device_avail(uint32_t index)
 #define AVAIL_INDEX 1u
 #define AVAIL_RING  2u
 #define USED_EVENT  (AVAIL_RING + t.size)
+
+static void device_drain_stores(void)
+{
+    device.seen_flags = *device_avail(AVAIL_FLAGS);
+    device.seen_index = *device_avail(AVAIL_INDEX);
+    device.seen_event = *device_avail(USED_EVENT);
+}
 
 static uint16_t *device_used_flags(void)
 {
@@ -262,7 +276,7 @@ static void device_check_chain(uint32_t head)
 
 static bool device_sees_available(void)
 {
-    return *device_avail(AVAIL_INDEX) != device.last_avail;
+    return device.seen_index != device.last_avail;
 }
 
 static void device_take(void)
@@ -335,8 +349,8 @@ static void device_step_used(void)
         device.completion = COMPLETION_INDEX;
         break;
     case COMPLETION_INDEX:
-        if (t.setup.EventIndex ? *device_avail(USED_EVENT) == (uint16_t)(device.used_index - 1)
-                               : (*device_avail(AVAIL_FLAGS) & 1) == 0) {
+        if (t.setup.EventIndex ? device.seen_event == (uint16_t)(device.used_index - 1)
+                               : (device.seen_flags & 1) == 0) {
             device.interrupt = true;
         }
         device.completion = COMPLETION_IDLE;
@@ -346,10 +360,6 @@ static void device_step_used(void)
 
 static void device_run(uint32_t steps)
 {
-    if (device.in_step) {
-        return;
-    }
-    device.in_step = true;
     while (steps-- > 0) {
         if (random_below(2)) {
             device_step_available();
@@ -357,12 +367,14 @@ static void device_run(uint32_t steps)
             device_step_used();
         }
     }
-    device.in_step = false;
 }
 
 static void device_run_some(void)
 {
-    device_run(random_below(5));
+    if (random_below(4) == 0) {
+        device_drain_stores();
+    }
+    device_run(random_below(5) * random_below(3));
 }
 
 static bool device_is_quiet(void)
@@ -509,6 +521,7 @@ static void run_traffic(enum chains chains, uint64_t requests)
     outstanding = 0;
     completed = 0;
     at_barrier = device_run_some;
+    drain_stores = device_drain_stores;
     while (completed < requests || outstanding != 0) {
         uint32_t burst = submitted < requests ? 1 + random_below(3) : 0;
 
@@ -517,6 +530,9 @@ static void run_traffic(enum chains chains, uint64_t requests)
         }
         if (submitted >= requests || random_below(4) != 0) {
             driver_kick();
+        }
+        if (random_below(2)) {
+            device_drain_stores();
         }
         device_run(random_below(16));
         assert_int_equal(VirtQueueOutstanding(&t.queue), outstanding);
@@ -583,6 +599,7 @@ static void test_traffic_largest(void **state)
         assert_int_equal(VirtQueueReserve(&t.queue, 1), VIRTQUEUE_FULL);
         assert_int_equal(VirtQueueOutstanding(&t.queue), 32768);
         driver_kick();
+        device_drain_stores();
         while (device.used_index != (uint16_t)((round + 1) * 32768)) {
             device_run(64);
         }
@@ -854,6 +871,7 @@ static void expect_broken(VIRTQUEUE_FAULT fault, uint64_t value)
 {
     ULONG id = 0x11111111, written = 0x22222222;
     uint32_t free_descriptors = VirtQueueFreeDescriptors(&t.queue);
+    uint32_t slot = t.queue.Complete.UsedIndex & (t.size - 1);
 
     assert_int_equal(VirtQueueGetUsed(&t.queue, &id, &written), VirtQueueBroken);
     assert_int_equal(t.queue.Complete.Fault, fault);
@@ -864,6 +882,10 @@ static void expect_broken(VIRTQUEUE_FAULT fault, uint64_t value)
     assert_false(VirtQueueEnableInterrupts(&t.queue, 1));
     *device_used_index() = 0;
     assert_int_equal(VirtQueueGetUsed(&t.queue, &id, &written), VirtQueueBroken);
+    device_used_element(slot)[0] = VirtQueueNextOutstanding(&t.queue, 0);
+    device_used_element(slot)[1] = 0;
+    assert_int_equal(VirtQueueGetUsed(&t.queue, &id, &written), VirtQueueBroken);
+    assert_int_equal(t.queue.Complete.Fault, fault);
     assert_int_equal(id, 0x11111111);
     assert_int_equal(written, 0x22222222);
     assert_int_equal(VirtQueueFreeDescriptors(&t.queue), free_descriptors);

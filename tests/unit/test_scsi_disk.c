@@ -5,6 +5,7 @@
  */
 /* SOURCES: viostor/scsi_disk.c */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +21,7 @@
 #define GUARD      0xee
 #define GUARD_SIZE 32u
 
-/* ---- Fixtures --------------------------------------------------------------------------------- */
+/* ---- Fixtures ------------------------------------------------------------------------------- */
 
 /* The last command: its interpretation and a copy of what it wrote. */
 static struct {
@@ -314,7 +315,7 @@ static void test_changes_raise_attentions(void **state)
     assert_int_equal(disk.PendingAttention, ScsiAttentionModeChanged);
 }
 
-/* ---- READ and WRITE --------------------------------------------------------------------------- */
+/* ---- READ and WRITE ------------------------------------------------------------------------- */
 
 /* Every READ and WRITE: the operation codes and where their fields are. */
 static const struct transfer {
@@ -564,7 +565,7 @@ static void test_read_only(void **state)
     }
 }
 
-/* ---- INQUIRY ---------------------------------------------------------------------------------- */
+/* ---- INQUIRY -------------------------------------------------------------------------------- */
 
 static void test_inquiry_standard(void **state)
 {
@@ -625,6 +626,8 @@ static SCSI_DISK disk_with_serial(const char *serial, size_t length)
 {
     SCSI_DISK_PARAMETERS parameters = plain_parameters();
 
+    /* What lies behind the serial is no part of it. */
+    memset(parameters.Serial, 'x', sizeof(parameters) - offsetof(SCSI_DISK_PARAMETERS, Serial));
     memset(parameters.Serial, 0, sizeof(parameters.Serial));
     memcpy(parameters.Serial, serial, length);
     return make_disk(&parameters);
@@ -750,7 +753,7 @@ static void test_inquiry_characteristics(void **state)
     assert_answer(&disk, cdb, sizeof(cdb), 3, 2, expected, sizeof(expected));
 }
 
-/* ---- MODE SENSE ------------------------------------------------------------------------------- */
+/* ---- MODE SENSE ----------------------------------------------------------------------------- */
 
 #define ERROR_RECOVERY 0x01, 10, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 #define CACHING(wce)   0x08, 18, wce, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
@@ -860,7 +863,7 @@ static void test_mode_sense_refused(void **state)
     }
 }
 
-/* ---- Capacity, readiness, units --------------------------------------------------------------- */
+/* ---- Capacity, readiness, units ------------------------------------------------------------- */
 
 static void assert_capacity10(ULONGLONG sectors, ULONG block_size, const UCHAR *expected)
 {
@@ -994,7 +997,7 @@ static void test_report_luns(void **state)
     assert_int_equal(reply.command.TransferredLength, 15);
 }
 
-/* ---- Cache, start and stop, verification ------------------------------------------------------ */
+/* ---- Cache, start and stop, verification ---------------------------------------------------- */
 
 static void test_synchronize_cache(void **state)
 {
@@ -1087,7 +1090,7 @@ static void test_verify(void **state)
     }
 }
 
-/* ---- Unit attentions and sense data ----------------------------------------------------------- */
+/* ---- Unit attentions and sense data --------------------------------------------------------- */
 
 static const struct {
     SCSI_UNIT_ATTENTION event;
@@ -1260,7 +1263,7 @@ static void test_completion(void **state)
     }
 }
 
-/* ---- Everything else -------------------------------------------------------------------------- */
+/* ---- Everything else ------------------------------------------------------------------------ */
 
 /* Operation codes that the disk knows, with the length of their command blocks. */
 static UCHAR known_length(int opcode)
@@ -1411,63 +1414,77 @@ static void test_random_commands(void **state)
     }
 }
 
-/* ---- One event, several processors ------------------------------------------------------------ */
+/* ---- One event, several processors ---------------------------------------------------------- */
 
-#define RACERS 3
-#define ROUNDS 3000
+#define EVENTS 100000
 
 static struct {
     SCSI_DISK disk;
-    pthread_barrier_t barrier;
-    int reported[RACERS];
+    int started;  /* events that both threads may look for, so far */
+    int finished; /* events that the other thread has looked for */
+    int reported; /* events that the other thread has reported */
 } race;
+
+/* 1 if a command reports an event, else 0. */
+static int report_attention(void)
+{
+    static const UCHAR read_10[10] = {0x28, [8] = 1};
+    SCSI_COMMAND command;
+
+    memset(&command, 0, sizeof(command));
+    command.Cdb = read_10;
+    command.CdbLength = sizeof(read_10);
+    command.DataLength = 512;
+    return ScsiInterpretCommand(&race.disk, &command) == ScsiOutcomeAnswered;
+}
+
+/* Waits until *counter is value, which another thread sets. */
+static void wait_for(const int *counter, int value)
+{
+    unsigned spins = 0;
+
+    while (__atomic_load_n(counter, __ATOMIC_ACQUIRE) != value) {
+        if (++spins % 10000 == 0) {
+            sched_yield();
+        }
+    }
+}
 
 static void *race_for_attention(void *argument)
 {
-    int *reported = argument;
-    int round;
+    int event;
 
-    for (round = 0; round < ROUNDS; round++) {
-        static const UCHAR cdbs[2][10] = {{0x00}, {0x28, [8] = 1}};
-        SCSI_COMMAND command;
-
-        memset(&command, 0, sizeof(command));
-        command.Cdb = cdbs[round & 1];
-        command.CdbLength = 10;
-        command.DataLength = 512;
-        pthread_barrier_wait(&race.barrier); /* the event of this round is pending */
-        if (ScsiInterpretCommand(&race.disk, &command) == ScsiOutcomeAnswered &&
-            command.ScsiStatus == SCSISTAT_CHECK_CONDITION) {
-            (*reported)++;
-        }
-        pthread_barrier_wait(&race.barrier); /* the round is over */
+    (void)argument;
+    for (event = 1; event <= EVENTS; event++) {
+        wait_for(&race.started, event);
+        race.reported += report_attention();
+        __atomic_store_n(&race.finished, event, __ATOMIC_RELEASE);
     }
     return NULL;
 }
 
+/* Two threads look for each event at nearly the same time: one of them gets it, not both. */
 static void test_attention_race(void **state)
 {
-    pthread_t threads[RACERS];
-    int i, round, total = 0;
+    pthread_t other;
+    int event, reported = 0;
 
     (void)state;
     race.disk = plain_disk();
-    assert_int_equal(pthread_barrier_init(&race.barrier, NULL, RACERS + 1), 0);
-    for (i = 0; i < RACERS; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, race_for_attention, &race.reported[i]),
-                         0);
+    assert_int_equal(pthread_create(&other, NULL, race_for_attention, NULL), 0);
+    for (event = 1; event <= EVENTS; event++) {
+        volatile int delay;
+
+        ScsiDiskRaiseUnitAttention(&race.disk, (SCSI_UNIT_ATTENTION)(1 << event % 5));
+        __atomic_store_n(&race.started, event, __ATOMIC_RELEASE);
+        for (delay = event % 128; delay > 0; delay--) {
+            /* Sweeps over the time that the other thread needs to see the event. */
+        }
+        reported += report_attention();
+        wait_for(&race.finished, event);
     }
-    for (round = 0; round < ROUNDS; round++) {
-        ScsiDiskRaiseUnitAttention(&race.disk, ScsiAttentionBusReset);
-        pthread_barrier_wait(&race.barrier);
-        pthread_barrier_wait(&race.barrier);
-    }
-    for (i = 0; i < RACERS; i++) {
-        pthread_join(threads[i], NULL);
-        total += race.reported[i];
-    }
-    pthread_barrier_destroy(&race.barrier);
-    assert_int_equal(total, ROUNDS);
+    pthread_join(other, NULL);
+    assert_int_equal(race.reported + reported, EVENTS);
     assert_int_equal(race.disk.PendingAttention, 0);
 }
 

@@ -20,12 +20,12 @@
 
 /* What the driver can use. A transport that needs translated addresses (ACCESS_PLATFORM) is served
  * as it is: all addresses come from the port driver. */
-#define WANTED_FEATURES                                                                            \
-    (VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | VIRTIO_FEATURE(VIRTIO_F_INDIRECT_DESC) |                 \
-     VIRTIO_FEATURE(VIRTIO_F_EVENT_IDX) | VIRTIO_FEATURE(VIRTIO_F_ACCESS_PLATFORM) |               \
-     VIRTIO_FEATURE(VIRTIO_BLK_F_SIZE_MAX) | VIRTIO_FEATURE(VIRTIO_BLK_F_SEG_MAX) |                \
-     VIRTIO_FEATURE(VIRTIO_BLK_F_RO) | VIRTIO_FEATURE(VIRTIO_BLK_F_BLK_SIZE) |                     \
-     VIRTIO_FEATURE(VIRTIO_BLK_F_FLUSH) | VIRTIO_FEATURE(VIRTIO_BLK_F_TOPOLOGY) |                  \
+#define WANTED_FEATURES                                                              \
+    (VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | VIRTIO_FEATURE(VIRTIO_F_INDIRECT_DESC) |   \
+     VIRTIO_FEATURE(VIRTIO_F_EVENT_IDX) | VIRTIO_FEATURE(VIRTIO_F_ACCESS_PLATFORM) | \
+     VIRTIO_FEATURE(VIRTIO_BLK_F_SIZE_MAX) | VIRTIO_FEATURE(VIRTIO_BLK_F_SEG_MAX) |  \
+     VIRTIO_FEATURE(VIRTIO_BLK_F_RO) | VIRTIO_FEATURE(VIRTIO_BLK_F_BLK_SIZE) |       \
+     VIRTIO_FEATURE(VIRTIO_BLK_F_FLUSH) | VIRTIO_FEATURE(VIRTIO_BLK_F_TOPOLOGY) |    \
      VIRTIO_FEATURE(VIRTIO_BLK_F_CONFIG_WCE) | VIRTIO_FEATURE(VIRTIO_BLK_F_MQ))
 
 /* Without indirect descriptors a request takes as many descriptors as it has segments, and two:
@@ -43,9 +43,9 @@ typedef struct _CONFIG_FIELD {
 } CONFIG_FIELD;
 #define CONFIG_FIELD_ALWAYS 0xff
 
-#define BLK_FIELD(Name)                                                                            \
-    {                                                                                              \
-        (USHORT) FIELD_OFFSET(blk_config, Name), (USHORT)sizeof(((pblk_config)0)->Name)            \
+#define BLK_FIELD(Name)                                                                 \
+    {                                                                                   \
+        (USHORT) FIELD_OFFSET(blk_config, Name), (USHORT)sizeof(((pblk_config)0)->Name) \
     }
 
 static const CONFIG_FIELD ConfigFields[] = {
@@ -110,8 +110,8 @@ static VOID DescribeDisk(const ADAPTER_EXTENSION *Adapter, const blk_config *Con
     Parameters->MinimumIoBlocks = Config->topology.min_io_size;
     Parameters->OptimalIoBlocks = Config->topology.opt_io_size;
     Parameters->MaximumTransferLength = Adapter->Limits.TransferBytes;
-    Parameters->Location = (Adapter->SystemIoBusNumber << 8) |
-                           ((Adapter->SlotNumber & 0x1f) << 3) | ((Adapter->SlotNumber >> 5) & 7);
+    Parameters->Location = (Adapter->SystemIoBusNumber << 8) | ((Adapter->SlotNumber & 0x1f) << 3) |
+                           ((Adapter->SlotNumber >> 5) & 7);
     Parameters->ReadOnly = HasFeature(Adapter, VIRTIO_BLK_F_RO);
     Parameters->FlushSupported = HasFeature(Adapter, VIRTIO_BLK_F_FLUSH);
     Parameters->WriteCacheEnabled =
@@ -167,9 +167,8 @@ static BOOLEAN ComputeLimits(PADAPTER_EXTENSION Adapter, const blk_config *Confi
 static VIRTIO_PCI_RESULT CountQueues(PADAPTER_EXTENSION Adapter, const blk_config *Config,
                                      ULONG MaximumQueues, PULONG SmallestSize)
 {
-    ULONG Count = HasFeature(Adapter, VIRTIO_BLK_F_MQ) && Config->num_queues != 0
-                      ? Config->num_queues
-                      : 1;
+    ULONG Count =
+        HasFeature(Adapter, VIRTIO_BLK_F_MQ) && Config->num_queues != 0 ? Config->num_queues : 1;
     ULONG Index;
 
     Count = min(Count, MaximumQueues);
@@ -177,8 +176,7 @@ static VIRTIO_PCI_RESULT CountQueues(PADAPTER_EXTENSION Adapter, const blk_confi
     *SmallestSize = VIRTQ_SIZE_MAXIMUM;
     for (Index = 0; Index < Count; ++Index) {
         ULONG Size;
-        VIRTIO_PCI_RESULT Result =
-            VirtioPciGetQueueSize(&Adapter->Device, (USHORT)Index, &Size);
+        VIRTIO_PCI_RESULT Result = VirtioPciGetQueueSize(&Adapter->Device, (USHORT)Index, &Size);
 
         if (Result != VirtioPciOk) {
             /* A device that promises more queues than it has is served with those that are there. */
@@ -262,7 +260,7 @@ BOOLEAN AdapterProbe(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_MAP_BAR *MapBar, ULO
         Usable = ExamineDevice(Adapter, MaximumQueues);
     }
     /* Nothing of the device is used until HwInitialize, and nothing ever after a failure. */
-    (VOID)VirtioPciReset(&Adapter->Device);
+    (VOID) VirtioPciReset(&Adapter->Device);
     Adapter->State = AdapterFound;
     return Usable;
 }
@@ -280,17 +278,17 @@ typedef struct _QUEUE_SIZES {
     VIRTQUEUE_MEMORY Ring;
     ULONG SlotsOffset;
     ULONG LongTablesOffset;
-    ULONG SharedBytes;     /* to the next queue, page aligned */
+    ULONG SharedBytes; /* to the next queue, page aligned */
     ULONG RequestsOffset;
     ULONG FreeTablesOffset;
-    ULONG PrivateBytes;    /* to the next queue, cache line aligned */
+    ULONG PrivateBytes; /* to the next queue, cache line aligned */
 } QUEUE_SIZES;
 
 static VOID ComputeQueueSizes(const ADAPTER_EXTENSION *Adapter, ULONG RingSize, QUEUE_SIZES *Sizes)
 {
     const ADAPTER_LIMITS *Limits = &Adapter->Limits;
 
-    (VOID)VirtQueueMemorySize(RingLayout(Adapter), RingSize, &Sizes->Ring);
+    (VOID) VirtQueueMemorySize(RingLayout(Adapter), RingSize, &Sizes->Ring);
     Sizes->SlotsOffset = RoundUp(Sizes->Ring.RingBytes, CACHE_LINE_SIZE);
     Sizes->LongTablesOffset = Sizes->SlotsOffset + RingSize * (ULONG)sizeof(blk_req);
     Sizes->SharedBytes = RoundUp(
@@ -370,7 +368,8 @@ BOOLEAN AdapterCreateQueues(PADAPTER_EXTENSION Adapter)
         ComputeQueueSizes(Adapter, Adapter->RingSizes[Index], &Sizes);
         Fault = CreateQueue(Adapter, (USHORT)Index, &Sizes, SharedOffset, Private);
         if (Fault != VirtQueueFaultNone) {
-            DebugPrint(DebugError, "queue %lu cannot be made: %s", Index, VirtQueueFaultName(Fault));
+            DebugPrint(DebugError, "queue %lu cannot be made: %s", Index,
+                       VirtQueueFaultName(Fault));
             PortLogEvent(Adapter, NULL, VioEventLimitsUnusable, Adapter->RingSizes[Index]);
             return FALSE;
         }
@@ -441,9 +440,9 @@ BOOLEAN AdapterStart(PADAPTER_EXTENSION Adapter)
     VIRTIO_PCI_RESULT Result = StartDevice(Adapter);
 
     if (Result != VirtioPciOk) {
-        (VOID)ReportFailure(Adapter, VioEventStartFailed, Result);
+        (VOID) ReportFailure(Adapter, VioEventStartFailed, Result);
         VirtioPciFail(&Adapter->Device);
-        (VOID)VirtioPciReset(&Adapter->Device);
+        (VOID) VirtioPciReset(&Adapter->Device);
         return FALSE;
     }
     DebugPrint(DebugInformation, "started: %s, features %I64x, %lu queues, %lu messages",
@@ -511,11 +510,7 @@ VOID AdapterRun(PADAPTER_EXTENSION Adapter)
     ULONG Index;
 
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-        PORT_LOCK Lock;
-
-        PortAcquireQueueLock(&Adapter->Queues[Index], &Lock);
         QueueResume(&Adapter->Queues[Index], &Finished);
-        PortReleaseQueueLock(&Adapter->Queues[Index], &Lock);
     }
     Adapter->State = AdapterRunning;
     CompleteRequests(Adapter, &Finished);
@@ -573,12 +568,27 @@ static VOID AbandonQueues(PADAPTER_EXTENSION Adapter, REQUEST_RESULT Result, QUE
     }
 }
 
+/* The queues of a device that works again send what has gathered. */
+static VOID ResumeQueues(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
+{
+    ULONG Index;
+
+    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+        PORT_LOCK Lock;
+
+        PortAcquireQueueLock(&Adapter->Queues[Index], &Lock);
+        QueueResume(&Adapter->Queues[Index], Finished);
+        PortReleaseQueueLock(&Adapter->Queues[Index], &Lock);
+    }
+    Adapter->State = AdapterRunning;
+}
+
 /* The device did not come back. What it holds stays with it if it may still use the memory. */
 static VOID GiveUpReset(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_RESULT Result,
                         PREQUEST_LIST Finished)
 {
     if (Result == VirtioPciResetTimeout) {
-        (VOID)ReportFailure(Adapter, VioEventResetFailed, Result);
+        (VOID) ReportFailure(Adapter, VioEventResetFailed, Result);
         Adapter->State = AdapterFailed;
     } else {
         AbandonQueues(Adapter, RequestResultGone, QueueClosed, Finished);
@@ -606,7 +616,7 @@ BOOLEAN AdapterReset(PADAPTER_EXTENSION Adapter, SCSI_UNIT_ATTENTION Attention)
         AbandonQueues(Adapter, RequestResultReset, QueueStopped, &Finished);
         if (AdapterStart(Adapter)) {
             ScsiDiskRaiseUnitAttention(&Adapter->Disk, Attention);
-            AdapterRun(Adapter);
+            ResumeQueues(Adapter, &Finished);
         } else {
             Result = VirtioPciStatusRefused;
         }
@@ -630,12 +640,12 @@ VOID AdapterStop(PADAPTER_EXTENSION Adapter)
         return;
     }
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-        (VOID)QueueStop(&Adapter->Queues[Index], &Finished);
+        (VOID) QueueStop(&Adapter->Queues[Index], &Finished);
     }
     Result = VirtioPciReset(&Adapter->Device);
     Adapter->State = AdapterStopped;
     if (Result == VirtioPciResetTimeout) {
-        (VOID)ReportFailure(Adapter, VioEventResetFailed, Result);
+        (VOID) ReportFailure(Adapter, VioEventResetFailed, Result);
     } else {
         for (Index = 0; Index < Adapter->QueueCount; ++Index) {
             QueueAbandon(&Adapter->Queues[Index], RequestResultReset, &Finished);
@@ -646,18 +656,11 @@ VOID AdapterStop(PADAPTER_EXTENSION Adapter)
 
 BOOLEAN AdapterRestart(PADAPTER_EXTENSION Adapter)
 {
-    REQUEST_LIST Finished = {NULL, NULL};
-    ULONG Index;
-
     if (Adapter->State != AdapterStopped || !AdapterStart(Adapter)) {
         return FALSE;
     }
     ScsiDiskRaiseUnitAttention(&Adapter->Disk, ScsiAttentionPowerOn);
-    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-        QueueResume(&Adapter->Queues[Index], &Finished);
-    }
-    Adapter->State = AdapterRunning;
-    CompleteRequests(Adapter, &Finished);
+    AdapterRun(Adapter);
     return TRUE;
 }
 
@@ -666,7 +669,7 @@ VOID AdapterRemove(PADAPTER_EXTENSION Adapter)
     REQUEST_LIST Finished = {NULL, NULL};
 
     Adapter->State = AdapterRemoved;
-    (VOID)StopQueues(Adapter, &Finished);
+    (VOID) StopQueues(Adapter, &Finished);
     /* A device that has gone answers all ones and touches no memory; one that is still there after
      * all must let go of it first. */
     if (VirtioPciReset(&Adapter->Device) != VirtioPciResetTimeout) {
@@ -688,7 +691,7 @@ VOID AdapterConfigurationChanged(PADAPTER_EXTENSION Adapter)
     ++Adapter->Counters.ConfigChanges;
     if (Status & VIRTIO_STATUS_NEEDS_RESET) {
         PortLogEvent(Adapter, NULL, VioEventDeviceNeedsReset, Status);
-        (VOID)AdapterReset(Adapter, ScsiAttentionDeviceReset);
+        (VOID) AdapterReset(Adapter, ScsiAttentionDeviceReset);
         return;
     }
     /* A reading during which a reset began may hold anything. */
@@ -704,7 +707,7 @@ VOID AdapterTimerWork(PADAPTER_EXTENSION Adapter)
     const LONG Work = InterlockedExchange(&Adapter->TimerWork, 0);
 
     if (Work & TimerWorkReset) {
-        (VOID)AdapterReset(Adapter, ScsiAttentionDeviceReset);
+        (VOID) AdapterReset(Adapter, ScsiAttentionDeviceReset);
     }
     if (Work & TimerWorkConfiguration) {
         AdapterConfigurationChanged(Adapter);

@@ -47,7 +47,8 @@ BOOLEAN AdapterStart(PADAPTER_EXTENSION Adapter);
  * back from the reset that an unanswered question makes necessary; logged. */
 BOOLEAN AdapterIdentify(PADAPTER_EXTENSION Adapter);
 
-/* Lets requests in: Found or Stopped becomes Running. */
+/* Lets requests in: Found or Stopped becomes Running. No lock is taken, so nothing may submit beside
+ * it. Any IRQL up to DIRQL. */
 VOID AdapterRun(PADAPTER_EXTENSION Adapter);
 
 /*

@@ -50,7 +50,10 @@ ULONG PortProcessorCount(PADAPTER_EXTENSION Adapter)
     return Count != 0 ? Count : 1;
 }
 
-/* The one uncached extension, all of it contiguous for the device. */
+/*
+ * The one uncached extension, all of it contiguous for the device. A second call gives the first
+ * block again, whatever its size: one that is large enough is kept.
+ */
 static BOOLEAN AllocateShared(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config,
                               ULONG Bytes)
 {
@@ -58,59 +61,67 @@ static BOOLEAN AllocateShared(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_IN
     STOR_PHYSICAL_ADDRESS Address;
     ULONG Contiguous = 0;
     ULONG Misaligned;
+    PUCHAR Block;
 
-    /* Page alignment is not promised: room for making it. A second call gives the first block
-     * again, whatever its size: one that is large enough is kept. */
-    if (Shared->Base == NULL || Shared->Bytes < Bytes) {
-        PUCHAR Block = StorPortGetUncachedExtension(Adapter, Config, Bytes + PAGE_SIZE);
-
-        if (Block == NULL || Shared->Base != NULL) {
-            return FALSE;
-        }
-        Address = StorPortGetPhysicalAddress(Adapter, NULL, Block, &Contiguous);
-        Misaligned = (ULONG)((0 - (ULONGLONG)Address.QuadPart) & (PAGE_SIZE - 1));
-        if (Address.QuadPart == 0 || Contiguous < Misaligned + Bytes) {
-            return FALSE;
-        }
-        Shared->Base = Block + Misaligned;
-        Shared->Address = (ULONGLONG)Address.QuadPart + Misaligned;
-        Shared->Bytes = Bytes;
+    if (Shared->Base != NULL) {
+        return Shared->Bytes >= Bytes;
     }
-    RtlZeroMemory(Shared->Base, Bytes);
+    /* Page alignment is not promised: room for making it. */
+    Block = StorPortGetUncachedExtension(Adapter, Config, Bytes + PAGE_SIZE);
+    if (Block == NULL) {
+        return FALSE;
+    }
+    Address = StorPortGetPhysicalAddress(Adapter, NULL, Block, &Contiguous);
+    Misaligned = (ULONG)((0 - (ULONGLONG)Address.QuadPart) & (PAGE_SIZE - 1));
+    if (Address.QuadPart == 0 || Contiguous < Misaligned + Bytes) {
+        return FALSE;
+    }
+    Shared->Base = Block + Misaligned;
+    Shared->Address = (ULONGLONG)Address.QuadPart + Misaligned;
+    Shared->Bytes = Bytes;
     return TRUE;
 }
 
+/* From pool, out of the device's reach. */
 static BOOLEAN AllocatePrivate(PADAPTER_EXTENSION Adapter, ULONG Bytes)
 {
-    PVOID Block;
+    ULONG_PTR Aligned;
 
-    if (Adapter->Private != NULL && Adapter->PrivateBytes >= Bytes) {
-        RtlZeroMemory(Adapter->Private, Bytes);
-        return TRUE;
-    }
     PortFreeMemory(Adapter);
-    /* Aligned here to cache lines; the allocation itself is found again in PrivateBlock. */
-    if (StorPortAllocatePool(Adapter, Bytes + CACHE_LINE_SIZE, PORT_POOL_TAG, &Block) !=
-        STOR_STATUS_SUCCESS) {
+    if (StorPortAllocatePool(Adapter, Bytes + CACHE_LINE_SIZE, PORT_POOL_TAG,
+                             &Adapter->PrivateBlock) != STOR_STATUS_SUCCESS) {
+        Adapter->PrivateBlock = NULL;
         return FALSE;
     }
-    Adapter->PrivateBlock = Block;
-    Adapter->Private =
-        (PUCHAR)(((ULONG_PTR)Block + CACHE_LINE_SIZE - 1) & ~(ULONG_PTR)(CACHE_LINE_SIZE - 1));
-    Adapter->PrivateBytes = Bytes;
-    RtlZeroMemory(Adapter->Private, Bytes);
+    Aligned = ((ULONG_PTR)Adapter->PrivateBlock + CACHE_LINE_SIZE - 1) &
+              ~(ULONG_PTR)(CACHE_LINE_SIZE - 1);
+    Adapter->Private = (PUCHAR)Aligned;
     return TRUE;
 }
 
 BOOLEAN PortAllocateMemory(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config,
                            ULONG SharedBytes, ULONG PrivateBytes)
 {
-    if (AllocateShared(Adapter, Config, SharedBytes) && AllocatePrivate(Adapter, PrivateBytes)) {
-        return TRUE;
+    BOOLEAN Allocated;
+
+    if (Adapter->ExtendedConfiguration) {
+        Allocated =
+            AllocateShared(Adapter, Config, SharedBytes) && AllocatePrivate(Adapter, PrivateBytes);
+    } else {
+        /* Before Windows 8 no call tells when to give pool back (HwFreeAdapterResources): the
+         * uncached extension, which StorPort gives back by itself, holds both. */
+        Allocated = AllocateShared(Adapter, Config, SharedBytes + PrivateBytes);
+        Adapter->Private = Adapter->Shared.Base + SharedBytes;
     }
-    DebugPrint(DebugError, "no memory: %lu shared and %lu private bytes", SharedBytes, PrivateBytes);
-    PortLogEvent(Adapter, NULL, VioEventNoMemory, (SharedBytes + PrivateBytes) >> 10);
-    return FALSE;
+    if (!Allocated) {
+        DebugPrint(DebugError, "no memory: %lu shared, %lu private bytes", SharedBytes,
+                   PrivateBytes);
+        PortLogEvent(Adapter, NULL, VioEventNoMemory, (SharedBytes + PrivateBytes) >> 10);
+        return FALSE;
+    }
+    RtlZeroMemory(Adapter->Shared.Base, SharedBytes);
+    RtlZeroMemory(Adapter->Private, PrivateBytes);
+    return TRUE;
 }
 
 VOID PortFreeMemory(PADAPTER_EXTENSION Adapter)
@@ -118,9 +129,10 @@ VOID PortFreeMemory(PADAPTER_EXTENSION Adapter)
     if (Adapter->PrivateBlock != NULL) {
         StorPortFreePool(Adapter, Adapter->PrivateBlock);
         Adapter->PrivateBlock = NULL;
-        Adapter->Private = NULL;
-        Adapter->PrivateBytes = 0;
     }
+    Adapter->Private = NULL;
+    Adapter->Queues = NULL;
+    Adapter->QueueCount = 0;
 }
 
 VOID PortLogEvent(PADAPTER_EXTENSION Adapter, PVOID Srb, VIO_EVENT Event, ULONG Detail)
@@ -143,7 +155,7 @@ VOID PortRequestTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work)
 
 VOID PortSetUnitDepth(PADAPTER_EXTENSION Adapter, ULONG Depth)
 {
-    (VOID)StorPortSetDeviceQueueDepth(Adapter, 0, 0, 0, Depth);
+    (VOID) StorPortSetDeviceQueueDepth(Adapter, 0, 0, 0, Depth);
 }
 
 VOID PortUnitChanged(PADAPTER_EXTENSION Adapter)

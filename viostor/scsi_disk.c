@@ -503,18 +503,18 @@ static void PutHex(UCHAR *Text, ULONG Value, ULONG Digits)
  * VPD 80h, unit serial number (SPC-4, 7.8.15). The page is ASCII, so bytes of the device that are
  * not become dots. A disk without serial answers spaces, the standard's "not available".
  */
-static ULONG SerialNumberPage(const SCSI_DISK *Disk, UCHAR *Payload)
+static ULONG SerialNumberPage(const SCSI_DISK *Disk, UCHAR *Page)
 {
     ULONG Index;
 
     if (Disk->SerialLength == 0) {
         for (Index = 0; Index < DISK_SERIAL_LENGTH; Index++) {
-            Payload[Index] = ' ';
+            Page[4 + Index] = ' ';
         }
         return DISK_SERIAL_LENGTH;
     }
     for (Index = 0; Index < Disk->SerialLength; Index++) {
-        Payload[Index] = IsPrintable(Disk->Serial[Index]) ? Disk->Serial[Index] : '.';
+        Page[4 + Index] = IsPrintable(Disk->Serial[Index]) ? Disk->Serial[Index] : '.';
     }
     return Disk->SerialLength;
 }
@@ -553,53 +553,54 @@ static ULONG PutIdentity(const SCSI_DISK *Disk, UCHAR *Text)
 
 /* VPD 83h, device identification (SPC-4, 7.8.6): one designator of the logical unit, based on the
  * T10 vendor identification. */
-static ULONG DeviceIdentificationPage(const SCSI_DISK *Disk, UCHAR *Payload)
+static ULONG DeviceIdentificationPage(const SCSI_DISK *Disk, UCHAR *Page)
 {
     ULONG Length = DISK_VENDOR_LENGTH + DISK_PRODUCT_LENGTH;
 
-    Payload[0] = 0x02; /* code set: ASCII */
-    Payload[1] = 0x01; /* of the logical unit; T10 vendor id based */
-    PutText(&Payload[4], DISK_VENDOR, DISK_VENDOR_LENGTH);
-    PutText(&Payload[4 + DISK_VENDOR_LENGTH], DISK_PRODUCT, DISK_PRODUCT_LENGTH);
-    Length += PutIdentity(Disk, &Payload[4 + Length]);
-    Payload[3] = (UCHAR)Length;
+    Page[4] = 0x02; /* code set: ASCII */
+    Page[5] = 0x01; /* of the logical unit; T10 vendor id based */
+    PutText(&Page[8], DISK_VENDOR, DISK_VENDOR_LENGTH);
+    PutText(&Page[8 + DISK_VENDOR_LENGTH], DISK_PRODUCT, DISK_PRODUCT_LENGTH);
+    Length += PutIdentity(Disk, &Page[8 + Length]);
+    Page[7] = (UCHAR)Length;
     return 4 + Length;
 }
 
 /* VPD 86h, extended INQUIRY data (SPC-4, 7.8.7). */
-static ULONG ExtendedInquiryPage(const SCSI_DISK *Disk, UCHAR *Payload)
+static ULONG ExtendedInquiryPage(const SCSI_DISK *Disk, UCHAR *Page)
 {
-    Payload[5 - 4] = 0x01;                               /* SIMPSUP: simple task attribute only */
-    Payload[6 - 4] = Disk->FlushSupported ? 0x01 : 0x00; /* V_SUP: a volatile cache */
+    Page[5] = 0x01;                               /* SIMPSUP: simple task attribute only */
+    Page[6] = Disk->FlushSupported ? 0x01 : 0x00; /* V_SUP: a volatile cache */
     return 60;
 }
 
 /* VPD B0h, block limits (SBC-3, 6.5.3). Only what READ and WRITE obey; lengths in logical blocks,
  * 0 where there is no limit or nothing is known. */
-static ULONG BlockLimitsPage(const SCSI_DISK *Disk, UCHAR *Payload)
+static ULONG BlockLimitsPage(const SCSI_DISK *Disk, UCHAR *Page)
 {
     ULONG Maximum = Disk->MaximumTransferLength >> Disk->BlockShift >> 9;
 
     if (Disk->MaximumTransferLength == 0xffffffffu) {
         Maximum = 0;
     }
-    Put16(&Payload[6 - 4], Disk->MinimumIoBlocks);
-    Put32(&Payload[8 - 4], Maximum);
-    Put32(&Payload[12 - 4],
+    Put16(&Page[6], Disk->MinimumIoBlocks);
+    Put32(&Page[8], Maximum);
+    Put32(&Page[12],
           Maximum == 0 ? Disk->OptimalIoBlocks : Minimum(Disk->OptimalIoBlocks, Maximum));
     return 60;
 }
 
 /* VPD B1h, block device characteristics (SBC-3, 6.5.2). */
-static ULONG CharacteristicsPage(const SCSI_DISK *Disk, UCHAR *Payload)
+static ULONG CharacteristicsPage(const SCSI_DISK *Disk, UCHAR *Page)
 {
     UNREFERENCED_PARAMETER(Disk);
-    Put16(&Payload[4 - 4], 0x0001); /* nothing rotates: Windows does not defragment the disk */
+    Put16(&Page[4], 0x0001); /* nothing rotates: Windows does not defragment the disk */
     return 60;
 }
 
-/* A VPD page: fills Payload, which starts at byte 4 of the page, and returns its length. */
-typedef ULONG VPD_PAGE_ROUTINE(const SCSI_DISK *Disk, UCHAR *Payload);
+/* A VPD page: fills Page from byte 4 on and returns how many bytes follow the first four, which the
+ * caller fills in. */
+typedef ULONG VPD_PAGE_ROUTINE(const SCSI_DISK *Disk, UCHAR *Page);
 
 static VPD_PAGE_ROUTINE SupportedPagesPage;
 
@@ -613,13 +614,13 @@ static const struct {
 };
 
 /* VPD 00h, supported VPD pages (SPC-4, 7.8.16). */
-static ULONG SupportedPagesPage(const SCSI_DISK *Disk, UCHAR *Payload)
+static ULONG SupportedPagesPage(const SCSI_DISK *Disk, UCHAR *Page)
 {
     ULONG Index;
 
     UNREFERENCED_PARAMETER(Disk);
     for (Index = 0; Index < ARRAYSIZE(VpdPages); Index++) {
-        Payload[Index] = VpdPages[Index].Page;
+        Page[4 + Index] = VpdPages[Index].Page;
     }
     return ARRAYSIZE(VpdPages);
 }
@@ -643,7 +644,7 @@ static SCSI_OUTCOME Inquiry(PSCSI_DISK Disk, PSCSI_COMMAND Command)
     }
     for (Index = 0; Index < ARRAYSIZE(VpdPages); Index++) {
         if (VpdPages[Index].Page == Cdb[2]) {
-            ULONG Length = VpdPages[Index].Build(Disk, &Answer[4]);
+            ULONG Length = VpdPages[Index].Build(Disk, Answer);
 
             Answer[1] = Cdb[2];
             Put16(&Answer[2], Length);

@@ -46,7 +46,7 @@ HW_FREE_ADAPTER_RESOURCES VioStorFreeAdapterResources;
 #define ACCESS_RANGES VIRTIO_PCI_BAR_COUNT
 
 /* Whether this Windows' PORT_CONFIGURATION_INFORMATION has a field: its Length is its version. */
-#define CONFIG_HAS(Config, Field)                                                                  \
+#define CONFIG_HAS(Config, Field) \
     ((Config)->Length >= RTL_SIZEOF_THROUGH_FIELD(PORT_CONFIGURATION_INFORMATION, Field))
 
 /* ---- HwFindAdapter ---- */
@@ -128,8 +128,9 @@ static VOID UnmapBars(PADAPTER_EXTENSION Adapter)
 }
 
 /* What StorPort must know before it gives memory, and does not depend on the device. */
-static VOID DeclareAdapter(PPORT_CONFIGURATION_INFORMATION Config)
+static VOID DeclareAdapter(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config)
 {
+    Adapter->ExtendedConfiguration = CONFIG_HAS(Config, BusResetHoldTime);
     Config->NumberOfBuses = 1;
     Config->MaximumNumberOfTargets = 1;
     Config->MaximumNumberOfLogicalUnits = 1;
@@ -159,7 +160,6 @@ static VOID DeclareLimits(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORM
 
     Config->MaximumTransferLength = Limits->TransferBytes;
     Config->NumberOfPhysicalBreaks = Limits->PhysicalBreaks;
-    Adapter->ExtendedConfiguration = CONFIG_HAS(Config, BusResetHoldTime);
     if (Adapter->ExtendedConfiguration) {
         Config->MaxNumberOfIO = Limits->Depth;
         Config->MaxIOsPerLun = Limits->Depth;
@@ -221,7 +221,7 @@ ULONG NTAPI VioStorFindAdapter(PVOID DeviceExtension, PVOID HwContext, PVOID Bus
     Adapter->SlotNumber = ConfigInfo->SlotNumber;
     MaximumQueues = ReadParameter(Adapter, "MaximumQueues", PortProcessorCount(Adapter));
 
-    DeclareAdapter(ConfigInfo);
+    DeclareAdapter(Adapter, ConfigInfo);
     if (!AdapterProbe(Adapter, MapBar, max(MaximumQueues, 1))) {
         UnmapBars(Adapter);
         return SP_RETURN_NOT_FOUND;
@@ -331,7 +331,7 @@ BOOLEAN NTAPI VioStorInitialize(PVOID DeviceExtension)
         AdapterRun(Adapter);
         return TRUE;
     }
-    (VOID)VirtioPciReset(&Adapter->Device);
+    (VOID) VirtioPciReset(&Adapter->Device);
     return FALSE;
 }
 
@@ -346,7 +346,7 @@ BOOLEAN NTAPI VioStorPassiveInitialize(PVOID DeviceExtension)
     }
     Adapter->DpcReady = TRUE;
     if (!AdapterIdentify(Adapter)) {
-        (VOID)VirtioPciReset(&Adapter->Device);
+        (VOID) VirtioPciReset(&Adapter->Device);
         return FALSE;
     }
     ScsiDiskRaiseUnitAttention(&Adapter->Disk, ScsiAttentionPowerOn);
@@ -401,7 +401,7 @@ BOOLEAN NTAPI VioStorInterrupt(PVOID DeviceExtension)
     UCHAR Cause;
     ULONG Index;
 
-    if (Adapter->State == AdapterFound || Adapter->MessageCount != 0) {
+    if (Adapter->Queues == NULL || Adapter->MessageCount != 0) {
         return FALSE;
     }
     Cause = VirtioPciReadIsr(&Adapter->Device);

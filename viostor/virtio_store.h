@@ -263,19 +263,18 @@ typedef struct _ADAPTER_EXTENSION {
     volatile LONG TimerWork; /* TIMER_WORK bits */
     ULONG QueueCount;
     ULONG RingSizes[VIO_QUEUE_MAXIMUM]; /* descriptors, per queue */
-    ULONG MessageCount;            /* granted MSI-X messages; 0: line interrupt */
-    BOOLEAN IndirectDescriptors;   /* negotiated */
-    BOOLEAN ExtendedConfiguration; /* StorPort of Windows 8 or later took what only it knows */
-    UCHAR QueueHints;              /* QUEUE_HINTS */
+    ULONG MessageCount;                 /* granted MSI-X messages; 0: line interrupt */
+    BOOLEAN IndirectDescriptors;        /* negotiated */
+    BOOLEAN ExtendedConfiguration;      /* StorPort of Windows 8 or later took what only it knows */
+    UCHAR QueueHints;                   /* QUEUE_HINTS */
     BOOLEAN DpcReady;  /* DPCs are initialised; without, interrupts complete requests */
     BOOLEAN DepthTold; /* StorPortSetDeviceQueueDepth was called (before Windows 8) */
     PPORT_CONFIGURATION_INFORMATION Config; /* StorPort's, during HwFindAdapter only */
     ULONG SystemIoBusNumber;
     ULONG SlotNumber;
     SHARED_MEMORY Shared;
-    PUCHAR Private; /* memory of the driver alone; PrivateBytes of it */
-    PVOID PrivateBlock; /* its allocation */
-    ULONG PrivateBytes;
+    PUCHAR Private;            /* memory of the driver alone */
+    PVOID PrivateBlock;        /* its pool allocation; NULL: it lies in the uncached extension */
     ULONGLONG IdentityAddress; /* device address of Identity */
     PUCHAR Identity;           /* DISK_SERIAL_LENGTH bytes of shared memory for GET_ID */
     SRB_EXTENSION IdentifyRequest;

@@ -149,7 +149,7 @@ static VOID AppendData(PVIRTQUEUE_CHAIN Chain, const ADAPTER_LIMITS *Limits,
 
 /* Fills the chain of a reserved id and makes it available. */
 FORCEINLINE VOID CommitRequest(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG Id,
-                                      PSRB_EXTENSION Request)
+                               PSRB_EXTENSION Request)
 {
     const ULONGLONG SlotAddress = Queue->Memory.SlotsAddress + (ULONGLONG)Id * sizeof(blk_req);
     pblk_req Slot = &Queue->Memory.Slots[Id];
@@ -178,7 +178,7 @@ FORCEINLINE VOID CommitRequest(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG I
 
 /* Starts the chain of a request in the table that fits it. FALSE: no long table is free. */
 FORCEINLINE BOOLEAN BeginChain(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG Id,
-                                      PSRB_EXTENSION Request, ULONG DataSegments)
+                               PSRB_EXTENSION Request, ULONG DataSegments)
 {
     if (UNLIKELY(!Queue->Adapter->IndirectDescriptors)) {
         VirtQueueBeginDirect(Chain, &Queue->Ring, Id);

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Facts as JSON and as tables: see facts.h. */
+#include "ways/facts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/violation.h"
+#include "devices/qemu/qemu.h"
+#include "virtio/observer.h"
+
+#define MEBIBYTE 1048576.0
+
+static json_t *checked(json_t *value)
+{
+    if (value == NULL) {
+        fatal("out of memory");
+    }
+    return value;
+}
+
+static void set(json_t *object, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, checked(value)) != 0) {
+        fatal("out of memory");
+    }
+}
+
+static void set_integer(json_t *object, const char *key, uint64_t value)
+{
+    set(object, key, json_integer((json_int_t)value));
+}
+
+static void append(json_t *array, json_t *value)
+{
+    if (json_array_append_new(array, checked(value)) != 0) {
+        fatal("out of memory");
+    }
+}
+
+/* Names of feature bits; a bit without a name becomes "bit 27". */
+static json_t *feature_names(uint64_t features)
+{
+    json_t *names = checked(json_array());
+
+    for (unsigned bit = 0; bit < 64; bit++) {
+        const char *name = observer_feature_name(bit);
+        char unnamed[16];
+
+        if ((features >> bit & 1) == 0) {
+            continue;
+        }
+        snprintf(unnamed, sizeof(unnamed), "bit %u", bit);
+        append(names, json_string(name != NULL ? name : unnamed));
+    }
+    return names;
+}
+
+static json_t *queue_facts(const struct observer_facts *observed)
+{
+    json_t *queues = checked(json_array());
+
+    for (unsigned i = 0; i < OBSERVER_QUEUES; i++) {
+        const struct observer_queue *queue = &observed->queue[i];
+        json_t *one;
+
+        if (!queue->enabled) {
+            continue;
+        }
+        one = checked(json_object());
+        set_integer(one, "index", i);
+        set_integer(one, "size", queue->size);
+        set_integer(one, "vector", queue->vector);
+        set_integer(one, "doorbells", queue->doorbells);
+        set_integer(one, "requests", queue->requests);
+        append(queues, one);
+    }
+    return queues;
+}
+
+static json_t *device_facts(const struct bench *bench)
+{
+    struct device *device = bench->device;
+    struct observer_facts observed;
+    struct port_facts port;
+    json_t *facts = checked(json_object()), *queues;
+    uint32_t id = device->ops->config_read(device, 0, 4);
+    char text[16];
+
+    observer_get_facts(device, &observed);
+    port_get_facts(bench->port, &port);
+    queues = queue_facts(&observed);
+    snprintf(text, sizeof(text), "%04x:%04x", id & 0xffff, id >> 16);
+    set(facts, "kind", json_string(bench->options->device == DEVICE_QEMU ? "qemu" : "scripted"));
+    if (bench->options->device == DEVICE_QEMU) {
+        set(facts, "qemu", json_string(qemu_version(bench->backend)));
+    }
+    set(facts, "pci_id", json_string(text));
+    set(facts, "transport", json_string(observed.modern ? "modern" : "legacy"));
+    set(facts, "offered", feature_names(observed.device_features));
+    set(facts, "features", feature_names(observed.driver_features));
+    set_integer(facts, "queues", json_array_size(queues));
+    set(facts, "queue", queues);
+    set_integer(facts, "vectors", port.message_vectors);
+    set_integer(facts, "config_vector", observed.config_vector);
+    set_integer(facts, "status", observed.status);
+    set_integer(facts, "resets", observed.resets);
+    set_integer(facts, "seg_max", observed.seg_max);
+    set_integer(facts, "size_max", observed.size_max);
+    return facts;
+}
+
+static json_t *disk_facts(const struct disk *disk)
+{
+    json_t *facts = checked(json_object());
+
+    set(facts, "vendor", json_string(disk->vendor));
+    set(facts, "product", json_string(disk->product));
+    set(facts, "revision", json_string(disk->revision));
+    set(facts, "serial", json_string(disk->serial));
+    set_integer(facts, "blocks", disk->blocks);
+    set_integer(facts, "block_bytes", disk->block_bytes);
+    set_integer(facts, "physical_block_bytes", disk->physical_block_bytes);
+    set_integer(facts, "capacity_bytes", disk->blocks * disk->block_bytes);
+    set(facts, "read_only", json_boolean(disk->read_only));
+    set(facts, "write_cache", json_boolean(disk->write_cache));
+    return facts;
+}
+
+static json_t *storport_facts(struct port *port)
+{
+    struct port_facts told;
+    json_t *facts = checked(json_object());
+
+    port_get_facts(port, &told);
+    set_integer(facts, "srb_extension_bytes", told.srb_extension_bytes);
+    set_integer(facts, "device_extension_bytes", told.device_extension_bytes);
+    set_integer(facts, "uncached_bytes", told.uncached_bytes);
+    set_integer(facts, "maximum_transfer_bytes", told.maximum_transfer_bytes);
+    set_integer(facts, "physical_breaks", told.physical_breaks);
+    set_integer(facts, "max_number_of_io", told.max_number_of_io);
+    set_integer(facts, "max_ios_per_lun", told.max_ios_per_lun);
+    set_integer(facts, "initial_lun_depth", told.initial_lun_depth);
+    set_integer(facts, "lun_depth", told.lun_depth);
+    set_integer(facts, "message_vectors", told.message_vectors);
+    set_integer(facts, "performance_flags", told.performance_flags);
+    set_integer(facts, "concurrent_channels", told.concurrent_channels);
+    set(facts, "extended_srbs", json_boolean(told.extended_srbs));
+    set(facts, "dma_64bit", json_boolean(told.dma_64bit));
+    return facts;
+}
+
+static json_t *counter_facts(struct port *port)
+{
+    struct port_counters counters;
+    json_t *facts = checked(json_object());
+
+    port_get_counters(port, &counters);
+    set_integer(facts, "requests", counters.requests);
+    set_integer(facts, "reads", counters.reads);
+    set_integer(facts, "writes", counters.writes);
+    set_integer(facts, "bytes_read", counters.bytes_read);
+    set_integer(facts, "bytes_written", counters.bytes_written);
+    set_integer(facts, "interrupts", counters.interrupts);
+    set_integer(facts, "dpcs", counters.dpcs);
+    set_integer(facts, "startios", counters.startios);
+    set_integer(facts, "calls", counters.calls);
+    set_integer(facts, "doorbells", counters.doorbells);
+    set_integer(facts, "vm_exits", counters.vm_exits);
+    set_integer(facts, "timeouts", counters.timeouts);
+    set_integer(facts, "unit_resets", counters.unit_resets);
+    set_integer(facts, "target_resets", counters.target_resets);
+    set_integer(facts, "bus_resets", counters.bus_resets);
+    set_integer(facts, "busy", counters.busy);
+    set_integer(facts, "events_logged", counters.events_logged);
+    return facts;
+}
+
+static json_t *rule_facts(void)
+{
+    json_t *facts = checked(json_object()), *checks = checked(json_object());
+    uint64_t all = 0;
+
+    for (unsigned rule = 0; rule < RULE_COUNT; rule++) {
+        uint64_t made = rule_checks((enum rule)rule);
+        set_integer(checks, rule_name((enum rule)rule), made);
+        all += made;
+    }
+    set_integer(facts, "checks", all);
+    set(facts, "by_rule", checks);
+    set_integer(facts, "violations", 0);
+    return facts;
+}
+
+json_t *facts_collect(const struct bench *bench)
+{
+    json_t *facts = checked(json_object());
+
+    set(facts, "driver", json_string(bench->options->driver));
+    set(facts, "device", device_facts(bench));
+    set(facts, "disk", disk_facts(&bench->disk));
+    set(facts, "storport", storport_facts(bench->port));
+    set(facts, "counters", counter_facts(bench->port));
+    set(facts, "rules", rule_facts());
+    return facts;
+}
+
+json_t *facts_find(json_t *facts, const char *path)
+{
+    char part[64];
+
+    while (facts != NULL && *path != '\0') {
+        size_t length = strcspn(path, ".");
+        if (length >= sizeof(part)) {
+            return NULL;
+        }
+        memcpy(part, path, length);
+        part[length] = '\0';
+        if (json_is_array(facts)) {
+            char *end;
+            size_t index = strtoul(part, &end, 10);
+            facts = *end == '\0' && end != part ? json_array_get(facts, index) : NULL;
+        } else {
+            facts = json_object_get(facts, part);
+        }
+        path += length + (path[length] == '.' ? 1 : 0);
+    }
+    return facts;
+}
+
+void facts_subtract_counters(json_t *after, json_t *before)
+{
+    json_t *counters = json_object_get(after, "counters");
+    json_t *earlier = json_object_get(before, "counters"), *value;
+    const char *key;
+
+    json_object_foreach(earlier, key, value)
+    {
+        json_t *now = json_object_get(counters, key);
+        json_integer_set(now, json_integer_value(now) - json_integer_value(value));
+    }
+}
+
+void facts_print_json(json_t *facts)
+{
+    json_dumpf(facts, stdout, JSON_INDENT(2));
+    putchar('\n');
+}
+
+static json_int_t integer(json_t *facts, const char *path)
+{
+    return json_integer_value(facts_find(facts, path));
+}
+
+static const char *text(json_t *facts, const char *path)
+{
+    const char *value = json_string_value(facts_find(facts, path));
+
+    return value != NULL ? value : "";
+}
+
+/* A line "name   value" of a table. */
+static void line(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void line(const char *name, const char *format, ...)
+{
+    va_list arguments;
+
+    printf("  %-24s ", name);
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    putchar('\n');
+}
+
+/* Names separated by blanks, folded so that lines stay under 100 characters. */
+static void line_of_names(const char *name, json_t *names)
+{
+    size_t column = 0, index;
+    json_t *one;
+
+    printf("  %-24s", name);
+    json_array_foreach(names, index, one)
+    {
+        size_t length = json_string_length(one) + 1;
+        if (column + length > 70) {
+            printf("\n  %-24s", "");
+            column = 0;
+        }
+        printf(" %s", json_string_value(one));
+        column += length;
+    }
+    printf("%s\n", json_array_size(names) == 0 ? " none" : "");
+}
+
+static void print_queues(json_t *facts)
+{
+    json_t *queues = facts_find(facts, "device.queue"), *one;
+    char list[256] = "";
+    size_t index;
+
+    json_array_foreach(queues, index, one)
+    {
+        size_t length = strlen(list);
+        snprintf(list + length, sizeof(list) - length, "%s%" JSON_INTEGER_FORMAT,
+                 index > 0 ? ", " : "", integer(one, "size"));
+    }
+    line("queues (entries)", "%" JSON_INTEGER_FORMAT " (%s)", integer(facts, "device.queues"),
+         list);
+    if (integer(facts, "device.vectors") == 0) {
+        line("interrupts", "line");
+    } else {
+        line("interrupts", "%" JSON_INTEGER_FORMAT " message vectors",
+             integer(facts, "device.vectors"));
+    }
+}
+
+static void print_disk(json_t *facts)
+{
+    json_int_t bytes = integer(facts, "disk.capacity_bytes");
+
+    line("disk", "%s %s %s", text(facts, "disk.vendor"), text(facts, "disk.product"),
+         text(facts, "disk.revision"));
+    line("serial", "%s", text(facts, "disk.serial")[0] != '\0' ? text(facts, "disk.serial") : "-");
+    line("capacity", "%" JSON_INTEGER_FORMAT " bytes (%.1f MiB)", bytes, (double)bytes / MEBIBYTE);
+    line("block size", "%" JSON_INTEGER_FORMAT " bytes (physical %" JSON_INTEGER_FORMAT ")",
+         integer(facts, "disk.block_bytes"), integer(facts, "disk.physical_block_bytes"));
+    line("access", "%s, write cache %s",
+         json_is_true(facts_find(facts, "disk.read_only")) ? "read-only" : "read and write",
+         json_is_true(facts_find(facts, "disk.write_cache")) ? "on" : "off");
+}
+
+static void print_storport(json_t *facts)
+{
+    line("request blocks", "%s",
+         json_is_true(facts_find(facts, "storport.extended_srbs")) ? "extended" : "legacy");
+    line("SRB extension", "%" JSON_INTEGER_FORMAT " bytes",
+         integer(facts, "storport.srb_extension_bytes"));
+    line("largest transfer", "%" JSON_INTEGER_FORMAT " bytes in %" JSON_INTEGER_FORMAT " pieces",
+         integer(facts, "storport.maximum_transfer_bytes"),
+         integer(facts, "storport.physical_breaks"));
+    line("depth", "unit %" JSON_INTEGER_FORMAT ", adapter %" JSON_INTEGER_FORMAT,
+         integer(facts, "storport.lun_depth"), integer(facts, "storport.max_number_of_io"));
+    line("memory",
+         "device extension %" JSON_INTEGER_FORMAT ", uncached %" JSON_INTEGER_FORMAT " bytes",
+         integer(facts, "storport.device_extension_bytes"),
+         integer(facts, "storport.uncached_bytes"));
+    line("concurrent channels", "%" JSON_INTEGER_FORMAT,
+         integer(facts, "storport.concurrent_channels"));
+}
+
+void facts_print_found(json_t *facts)
+{
+    printf("Found\n");
+    line("driver", "%s", text(facts, "driver"));
+    if (text(facts, "device.qemu")[0] != '\0') {
+        line("device", "QEMU %s, virtio-blk-pci %s", text(facts, "device.qemu"),
+             text(facts, "device.pci_id"));
+    } else {
+        line("device", "%s, %s", text(facts, "device.kind"), text(facts, "device.pci_id"));
+    }
+    line("transport", "%s", text(facts, "device.transport"));
+    line_of_names("features", facts_find(facts, "device.features"));
+    print_queues(facts);
+    print_disk(facts);
+    printf("Told to StorPort\n");
+    print_storport(facts);
+    fflush(stdout);
+}
+
+/* A line with a count and how much of it falls on a request. */
+static void line_per_request(json_t *facts, const char *name, const char *path)
+{
+    json_int_t requests = integer(facts, "counters.requests");
+    json_int_t count = integer(facts, path);
+
+    line(name, "%12" JSON_INTEGER_FORMAT "   %8.3f per request", count,
+         requests > 0 ? (double)count / (double)requests : 0.0);
+}
+
+void facts_print_counters(json_t *facts)
+{
+    json_int_t bytes =
+        integer(facts, "counters.bytes_read") + integer(facts, "counters.bytes_written");
+
+    printf("Result\n");
+    line("requests", "%12" JSON_INTEGER_FORMAT, integer(facts, "counters.requests"));
+    line("MB moved", "%12.1f", (double)bytes / 1e6);
+    line_per_request(facts, "VM exits", "counters.vm_exits");
+    line_per_request(facts, "doorbells", "counters.doorbells");
+    line_per_request(facts, "interrupts", "counters.interrupts");
+    line_per_request(facts, "DPCs", "counters.dpcs");
+    line_per_request(facts, "calls into StorPort", "counters.calls");
+    line("busy answers", "%12" JSON_INTEGER_FORMAT, integer(facts, "counters.busy"));
+    line("timeouts", "%12" JSON_INTEGER_FORMAT, integer(facts, "counters.timeouts"));
+    line("rule checks", "%12" JSON_INTEGER_FORMAT, integer(facts, "rules.checks"));
+    line("rule violations", "%12" JSON_INTEGER_FORMAT, integer(facts, "rules.violations"));
+    fflush(stdout);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nbdkit plugin: the disk of a running `storhost serve` as a network block device.
+ *
+ *   nbdkit build/nbdkit-storhost-plugin.so socket=PATH
+ *
+ * Each NBD connection has a connection of its own to storhost. nbdkit calls from many threads at
+ * once (parallel thread model); their requests are on the wire together, and so on the driver's
+ * queues together.
+ */
+#define NBDKIT_API_VERSION 2
+#include <nbdkit-plugin.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ways/client.h"
+
+#define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
+
+static char *socket_path;
+
+static int plugin_config(const char *key, const char *value)
+{
+    if (strcmp(key, "socket") != 0) {
+        nbdkit_error("unknown parameter '%s': the only one is socket=PATH", key);
+        return -1;
+    }
+    free(socket_path);
+    socket_path = nbdkit_absolute_path(value);
+    return socket_path != NULL ? 0 : -1;
+}
+
+static int plugin_config_complete(void)
+{
+    if (socket_path == NULL) {
+        nbdkit_error("parameter socket=PATH is missing: the socket of a running storhost serve");
+        return -1;
+    }
+    return 0;
+}
+
+static void plugin_unload(void)
+{
+    free(socket_path);
+}
+
+static void *plugin_open(int readonly)
+{
+    char why[2048];
+    struct client *client;
+
+    (void)readonly;
+    client = client_connect(socket_path, why, sizeof(why));
+    if (client == NULL) {
+        nbdkit_error("%s", why);
+    }
+    return client;
+}
+
+static void plugin_close(void *handle)
+{
+    client_close(handle);
+}
+
+static int64_t plugin_get_size(void *handle)
+{
+    const struct protocol_disk *disk = client_disk(handle);
+
+    return (int64_t)(disk->blocks * disk->block_bytes);
+}
+
+static int plugin_block_size(void *handle, uint32_t *minimum, uint32_t *preferred,
+                             uint32_t *maximum)
+{
+    const struct protocol_disk *disk = client_disk(handle);
+
+    *minimum = disk->block_bytes;
+    /* NBD wants at least 512 and a power of two; 4096 is what file systems use anyway. */
+    *preferred = disk->preferred_bytes > 4096 ? disk->preferred_bytes : 4096;
+    *maximum = PROTOCOL_MAXIMUM_DATA;
+    return 0;
+}
+
+static int plugin_can_write(void *handle)
+{
+    return (client_disk(handle)->capabilities & PROTOCOL_DISK_READ_ONLY) == 0;
+}
+
+static int plugin_true(void *handle)
+{
+    (void)handle;
+    return 1;
+}
+
+static int plugin_can_fua(void *handle)
+{
+    (void)handle;
+    return NBDKIT_FUA_NATIVE;
+}
+
+/* Turns an errno value into nbdkit's way of failing; names the operation. */
+static int answer(struct client *client, int error, const char *operation, uint64_t offset,
+                  uint32_t count)
+{
+    if (error == 0) {
+        return 0;
+    }
+    nbdkit_error("%s of %u bytes at %llu: %s%s%s", operation, count, (unsigned long long)offset,
+                 strerror(error), client_failure(client)[0] != '\0' ? ": " : "",
+                 client_failure(client));
+    nbdkit_set_error(error == ENOTCONN ? ESHUTDOWN : error);
+    return -1;
+}
+
+static int plugin_pread(void *handle, void *data, uint32_t count, uint64_t offset, uint32_t flags)
+{
+    (void)flags;
+    return answer(handle, client_read(handle, data, offset, count), "read", offset, count);
+}
+
+static int plugin_pwrite(void *handle, const void *data, uint32_t count, uint64_t offset,
+                         uint32_t flags)
+{
+    bool fua = (flags & NBDKIT_FLAG_FUA) != 0;
+
+    return answer(handle, client_write(handle, data, offset, count, fua), "write", offset, count);
+}
+
+static int plugin_flush(void *handle, uint32_t flags)
+{
+    (void)flags;
+    return answer(handle, client_flush(handle), "flush", 0, 0);
+}
+
+static struct nbdkit_plugin plugin = {
+    .name = "storhost",
+    .longname = "disk behind a Windows storage driver",
+    .description = "The disk of a running storhost serve",
+    .unload = plugin_unload,
+    .config = plugin_config,
+    .config_complete = plugin_config_complete,
+    .config_help = "socket=PATH  (required) the socket of a running storhost serve",
+    .magic_config_key = "socket",
+    .open = plugin_open,
+    .close = plugin_close,
+    .get_size = plugin_get_size,
+    .block_size = plugin_block_size,
+    .can_write = plugin_can_write,
+    .can_flush = plugin_true,
+    .can_fua = plugin_can_fua,
+    .can_multi_conn = plugin_true,
+    .pread = plugin_pread,
+    .pwrite = plugin_pwrite,
+    .flush = plugin_flush,
+    .errno_is_preserved = 0,
+};
+
+struct nbdkit_plugin *plugin_init(void);
+NBDKIT_REGISTER_PLUGIN(plugin)

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The command line of storhost. What the options mean is said in options.c (the help texts) and,
+ * at length, in docs/storhost.md.
+ */
+#ifndef STORHOST_WAYS_OPTIONS_H
+#define STORHOST_WAYS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "machine/clock.h"
+#include "machine/cpu.h"
+#include "storport/port.h"
+
+enum command {
+    COMMAND_RUN,
+    COMMAND_SERVE,
+    COMMAND_INFO,
+    COMMAND_SCRIPT
+};
+enum device_kind {
+    DEVICE_QEMU,
+    DEVICE_SCRIPTED
+};
+enum transport {
+    TRANSPORT_TRANSITIONAL,
+    TRANSPORT_LEGACY,
+    TRANSPORT_MODERN
+};
+
+struct options {
+    enum command command;
+    const char *script; /* COMMAND_SCRIPT: file name, "-" for standard input */
+
+    const char *driver;
+
+    /* disk */
+    const char *image; /* NULL and no blockdev: a temporary one */
+    const char *format;
+    const char *blockdev;
+    uint64_t size; /* bytes of an image that is made; 0: not given */
+    bool read_only;
+    bool overwrite;
+
+    /* device */
+    enum device_kind device;
+    const char *device_script; /* DEVICE_SCRIPTED: its script or NULL */
+    enum transport transport;
+    unsigned queues;             /* 0: the device's choice */
+    unsigned device_vectors;     /* size of the MSI-X table; 0: the device's choice */
+    char *qemu_device;           /* NULL: none; several --qemu-device are joined by commas */
+    const char **qemu_arguments; /* ended by NULL */
+    unsigned qemu_argument_count;
+    const char *qemu;
+    const char *qemu_img;
+    uint64_t throttle; /* requests per second; 0: no limit */
+
+    struct port_options port; /* Windows, SRBs, vectors, registry, interrupts, seed, timeout */
+
+    /* machine */
+    unsigned processors;
+    enum cpu_mode scheduler;
+    enum clock_mode clock;
+
+    /* run */
+    uint64_t bytes; /* 0: the default amount */
+    unsigned depth;
+
+    /* serve */
+    const char *socket;
+    const char *nbd_port;   /* NULL: none */
+    const char *nbd_socket; /* NULL: none */
+    const char *nbdkit;
+    const char *plugin;
+    const char *sg_library;
+
+    /* output */
+    bool no_progress;
+    bool quiet;
+    bool json;
+    bool events;
+    const char *debug_output; /* file; NULL: standard error */
+};
+
+/* Fills the options from the command line. Ends the program itself for --help and --version
+ * (status 0) and for wrong usage (status 2). Arguments must live as long as the options. */
+void options_parse(struct options *options, int argc, char **argv);
+
+/* A number with an optional suffix k, M, G, T (powers of 1024). False: no such number. */
+bool options_parse_size(const char *text, uint64_t *bytes);
+
+#endif

@@ -109,6 +109,9 @@ static bool comes(sem_t *semaphore)
 
 /* ---- starting ---- */
 
+/* What a test left running because it failed is ended after it. */
+static struct device *running;
+
 static struct device *start(const struct qemu_options *options)
 {
     char error[1024] = "";
@@ -118,7 +121,14 @@ static struct device *start(const struct qemu_options *options)
         fail_msg("%s", error);
     }
     listen_to(device);
+    running = device;
     return device;
+}
+
+static void stop(struct device *device)
+{
+    device->ops->destroy(device);
+    running = NULL;
 }
 
 static struct device *start_with(const char *device_options, enum qemu_generation generation)
@@ -137,7 +147,7 @@ static const char *refusal(const struct qemu_options *options)
     *error = 0;
     struct device *device = qemu_device_create(options, error, sizeof error);
     if (device) {
-        device->ops->destroy(device);
+        stop(device);
         fail_msg("QEMU started");
     }
     return error;
@@ -204,7 +214,7 @@ static void finds_a_transitional_device(void **state)
     assert_int_equal(device->bars[MODERN_BAR + 1].size, 0);
     assert_non_null(strstr(qemu_version(device), "."));
     assert_string_equal(qemu_format(device), "raw");
-    device->ops->destroy(device);
+    stop(device);
 }
 
 static void reads_the_capacity_through_each_bar(void **state)
@@ -217,7 +227,7 @@ static void reads_the_capacity_through_each_bar(void **state)
     assert_int_equal(in(device, MODERN_BAR, config, 4), IMAGE_SECTORS);
     assert_int_equal(in(device, MODERN_BAR, config, 8), IMAGE_SECTORS);
     assert_int_equal(in(device, MODERN_BAR, config, 2), IMAGE_SECTORS & 0xffff);
-    device->ops->destroy(device);
+    stop(device);
 }
 
 static void offers_legacy_and_modern_alone(void **state)
@@ -227,14 +237,14 @@ static void offers_legacy_and_modern_alone(void **state)
     assert_int_equal(device->ops->config_read(device, 2, 2), 0x1001);
     assert_int_equal(device->bars[MODERN_BAR].size, 0);
     assert_int_equal(in(device, 0, LEGACY_CONFIG, 4), IMAGE_SECTORS);
-    device->ops->destroy(device);
+    stop(device);
 
     device = start_with("logical_block_size=4096,physical_block_size=4096", QEMU_MODERN);
     assert_int_equal(device->ops->config_read(device, 2, 2), 0x1042);
     assert_int_equal(device->bars[0].size, 0);
     uint64_t config = structure(device, 4);
     assert_int_equal(in(device, MODERN_BAR, config + 20, 4), 4096);
-    device->ops->destroy(device);
+    stop(device);
 }
 
 static void answers_all_ones_where_nothing_is(void **state)
@@ -250,7 +260,7 @@ static void answers_all_ones_where_nothing_is(void **state)
     assert_int_equal(in(device, 0, UINT64_MAX, 4), 0xffffffff);
     assert_true(in(device, MODERN_BAR, device->bars[MODERN_BAR].size, 8) == UINT64_MAX);
     assert_int_equal(device->ops->config_read(device, 256, 4), 0xffffffff);
-    device->ops->destroy(device);
+    stop(device);
 }
 
 static void keeps_its_bars(void **state)
@@ -262,7 +272,7 @@ static void keeps_its_bars(void **state)
     assert_int_equal(in(device, 0, LEGACY_CONFIG, 4), IMAGE_SECTORS);
     device->ops->config_write(device, 0x3c, 1, 0x5a);
     assert_int_equal(device->ops->config_read(device, 0x3c, 1), 0x5a);
-    device->ops->destroy(device);
+    stop(device);
 }
 
 static void a_message_arrives(void **state)
@@ -283,7 +293,7 @@ static void a_message_arrives(void **state)
     resize(device, IMAGE_BYTES);
     assert_true(comes(&heard.message));
     assert_int_equal(heard.messages[4], 2);
-    device->ops->destroy(device);
+    stop(device);
 }
 
 /* A vector that was not granted must not ring. */
@@ -301,7 +311,7 @@ static void fewer_messages_than_offered(void **state)
     assert_true(comes(&heard.message));
     assert_int_equal(heard.messages[1], 1);
     assert_int_equal(heard.messages[3], 0);
-    device->ops->destroy(device);
+    stop(device);
 }
 
 static void the_line_rises_and_falls(void **state)
@@ -319,7 +329,7 @@ static void the_line_rises_and_falls(void **state)
     assert_int_equal(in(device, 0, LEGACY_ISR, 1), 0);
     assert_int_equal(heard.line_changes, 2);
     resize(device, IMAGE_BYTES);
-    device->ops->destroy(device);
+    stop(device);
 }
 
 /* The handler may access the device: no lock of ours is held while it runs. */
@@ -339,7 +349,7 @@ static void the_lines_handler_reads_isr(void **state)
         assert_false(heard.level);
     }
     resize(device, IMAGE_BYTES);
-    device->ops->destroy(device);
+    stop(device);
 }
 
 static void messages_give_way_to_the_line(void **state)
@@ -354,7 +364,7 @@ static void messages_give_way_to_the_line(void **state)
     assert_true(comes(&heard.line));
     assert_int_equal(heard.messages[0], 0);
     resize(device, IMAGE_BYTES);
-    device->ops->destroy(device);
+    stop(device);
 }
 
 /* ---- one request at a time through a split ring, by the legacy interface ---- */
@@ -447,7 +457,25 @@ static void a_request_is_completed_by_message(void **state)
         assert_int_equal(*used_index(), count);
         assert_read(0x5a);
     }
-    device->ops->destroy(device);
+    stop(device);
+}
+
+/* Completions then come from another thread of QEMU's. */
+static void an_iothread_sends_messages_too(void **state)
+{
+    (void)state;
+    static const char *const extra[] = {"-object", "iothread,id=io0,poll-max-ns=0", NULL};
+    struct qemu_options options = {
+        .image = image, .device_options = "iothread=io0", .extra_args = extra};
+    struct device *device = start(&options);
+
+    assert_int_equal(device->ops->set_message_vectors(device, 2), 2);
+    set_up_queue(device);
+    send_read(device, 0, 1);
+    assert_true(comes(&heard.message));
+    assert_int_equal(heard.messages[1], 1);
+    assert_int_equal(*used_index(), 1);
+    stop(device);
 }
 
 /* The first request passes, the next is held back until the limits go, or inside a reset. */
@@ -477,7 +505,7 @@ static void a_throttle_holds_requests_back(void **state)
     assert_int_equal(*used_index(), 3);
     out(device, 0, LEGACY_STATUS, 1, 0);
     assert_int_equal(*used_index(), 4);
-    device->ops->destroy(device);
+    stop(device);
 }
 
 static void power_cycle_keeps_places(void **state)
@@ -497,7 +525,7 @@ static void power_cycle_keeps_places(void **state)
     assert_true(comes(&heard.message));
     assert_int_equal(heard.messages[2], 1);
     resize(device, IMAGE_BYTES);
-    device->ops->destroy(device);
+    stop(device);
 }
 
 static void *hammer(void *context)
@@ -527,7 +555,7 @@ static void several_processors_at_once(void **state)
         pthread_join(thread[i], &wrong);
         assert_null(wrong);
     }
-    device->ops->destroy(device);
+    stop(device);
 }
 
 static void removal_gives_all_ones(void **state)
@@ -546,7 +574,7 @@ static void removal_gives_all_ones(void **state)
     assert_true(qemu_qmp(device, "{\"execute\":\"query-pci\"}", &reply));
     assert_null(strstr(reply, "disk0"));
     free(reply);
-    device->ops->destroy(device);
+    stop(device);
 }
 
 static void qmp_answers(void **state)
@@ -567,7 +595,7 @@ static void qmp_answers(void **state)
     struct qemu_throttle slow = {.requests_per_second = 1}, none = {0};
     assert_true(qemu_set_throttle(device, &slow, NULL, 0));
     assert_true(qemu_set_throttle(device, &none, NULL, 0));
-    device->ops->destroy(device);
+    stop(device);
 }
 
 static void the_death_of_qemu_is_told(void **state)
@@ -582,7 +610,7 @@ static void the_death_of_qemu_is_told(void **state)
     assert_int_equal(device->ops->config_read(device, 0, 2), 0xffff);
     assert_false(qemu_power_cycle(device));
     device->ops->remove(device);
-    device->ops->destroy(device);
+    stop(device);
 }
 
 static void a_qemu_that_never_answers_is_named(void **state)
@@ -597,7 +625,7 @@ static void a_qemu_that_never_answers_is_named(void **state)
     assert_says(heard.why, "waited 300 ms in a read of 1 bytes at BAR 0 + 0x12");
     assert_int_equal(in(device, 0, LEGACY_STATUS, 1), 0xff);
     pid_t pid = qemu_pid(device);
-    device->ops->destroy(device);
+    stop(device);
     assert_int_equal(kill(pid, 0), -1);
 }
 
@@ -636,7 +664,7 @@ static void a_locked_image_is_named(void **state)
     struct qemu_options options = {.image = image};
 
     assert_says(refusal(&options), "lock");
-    device->ops->destroy(device);
+    stop(device);
 }
 
 static void opens_what_qemu_opens(void **state)
@@ -667,7 +695,7 @@ static void opens_what_qemu_opens(void **state)
         if (!options.read_only) {
             resize(device, IMAGE_BYTES);
         }
-        device->ops->destroy(device);
+        stop(device);
     }
 }
 
@@ -701,6 +729,20 @@ static void the_format_is_chosen_safely(void **state)
     unlink(name);
 }
 
+static _Noreturn void start_and_tell(int pipe_end)
+{
+    char error[256];
+    struct qemu_options options = {.image = image};
+    struct device *device = qemu_device_create(&options, error, sizeof error);
+    pid_t qemu = device ? qemu_pid(device) : -1;
+
+    if (write(pipe_end, &qemu, sizeof qemu) != sizeof qemu) {
+        _exit(1);
+    }
+    pause();
+    _exit(0);
+}
+
 /* A program that starts QEMU, tells its number and is killed: QEMU must follow. */
 static void no_qemu_outlives_the_bench(void **state)
 {
@@ -711,21 +753,15 @@ static void no_qemu_outlives_the_bench(void **state)
     assert_int_equal(pipe(tell), 0);
     pid_t child = fork();
     if (child == 0) {
-        char error[256];
-        struct qemu_options options = {.image = image};
-        struct device *device = qemu_device_create(&options, error, sizeof error);
-        qemu = device ? qemu_pid(device) : -1;
-        if (write(tell[1], &qemu, sizeof qemu) != sizeof qemu) {
-            _exit(1);
-        }
-        pause();
-        _exit(0);
+        start_and_tell(tell[1]);
     }
-    assert_int_equal(read(tell[0], &qemu, sizeof qemu), sizeof qemu);
-    assert_true(qemu > 0);
-    assert_int_equal(kill(qemu, 0), 0);
+    close(tell[1]);
+    bool told = read(tell[0], &qemu, sizeof qemu) == sizeof qemu && qemu > 0;
+    bool runs = told && !kill(qemu, 0);
+    close(tell[0]);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
+    assert_true(runs);
     bool gone = false;
     for (int i = 0; i < 200 && !gone; i++) {
         char path[40];
@@ -741,8 +777,6 @@ static void no_qemu_outlives_the_bench(void **state)
         usleep(10000);
     }
     assert_true(gone);
-    close(tell[0]);
-    close(tell[1]);
 }
 
 static int make_image(void **state)
@@ -768,14 +802,17 @@ static int remove_image(void **state)
     return rmdir(folder);
 }
 
-/* Each test that changes the image's size puts it back, but one that failed may not have. */
-static int restore_size(void **state)
+/* After a test that failed, QEMU may still run and the image have another size. */
+static int tidy(void **state)
 {
     (void)state;
+    if (running) {
+        stop(running);
+    }
     return truncate(image, (off_t)IMAGE_BYTES);
 }
 
-#define TEST(function) cmocka_unit_test_setup(function, restore_size)
+#define TEST(function) cmocka_unit_test_teardown(function, tidy)
 
 int main(void)
 {
@@ -791,6 +828,7 @@ int main(void)
         TEST(the_lines_handler_reads_isr),
         TEST(messages_give_way_to_the_line),
         TEST(a_request_is_completed_by_message),
+        TEST(an_iothread_sends_messages_too),
         TEST(a_throttle_holds_requests_back),
         TEST(power_cycle_keeps_places),
         TEST(several_processors_at_once),

@@ -47,6 +47,7 @@ enum watch {
 /* The QEMUs that at_end() has to end. */
 #define MOST_LIVE 16
 static _Atomic(pid_t) live[MOST_LIVE];
+static atomic_bool program_ends; /* QEMU's end is then no news */
 
 uint64_t qemu_now_ms(void)
 {
@@ -124,6 +125,7 @@ static bool reaped(pid_t pid)
 static void end_all(void *context)
 {
     (void)context;
+    program_ends = true;
     for (unsigned i = 0; i < MOST_LIVE; i++) {
         pid_t pid = live[i];
 
@@ -257,7 +259,7 @@ void qemu_lost(struct qemu_device *qemu, const char *format, ...)
     enum qemu_state before = qemu->state;
 
     do {
-        if (before == QEMU_DEAD || before == QEMU_STOPPING) {
+        if (program_ends || before == QEMU_DEAD || before == QEMU_STOPPING) {
             return;
         }
     } while (!atomic_compare_exchange_weak(&qemu->state, &before, QEMU_DEAD));

@@ -35,6 +35,7 @@ include viostor/viostor.mk
 include ddk/ddk.mk
 include storhost/storhost.mk
 include tests/tests.mk
+include tests/lint.mk
 
 .PHONY: all clean help
 all: driver bench

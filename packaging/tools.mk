@@ -13,7 +13,7 @@ TOOLS_check := /usr/include/cmocka.h:libcmocka-dev fio:fio nbdcopy:libnbd-bin nb
     sg_inq:sg3-utils sdparm:sdparm qemu-io:qemu-utils qemu-storage-daemon:qemu-system-common \
     llvm-readobj-14:llvm-14 /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a:libclang-rt-14-dev
 # For .ci/run: the second compiler and the checkers.
-TOOLS_lint := clang-tidy-14:clang-tidy-14 clang-format-14:clang-format-14 cppcheck:cppcheck \
+TOOLS_lint := clang-tidy-14:clang-tidy-14 clang-format-14:clang-format-14 cppcheck:cppcheck shellcheck:shellcheck \
     x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64 i686-w64-mingw32-gcc:gcc-mingw-w64-i686
 
 TOOL_GROUPS  := driver bench run check lint

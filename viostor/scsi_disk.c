@@ -400,29 +400,27 @@ FORCEINLINE BOOLEAN CheckRange(const SCSI_DISK *Disk, DISK_RANGE Range, ULONGLON
 
 /* ---- READ and WRITE ------------------------------------------------------------------------ */
 
-/* A READ or WRITE finds an event pending and reports it. If another command was faster there is
- * nothing left to report, and interpretation starts again. */
-DECLSPEC_NOINLINE static SCSI_OUTCOME TransferAtAttention(PSCSI_DISK Disk, PSCSI_COMMAND Command)
+/* The bit that makes a READ command, of any length, the WRITE command of that length. */
+#define OPCODE_WRITE_BIT 0x02u
+
+FORCEINLINE BOOLEAN IsWrite(const SCSI_COMMAND *Command)
 {
-    if (ReportUnitAttention(Disk, Command)) {
-        return ScsiOutcomeAnswered;
-    }
-    return ScsiInterpretCommand(Disk, Command);
+    return (Command->Cdb[0] & OPCODE_WRITE_BIT) != 0;
 }
 
 /*
- * The common part of every READ and WRITE. Flags is byte 1 of the command block (0 for the 6-byte
- * commands, which have none of these), Control its last byte.
+ * Why a READ or WRITE is not simply started, in the order in which a disk looks: a unit attention,
+ * the command block, write protection, the range, the lengths. Flags is byte 1 of the command block
+ * (0 for the 6-byte commands, which have none of these), Control its last byte.
  */
-FORCEINLINE SCSI_OUTCOME StartTransfer(PSCSI_DISK Disk, PSCSI_COMMAND Command,
-                                       DISK_OPERATION Operation, DISK_RANGE Range, ULONG Flags,
-                                       ULONG Control)
+DECLSPEC_NOINLINE static SCSI_OUTCOME AnswerTransfer(PSCSI_DISK Disk, PSCSI_COMMAND Command,
+                                                     DISK_RANGE Range, ULONG Flags, ULONG Control)
 {
     ULONGLONG Length = (ULONGLONG)Range.Count << Disk->BlockShift << 9;
     ULONGLONG FirstBad;
 
-    if (Disk->PendingAttention != 0) {
-        return TransferAtAttention(Disk, Command);
+    if (ReportUnitAttention(Disk, Command)) {
+        return ScsiOutcomeAnswered;
     }
     if ((Flags & CDB_PROTECT_MASK) != 0) {
         return FailField(Command, 1, 7); /* no protection information on this disk */
@@ -430,14 +428,14 @@ FORCEINLINE SCSI_OUTCOME StartTransfer(PSCSI_DISK Disk, PSCSI_COMMAND Command,
     if ((Control & CONTROL_NACA) != 0) {
         return Fail(Command, SCSI_SENSE_ILLEGAL_REQUEST, ScsiAscInvalidFieldInCdb);
     }
-    if (Operation == DiskOperationWrite && Disk->ReadOnly) {
+    if (IsWrite(Command) && Disk->ReadOnly) {
         return Fail(Command, SCSI_SENSE_DATA_PROTECT, ScsiAscWriteProtected);
     }
     if (!CheckRange(Disk, Range, &FirstBad)) {
         return FailRange(Command, FirstBad);
     }
     if (Length > Disk->MaximumTransferLength) {
-        /* More than the Block Limits page allows (SBC-3, 6.5.3). */
+        /* More than the Block Limits page allows. */
         return Fail(Command, SCSI_SENSE_ILLEGAL_REQUEST, ScsiAscInvalidFieldInCdb);
     }
     if (Length > Command->DataLength) {
@@ -446,7 +444,29 @@ FORCEINLINE SCSI_OUTCOME StartTransfer(PSCSI_DISK Disk, PSCSI_COMMAND Command,
     if (Length == 0) {
         return Good(Command);
     }
-    Command->Operation = (UCHAR)Operation;
+    /* What stood in the way is gone: another command has taken the unit attention, or the disk has
+     * grown or become writable meanwhile. */
+    return ScsiInterpretCommand(Disk, Command);
+}
+
+/*
+ * The common part of every READ and WRITE: starts it if nothing at all is in its way, else leaves
+ * it to AnswerTransfer. Each condition here has its answer there.
+ */
+FORCEINLINE SCSI_OUTCOME StartTransfer(PSCSI_DISK Disk, PSCSI_COMMAND Command, DISK_RANGE Range,
+                                       ULONG Flags, ULONG Control)
+{
+    ULONGLONG Length = (ULONGLONG)Range.Count << Disk->BlockShift << 9;
+    ULONGLONG FirstBad;
+
+    if (UNLIKELY(Disk->PendingAttention != 0 ||
+                 ((Flags & CDB_PROTECT_MASK) | (Control & CONTROL_NACA)) != 0 ||
+                 (IsWrite(Command) && Disk->ReadOnly) || !CheckRange(Disk, Range, &FirstBad) ||
+                 Length > Disk->MaximumTransferLength || Length > Command->DataLength ||
+                 Length == 0)) {
+        return AnswerTransfer(Disk, Command, Range, Flags, Control);
+    }
+    Command->Operation = IsWrite(Command) ? DiskOperationWrite : DiskOperationRead;
     Command->FlushAfter = (Flags & CDB_FUA) != 0 && Disk->WriteCacheEnabled;
     Command->Length = (ULONG)Length;
     Command->Sector = Range.First << Disk->BlockShift;
@@ -1036,9 +1056,6 @@ DECLSPEC_NOINLINE static SCSI_OUTCOME InterpretOther(PSCSI_DISK Disk, PSCSI_COMM
 
 /* ---- The way in ---------------------------------------------------------------------------- */
 
-/* The bit that makes a READ command, of any length, the WRITE command of that length. */
-#define OPCODE_WRITE_BIT 0x02u
-
 SCSI_OUTCOME ScsiInterpretCommand(PSCSI_DISK Disk, PSCSI_COMMAND Command)
 {
     const UCHAR *Cdb = Command->Cdb;
@@ -1084,7 +1101,5 @@ SCSI_OUTCOME ScsiInterpretCommand(PSCSI_DISK Disk, PSCSI_COMMAND Command)
     default:
         return InterpretOther(Disk, Command);
     }
-    return StartTransfer(Disk, Command,
-                         (Cdb[0] & OPCODE_WRITE_BIT) != 0 ? DiskOperationWrite : DiskOperationRead,
-                         Range, Flags, Control);
+    return StartTransfer(Disk, Command, Range, Flags, Control);
 }

@@ -17,7 +17,7 @@ DRIVER_DEFINES := -DVIOSTOR_VERSION_MAJOR=$(word 1,$(DRIVER_VERSION)) \
     -DVIOSTOR_VERSION_MINOR=$(word 2,$(DRIVER_VERSION)) \
     -DVIOSTOR_VERSION_PATCH=$(word 3,$(DRIVER_VERSION))
 DRIVER_CFLAGS := -std=c11 -O2 -g -gcodeview -ffreestanding -fno-stack-protector -fshort-wchar \
-    -fasynchronous-unwind-tables -fdebug-compilation-dir=. -mno-implicit-float -D_WIN32_WINNT=0x0A00 -DNTDDI_VERSION=0x0A000006 \
+    -fasynchronous-unwind-tables -ffile-compilation-dir=. -mno-incremental-linker-compatible -mno-implicit-float -D_WIN32_WINNT=0x0A00 -DNTDDI_VERSION=0x0A000006 \
     -Iviostor -isystem ddk $(DRIVER_DEFINES) $(DRIVER_WARNINGS)
 
 .PHONY: driver

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct kernel_export {
     const char *name;
@@ -22,8 +23,7 @@ struct kernel_module {
     size_t count;
 };
 
-extern const struct kernel_module kernel_ntoskrnl;
-extern const struct kernel_module kernel_hal;
+/* The port driver's table. Those of ntoskrnl.exe and hal.dll are this folder's own. */
 extern const struct kernel_module storport_module;
 
 /* Chooses which Windows is presented (0x502 ... 0xa00): younger exports are then not there. */
@@ -31,12 +31,26 @@ void kernel_present_windows(unsigned short version);
 unsigned short kernel_windows(void);
 
 /*
- * Finds an import. Returns NULL when the module or name is unknown, or too young for the presented
+ * Finds an import. Module names are compared without regard to case; ntoskrnl.exe (under each of
+ * its names) and hal.dll are one, as they are in Windows since 10 2004. Returns NULL when the module or name is unknown, or too young for the presented
  * Windows; `why` (if not NULL) then points to a text of its own for the message.
  */
 void *kernel_resolve(const char *module, const char *name, const char **why);
 
 /* Text of DbgPrint and the like goes here (default: standard error with the prefix "driver: "). */
 void kernel_set_debug_output(void (*write)(const char *text, size_t length));
+
+/* Called with the name of the function ahead of each allocation of pool or contiguous memory, on
+ * the allocating thread: for the rule that the request path allocates nothing. NULL: nobody. */
+void kernel_on_allocation(void (*allocating)(const char *function));
+
+/* Who maps registers by physical address for MmMapIoSpace: returns a trapped window or NULL, and
+ * takes it back. Until set, MmMapIoSpace returns NULL. */
+void kernel_set_io_space(void *(*map)(uint64_t physical, size_t length),
+                         void (*unmap)(void *address, size_t length));
+
+/* Prepares what drivers read at fixed addresses (the page that Windows shares with all code at
+ * 0xfffff78000000000). After trap_init and cpu_start, once. */
+void kernel_init(void);
 
 #endif

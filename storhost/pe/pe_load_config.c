@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "base/random.h"
 #include "pe/pe_internal.h"
 
 #define DEFAULT_COOKIE 0x00002b992ddfa232ull
@@ -27,18 +28,10 @@ __asm__(".text\n"
         "pe_guard_dispatch: jmp *%rax\n"
         ".size pe_guard_dispatch, . - pe_guard_dispatch\n");
 
-/* The finishing steps of the splitmix64 generator: spreads a few known bits over all 64. */
-static uint64_t scramble(uint64_t value)
-{
-    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ull;
-    value = (value ^ (value >> 27)) * 0x94d049bb133111ebull;
-    return value ^ (value >> 31);
-}
-
 static uint64_t make_cookie(const struct pe_headers *headers)
 {
     uint64_t seed = ((uint64_t)headers->coff.timestamp << 32) | headers->optional.image_size;
-    uint64_t cookie = scramble(seed + 0x9e3779b97f4a7c15ull) & 0x0000ffffffffffffull;
+    uint64_t cookie = random_mix(seed + RANDOM_STEP) & 0x0000ffffffffffffull;
 
     return cookie == 0 || cookie == DEFAULT_COOKIE ? cookie + 1 : cookie;
 }

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Lists and counters that are changed atomically, at any IRQL. All of them share one lock of the
+ * bench; nothing is preempted while it is held.
+ *
+ * An SLIST_HEADER of x64 has 16 bytes: depth in the low 16 bits, a sequence number above, then the
+ * first entry's address with its low four bits used by Windows. Drivers may read the depth inline.
+ */
+#include <stdatomic.h>
+
+#include "kernel/kernel_internal.h"
+
+struct slist_entry {
+    struct slist_entry *next;
+};
+
+struct slist_header {
+    ULONGLONG depth_and_sequence;
+    ULONGLONG first;
+};
+
+#define SLIST_DEPTH    0xffffull
+#define SLIST_SEQUENCE 0x10000ull
+#define SLIST_RESERVED 0xfull
+
+static atomic_flag list_lock = ATOMIC_FLAG_INIT;
+
+static void lock_lists(void)
+{
+    while (atomic_flag_test_and_set_explicit(&list_lock, memory_order_acquire)) {
+    }
+}
+
+static void unlock_lists(void)
+{
+    atomic_flag_clear_explicit(&list_lock, memory_order_release);
+}
+
+/* ---- Sequenced lists ----------------------------------------------------------------------- */
+
+static VOID NTAPI initialize_slist(struct slist_header *head)
+{
+    SERVES("InitializeSListHead");
+
+    if ((ULONG_PTR)head % 16 != 0) {
+        violation(RULE_ARGUMENT, "an SLIST_HEADER at %p is not aligned to 16 bytes", (void *)head);
+    }
+    head->depth_and_sequence = 0;
+    head->first = 0;
+}
+
+static struct slist_entry *first_entry(const struct slist_header *head)
+{
+    return (struct slist_entry *)(ULONG_PTR)(head->first & ~SLIST_RESERVED);
+}
+
+static void set_first(struct slist_header *head, struct slist_entry *entry, ULONGLONG depth)
+{
+    ULONGLONG sequence = (head->depth_and_sequence & ~SLIST_DEPTH) + SLIST_SEQUENCE;
+
+    head->first = (ULONGLONG)(ULONG_PTR)entry;
+    head->depth_and_sequence = sequence | (depth & SLIST_DEPTH);
+}
+
+static struct slist_entry *NTAPI push_slist(struct slist_header *head, struct slist_entry *entry)
+{
+    struct slist_entry *old;
+    SERVES("ExpInterlockedPushEntrySList");
+
+    if ((ULONG_PTR)entry % 16 != 0) {
+        violation(RULE_ARGUMENT, "an SLIST_ENTRY at %p is not aligned to 16 bytes", (void *)entry);
+    }
+    lock_lists();
+    old = first_entry(head);
+    entry->next = old;
+    set_first(head, entry, (head->depth_and_sequence & SLIST_DEPTH) + 1);
+    unlock_lists();
+    return old;
+}
+
+static struct slist_entry *NTAPI pop_slist(struct slist_header *head)
+{
+    struct slist_entry *entry;
+    SERVES("ExpInterlockedPopEntrySList");
+
+    lock_lists();
+    entry = first_entry(head);
+    if (entry != NULL) {
+        set_first(head, entry->next, (head->depth_and_sequence & SLIST_DEPTH) - 1);
+    }
+    unlock_lists();
+    return entry;
+}
+
+static struct slist_entry *NTAPI flush_slist(struct slist_header *head)
+{
+    struct slist_entry *entry;
+    SERVES("ExpInterlockedFlushSList");
+
+    lock_lists();
+    entry = first_entry(head);
+    set_first(head, NULL, 0);
+    unlock_lists();
+    return entry;
+}
+
+static USHORT NTAPI slist_depth(const struct slist_header *head)
+{
+    SERVES("ExQueryDepthSList");
+
+    return (USHORT)(head->depth_and_sequence & SLIST_DEPTH);
+}
+
+/* ---- Lists under a spin lock that the caller gives ----------------------------------------- */
+
+/* The lock only has to be the same one at each call; the bench's own is enough. */
+
+static LIST_ENTRY *NTAPI insert_head(LIST_ENTRY *head, LIST_ENTRY *entry, ULONG_PTR *lock)
+{
+    LIST_ENTRY *old;
+    SERVES("ExInterlockedInsertHeadList");
+
+    (void)lock;
+    lock_lists();
+    old = head->Flink;
+    entry->Flink = old;
+    entry->Blink = head;
+    old->Blink = entry;
+    head->Flink = entry;
+    unlock_lists();
+    return old == head ? NULL : old;
+}
+
+static LIST_ENTRY *NTAPI insert_tail(LIST_ENTRY *head, LIST_ENTRY *entry, ULONG_PTR *lock)
+{
+    LIST_ENTRY *old;
+    SERVES("ExInterlockedInsertTailList");
+
+    (void)lock;
+    lock_lists();
+    old = head->Blink;
+    entry->Flink = head;
+    entry->Blink = old;
+    old->Flink = entry;
+    head->Blink = entry;
+    unlock_lists();
+    return old == head ? NULL : old;
+}
+
+static LIST_ENTRY *NTAPI remove_head(LIST_ENTRY *head, ULONG_PTR *lock)
+{
+    LIST_ENTRY *entry;
+    SERVES("ExInterlockedRemoveHeadList");
+
+    (void)lock;
+    lock_lists();
+    entry = head->Flink;
+    if (entry != head) {
+        head->Flink = entry->Flink;
+        entry->Flink->Blink = head;
+    }
+    unlock_lists();
+    return entry == head ? NULL : entry;
+}
+
+static SINGLE_LIST_ENTRY *NTAPI push_single(SINGLE_LIST_ENTRY *head, SINGLE_LIST_ENTRY *entry,
+                                            ULONG_PTR *lock)
+{
+    SINGLE_LIST_ENTRY *old;
+    SERVES("ExInterlockedPushEntryList");
+
+    (void)lock;
+    lock_lists();
+    old = head->Next;
+    entry->Next = old;
+    head->Next = entry;
+    unlock_lists();
+    return old;
+}
+
+static SINGLE_LIST_ENTRY *NTAPI pop_single(SINGLE_LIST_ENTRY *head, ULONG_PTR *lock)
+{
+    SINGLE_LIST_ENTRY *entry;
+    SERVES("ExInterlockedPopEntryList");
+
+    (void)lock;
+    lock_lists();
+    entry = head->Next;
+    if (entry != NULL) {
+        head->Next = entry->Next;
+    }
+    unlock_lists();
+    return entry;
+}
+
+/* ---- Counters ------------------------------------------------------------------------------ */
+
+static LARGE_INTEGER NTAPI add_large(LARGE_INTEGER *target, LARGE_INTEGER increment,
+                                     ULONG_PTR *lock)
+{
+    LARGE_INTEGER old;
+    SERVES("ExInterlockedAddLargeInteger");
+
+    (void)lock;
+    lock_lists();
+    old = *target;
+    target->QuadPart = (LONGLONG)((ULONGLONG)old.QuadPart + (ULONGLONG)increment.QuadPart);
+    unlock_lists();
+    return old;
+}
+
+static ULONG NTAPI add_ulong(ULONG *target, ULONG increment, ULONG_PTR *lock)
+{
+    SERVES("ExInterlockedAddUlong");
+
+    (void)lock;
+    return __atomic_fetch_add(target, increment, __ATOMIC_SEQ_CST);
+}
+
+static LONG NTAPI increment(LONG *target)
+{
+    SERVES("InterlockedIncrement");
+
+    return __atomic_add_fetch(target, 1, __ATOMIC_SEQ_CST);
+}
+
+static LONG NTAPI decrement(LONG *target)
+{
+    SERVES("InterlockedDecrement");
+
+    return __atomic_sub_fetch(target, 1, __ATOMIC_SEQ_CST);
+}
+
+static LONG NTAPI exchange(LONG *target, LONG value)
+{
+    SERVES("InterlockedExchange");
+
+    return __atomic_exchange_n(target, value, __ATOMIC_SEQ_CST);
+}
+
+static LONG NTAPI exchange_add(LONG *target, LONG value)
+{
+    SERVES("InterlockedExchangeAdd");
+
+    return __atomic_fetch_add(target, value, __ATOMIC_SEQ_CST);
+}
+
+static LONG NTAPI compare_exchange(LONG *target, LONG value, LONG expected)
+{
+    SERVES("InterlockedCompareExchange");
+
+    __atomic_compare_exchange_n(target, &expected, value, false, __ATOMIC_SEQ_CST,
+                                __ATOMIC_SEQ_CST);
+    return expected;
+}
+
+static const struct kernel_export exports[] = {
+    KERNEL_EXPORT(InitializeSListHead, initialize_slist, WINDOWS_2003),
+    KERNEL_EXPORT(RtlInitializeSListHead, initialize_slist, WINDOWS_2003),
+    KERNEL_EXPORT(ExpInterlockedPushEntrySList, push_slist, WINDOWS_2003),
+    KERNEL_EXPORT(RtlInterlockedPushEntrySList, push_slist, WINDOWS_2003),
+    KERNEL_EXPORT(ExpInterlockedPopEntrySList, pop_slist, WINDOWS_2003),
+    KERNEL_EXPORT(RtlInterlockedPopEntrySList, pop_slist, WINDOWS_2003),
+    KERNEL_EXPORT(ExpInterlockedFlushSList, flush_slist, WINDOWS_2003),
+    KERNEL_EXPORT(RtlInterlockedFlushSList, flush_slist, WINDOWS_2003),
+    KERNEL_EXPORT(ExQueryDepthSList, slist_depth, WINDOWS_2003),
+    KERNEL_EXPORT(RtlQueryDepthSList, slist_depth, WINDOWS_2003),
+    KERNEL_EXPORT(ExInterlockedInsertHeadList, insert_head, WINDOWS_2003),
+    KERNEL_EXPORT(ExInterlockedInsertTailList, insert_tail, WINDOWS_2003),
+    KERNEL_EXPORT(ExInterlockedRemoveHeadList, remove_head, WINDOWS_2003),
+    KERNEL_EXPORT(ExInterlockedPushEntryList, push_single, WINDOWS_2003),
+    KERNEL_EXPORT(ExInterlockedPopEntryList, pop_single, WINDOWS_2003),
+    KERNEL_EXPORT(ExInterlockedAddLargeInteger, add_large, WINDOWS_2003),
+    KERNEL_EXPORT(ExInterlockedAddUlong, add_ulong, WINDOWS_2003),
+    KERNEL_EXPORT(InterlockedIncrement, increment, WINDOWS_2003),
+    KERNEL_EXPORT(InterlockedDecrement, decrement, WINDOWS_2003),
+    KERNEL_EXPORT(InterlockedExchange, exchange, WINDOWS_2003),
+    KERNEL_EXPORT(InterlockedExchangeAdd, exchange_add, WINDOWS_2003),
+    KERNEL_EXPORT(InterlockedCompareExchange, compare_exchange, WINDOWS_2003),
+};
+
+KERNEL_TABLE(kernel_lists, exports);

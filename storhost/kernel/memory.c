@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Copying, filling and comparing memory. The string instructions of the processor do the work, so
+ * that a driver may also point these at registers: each element is then trapped.
+ */
+#include <string.h>
+
+#include "kernel/kernel_internal.h"
+
+static void copy_forward(void *target, const void *source, size_t length)
+{
+    __asm__ volatile("cld; rep movsb" : "+D"(target), "+S"(source), "+c"(length) : : "memory");
+}
+
+static void copy_backward(void *target, const void *source, size_t length)
+{
+    char *to = (char *)target + length - 1;
+    const char *from = (const char *)source + length - 1;
+
+    __asm__ volatile("std; rep movsb; cld" : "+D"(to), "+S"(from), "+c"(length) : : "memory");
+}
+
+static PVOID NTAPI copy_memory(PVOID target, const VOID *source, SIZE_T length)
+{
+    SERVES("memcpy");
+
+    copy_forward(target, source, length);
+    return target;
+}
+
+static PVOID NTAPI move_memory(PVOID target, const VOID *source, SIZE_T length)
+{
+    SERVES("memmove");
+
+    if ((ULONG_PTR)target - (ULONG_PTR)source < length) {
+        copy_backward(target, source, length);
+    } else {
+        copy_forward(target, source, length);
+    }
+    return target;
+}
+
+static PVOID NTAPI set_memory(PVOID target, int value, SIZE_T length)
+{
+    void *to = target;
+    SERVES("memset");
+
+    __asm__ volatile("cld; rep stosb" : "+D"(to), "+c"(length) : "a"(value) : "memory");
+    return target;
+}
+
+static VOID NTAPI fill_memory(PVOID target, SIZE_T length, int value)
+{
+    set_memory(target, value, length);
+}
+
+static VOID NTAPI zero_memory(PVOID target, SIZE_T length)
+{
+    set_memory(target, 0, length);
+}
+
+static int NTAPI compare(const VOID *first, const VOID *second, SIZE_T length)
+{
+    SERVES("memcmp");
+
+    return memcmp(first, second, length);
+}
+
+/* Number of bytes that are equal from the start on. */
+static SIZE_T NTAPI compare_memory(const VOID *first, const VOID *second, SIZE_T length)
+{
+    const unsigned char *a = first;
+    const unsigned char *b = second;
+    SIZE_T index = 0;
+    SERVES("RtlCompareMemory");
+
+    while (index < length && a[index] == b[index]) {
+        index++;
+    }
+    return index;
+}
+
+static PVOID NTAPI find_byte(const VOID *memory, int value, SIZE_T length)
+{
+    SERVES("memchr");
+
+    return memchr(memory, value, length);
+}
+
+/* The checked variants clear the target and answer ERANGE (34) when it is too small, EINVAL (22)
+ * when a pointer is missing. */
+static int NTAPI copy_checked(PVOID target, SIZE_T space, const VOID *source, SIZE_T length)
+{
+    enum {
+        INVALID = 22,
+        OUT_OF_RANGE = 34
+    };
+
+    if (length == 0) {
+        return 0;
+    }
+    if (target == NULL) {
+        return INVALID;
+    }
+    if (source == NULL || length > space) {
+        set_memory(target, 0, space);
+        return source == NULL ? INVALID : OUT_OF_RANGE;
+    }
+    move_memory(target, source, length);
+    return 0;
+}
+
+static const struct kernel_export exports[] = {
+    KERNEL_EXPORT(memcpy, copy_memory, WINDOWS_2003),
+    KERNEL_EXPORT(memmove, move_memory, WINDOWS_2003),
+    KERNEL_EXPORT(memset, set_memory, WINDOWS_2003),
+    KERNEL_EXPORT(memcmp, compare, WINDOWS_2003),
+    KERNEL_EXPORT(memchr, find_byte, WINDOWS_2003),
+    KERNEL_EXPORT(memcpy_s, copy_checked, WINDOWS_7),
+    KERNEL_EXPORT(memmove_s, copy_checked, WINDOWS_7),
+    KERNEL_EXPORT(RtlCopyMemory, copy_memory, WINDOWS_2003),
+    KERNEL_EXPORT(RtlCopyMemoryNonTemporal, copy_memory, WINDOWS_2003),
+    KERNEL_EXPORT(RtlMoveMemory, move_memory, WINDOWS_2003),
+    KERNEL_EXPORT(RtlFillMemory, fill_memory, WINDOWS_2003),
+    KERNEL_EXPORT(RtlZeroMemory, zero_memory, WINDOWS_2003),
+    KERNEL_EXPORT(RtlSecureZeroMemory, zero_memory, WINDOWS_2003),
+    KERNEL_EXPORT(RtlCompareMemory, compare_memory, WINDOWS_2003),
+};
+
+KERNEL_TABLE(kernel_memory, exports);

@@ -169,8 +169,8 @@ static ULONG ConfigSpace32(const UCHAR *Space, ULONG Offset)
 }
 
 /*
- * Describes BAR Number. FALSE: there is none under this number (upper half of a 64-bit one, a
- * 64-bit one without room for its upper half) or it was given no address.
+ * Describes BAR Number. FALSE: there is none under this number (above 5, upper half of a 64-bit one,
+ * a 64-bit one without room for its upper half) or it was given no address.
  */
 static BOOLEAN ProbeDescribeBar(const UCHAR *Space, ULONG Number, PVIRTIO_PCI_BAR Bar)
 {
@@ -246,9 +246,6 @@ static VIRTIO_PCI_RESULT ProbeCheckCapability(PROBE *Probe, ULONG Offset, const 
     Bar = Space[Offset + VIRTIO_PCI_CAP_BAR];
     Start = ConfigSpace32(Space, Offset + VIRTIO_PCI_CAP_OFFSET);
     Length = ConfigSpace32(Space, Offset + VIRTIO_PCI_CAP_LENGTH);
-    if (Bar >= VIRTIO_PCI_BAR_COUNT) {
-        return VirtioPciCapBadBar;
-    }
     if (Length < Need->StructureSize) {
         return VirtioPciCapTooSmall;
     }

@@ -991,6 +991,31 @@ static void test_probe_legacy_bar(void **state)
     assert_int_equal(device.Transport, VirtioPciTransportNone);
 }
 
+/* An MSI-X capability that configuration space cannot hold is none; the first of two counts. */
+static void test_probe_msix(void **state)
+{
+    (void)state;
+    put_modern();
+    mock.space[0x34] = 0xf8;
+    mock.space[0xf8] = 0x11;
+    mock.space[0xf9] = (uint8_t)capability[1];
+    put16(0xfa, 0x8000);
+    assert_int_equal(probe(), VirtioPciOk);
+    assert_false(device.MsixPresent);
+    assert_false(device.MsixEnabled);
+
+    put_device(0x1042);
+    put_msix(false);
+    put_msix(true);
+    put_modern_structures();
+    assert_int_equal(probe(), VirtioPciOk);
+    assert_true(device.MsixPresent);
+    assert_false(device.MsixEnabled);
+    assert_int_equal(device.MsixControlOffset, 0x42);
+    VirtioPciSetMsixEnabled(&device, TRUE);
+    assert_true(device.MsixEnabled);
+}
+
 /* ---- Tests: status and features ---- */
 
 static void put_either(uint32_t legacy)
@@ -1555,6 +1580,7 @@ int main(void)
         cmocka_unit_test(test_probe_duplicates),
         cmocka_unit_test(test_probe_list_broken_late),
         cmocka_unit_test(test_probe_legacy_bar),
+        cmocka_unit_test(test_probe_msix),
         cmocka_unit_test(test_handshake),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_reset_waits),

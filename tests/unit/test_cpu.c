@@ -195,10 +195,19 @@ static void the_hook_runs_below_dispatch(void **state)
 
 /* ---- determinism ---- */
 
+static struct cpu_lock dpc_lock, startio_lock, interrupt_lock;
+
+static void init_locks(void)
+{
+    cpu_lock_init(&dpc_lock, "DPC", IRQL_DISPATCH, 1);
+    cpu_lock_init(&startio_lock, "StartIo", IRQL_DISPATCH, 2);
+    cpu_lock_init(&interrupt_lock, "interrupt", IRQL_DEVICE, 3);
+}
+
 #define CHAINS     5
 #define GENERATION 40
 
-/* Work that notes itself, preempts, and queues its successor on another processor. */
+/* Work that notes itself, preempts, takes locks, and queues its successor on another processor. */
 struct chain {
     struct cpu_work work;
     uint64_t random;
@@ -206,12 +215,29 @@ struct chain {
     char letter;
 };
 
+/* One lock, then two of them in order: someone waits most of the time. */
+static void take_locks(void)
+{
+    uint8_t old = cpu_lock_acquire(&startio_lock);
+    cpu_preemption_point();
+    cpu_lock_release(&startio_lock, old);
+    old = cpu_lock_acquire(&dpc_lock);
+    cpu_preemption_point();
+    uint8_t inner = cpu_lock_acquire(&startio_lock);
+    cpu_preemption_point();
+    cpu_lock_release(&startio_lock, inner);
+    cpu_lock_release(&dpc_lock, old);
+}
+
 static void link_of_chain(void *context)
 {
     struct chain *chain = context;
 
     note(chain->letter);
     cpu_preemption_point();
+    if (cpu_irql() <= IRQL_DISPATCH) {
+        take_locks();
+    }
     note((char)('0' + cpu_current()));
     if (chain->left-- > 0) {
         uint64_t draw = random_next(&chain->random);
@@ -228,6 +254,7 @@ static char *run_chains(uint64_t seed, bool pauses, bool together)
     static struct chain chains[CHAINS];
 
     clear_trace();
+    init_locks();
     cpu_start(3, CPU_DETERMINISTIC, seed);
     if (together) {
         cpu_hold();
@@ -341,15 +368,6 @@ static void waiting_lets_work_enter(void **state)
 
 /* ---- locks ---- */
 
-static struct cpu_lock dpc_lock, startio_lock, interrupt_lock;
-
-static void init_locks(void)
-{
-    cpu_lock_init(&dpc_lock, "DPC", IRQL_DISPATCH, 1);
-    cpu_lock_init(&startio_lock, "StartIo", IRQL_DISPATCH, 2);
-    cpu_lock_init(&interrupt_lock, "interrupt", IRQL_DEVICE, 3);
-}
-
 #define ROUNDS 3000
 
 static unsigned counted; /* under dpc_lock */
@@ -426,6 +444,14 @@ static void disorder(void *context)
     (void)context;
     cpu_lock_acquire(&startio_lock);
     cpu_lock_acquire(&dpc_lock);
+}
+
+static void take_equals(void *context)
+{
+    (void)context;
+    interrupt_lock.rank = startio_lock.rank;
+    cpu_lock_acquire(&startio_lock);
+    cpu_lock_acquire(&interrupt_lock);
 }
 
 static void release_free(void *context)
@@ -508,6 +534,7 @@ static void rules_of_locks_and_irql(void **state)
     expect_broken(0, recurse, RULE_LOCK_RECURSION, "lock \"DPC\" acquired by the processor that");
     expect_broken(2, interrupted_by_the_same_lock, RULE_LOCK_RECURSION, "\"StartIo\"");
     expect_broken(2, disorder, RULE_LOCK_ORDER, "\"DPC\" acquired while \"StartIo\" is held");
+    expect_broken(2, take_equals, RULE_LOCK_ORDER, "\"interrupt\" acquired while \"StartIo\"");
     expect_broken(2, release_free, RULE_LOCK_ORDER, "\"DPC\" released, but nobody holds it");
     expect_broken(2, release_twice, RULE_LOCK_ORDER, "\"DPC\" released, but nobody holds it");
     expect_broken(2, release_to_higher, RULE_IRQL, "lowered from DISPATCH_LEVEL to device IRQL 6");
@@ -605,6 +632,7 @@ static void all_processors_run_everything(void **state)
     (void)state;
     for (int mode = 0; mode < 2; mode++) {
         clear_trace();
+        init_locks();
         cpu_start(CPU_MAXIMUM, both_modes[mode], 9);
         for (unsigned i = 0; i < CPU_MAXIMUM; i++) {
             chains[i] = (struct chain){.random = i, .left = 60, .letter = 'A'};

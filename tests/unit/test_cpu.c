@@ -193,6 +193,28 @@ static void the_hook_runs_below_dispatch(void **state)
     }
 }
 
+static void queue_behind(void *context)
+{
+    static struct cpu_work next;
+    (void)context;
+    next = work_of(IRQL_PASSIVE, "n");
+    cpu_queue(0, &next);
+    cpu_lower(cpu_raise(IRQL_DISPATCH)); /* the next one is pending: not idle */
+    note('q');
+}
+
+static void the_hook_waits_for_pending_work(void **state)
+{
+    (void)state;
+    clear_trace();
+    cpu_start(1, CPU_DETERMINISTIC, 0);
+    cpu_on_idle(note_idle, NULL);
+    cpu_call(0, IRQL_PASSIVE, queue_behind, NULL, "passive");
+    assert_true(cpu_wait_idle(10000));
+    cpu_stop();
+    assert_string_equal(trace, "qn~");
+}
+
 /* ---- determinism ---- */
 
 static struct cpu_lock dpc_lock, startio_lock, interrupt_lock;
@@ -624,6 +646,109 @@ static void wrong_uses_are_told(void **state)
     expect_fatal(queue_nowhere, NULL, "work \"lost\" queued on processor 2 of 2");
 }
 
+/* ---- waiting for locks that will be released ---- */
+
+static atomic_bool outside_queued;
+
+static void hold_for_long(void *context)
+{
+    (void)context;
+    uint8_t old = cpu_lock_acquire(&startio_lock);
+    note('a');
+    while (!atomic_load(&outside_queued)) {
+        cpu_preemption_point();
+    }
+    for (int i = 0; i < 300; i++) {
+        cpu_preemption_point();
+    }
+    note('A');
+    cpu_lock_release(&startio_lock, old);
+}
+
+static void wait_for_long(void *context)
+{
+    (void)context;
+    uint8_t old = cpu_lock_acquire(&startio_lock);
+    note('b');
+    cpu_lock_release(&startio_lock, old);
+}
+
+/* A processor that spins while another one gets on is no reason to let work enter. */
+static void waiting_for_a_busy_one_lets_nothing_enter(void **state)
+{
+    struct cpu_work holds = {.irql = 2, .run = hold_for_long};
+    struct cpu_work waits = {.irql = 2, .run = wait_for_long};
+    struct cpu_work outside = work_of(IRQL_DISPATCH, "x");
+    (void)state;
+    clear_trace();
+    init_locks();
+    atomic_store(&outside_queued, false);
+    cpu_start(3, CPU_DETERMINISTIC, 4);
+    cpu_hold();
+    cpu_queue(0, &holds);
+    cpu_queue(1, &waits);
+    cpu_let_go();
+    cpu_queue(2, &outside);
+    atomic_store(&outside_queued, true);
+    assert_true(cpu_wait_idle(20000));
+    cpu_stop();
+    assert_string_equal(trace, "aAbx");
+}
+
+static atomic_bool dpc_lock_taken, interrupt_lock_taken;
+
+static void interrupt_with_lock(void *context)
+{
+    (void)context;
+    uint8_t old = cpu_lock_acquire(&interrupt_lock);
+    atomic_store(&interrupt_lock_taken, true);
+    for (int i = 0; i < 100; i++) {
+        cpu_preemption_point();
+    }
+    cpu_lock_release(&interrupt_lock, old);
+}
+
+static void hold_dpc_lock(void *context)
+{
+    static struct cpu_work interrupt = {.irql = IRQL_DEVICE, .run = interrupt_with_lock};
+    (void)context;
+    uint8_t old = cpu_lock_acquire(&dpc_lock);
+    atomic_store(&dpc_lock_taken, true);
+    cpu_relax(); /* the other one waits from here on */
+    cpu_relax();
+    cpu_queue(1, &interrupt);
+    while (!atomic_load(&interrupt_lock_taken)) {
+        cpu_relax();
+    }
+    cpu_lock_release(&interrupt_lock, cpu_lock_acquire(&interrupt_lock));
+    cpu_lock_release(&dpc_lock, old);
+}
+
+static void wait_for_dpc_lock(void *context)
+{
+    (void)context;
+    while (!atomic_load(&dpc_lock_taken)) {
+        cpu_relax();
+    }
+    cpu_lock_release(&dpc_lock, cpu_lock_acquire(&dpc_lock));
+}
+
+/* What a waiting processor's interrupt holds will be released: no deadlock. */
+static void an_interrupt_of_a_waiter_is_no_deadlock(void **state)
+{
+    struct cpu_work holds = {.irql = 2, .run = hold_dpc_lock};
+    struct cpu_work waits = {.irql = 2, .run = wait_for_dpc_lock};
+    (void)state;
+    init_locks();
+    cpu_start(2, CPU_DETERMINISTIC, 4);
+    cpu_hold();
+    cpu_queue(0, &holds);
+    cpu_queue(1, &waits);
+    cpu_let_go();
+    assert_true(cpu_wait_idle(20000));
+    cpu_stop();
+}
+
 /* ---- load ---- */
 
 static void all_processors_run_everything(void **state)
@@ -653,6 +778,7 @@ int main(void)
         cmocka_unit_test(higher_work_preempts_at_points),
         cmocka_unit_test(nested_work_is_described),
         cmocka_unit_test(the_hook_runs_below_dispatch),
+        cmocka_unit_test(the_hook_waits_for_pending_work),
         cmocka_unit_test(a_seed_fixes_the_order),
         cmocka_unit_test(another_seed_gives_another_order),
         cmocka_unit_test(without_a_seed_others_wait_for_the_end),
@@ -660,6 +786,8 @@ int main(void)
         cmocka_unit_test(locks_exclude),
         cmocka_unit_test(rules_of_locks_and_irql),
         cmocka_unit_test(a_deadlock_names_all_holders),
+        cmocka_unit_test(waiting_for_a_busy_one_lets_nothing_enter),
+        cmocka_unit_test(an_interrupt_of_a_waiter_is_no_deadlock),
         cmocka_unit_test(wrong_uses_are_told),
         cmocka_unit_test(all_processors_run_everything),
     };

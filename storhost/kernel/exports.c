@@ -84,29 +84,25 @@ void *kernel_resolve(const char *module, const char *name, const char **why)
 {
     static _Thread_local char reason[160];
     const char *canonical = canonical_module(module);
+    const struct kernel_export *found = NULL;
     bool known = false;
     size_t index;
 
-    snprintf(reason, sizeof(reason), "no such module here");
-    for (index = 0; index < sizeof(modules) / sizeof(modules[0]); index++) {
-        const struct kernel_export *found;
-
-        if (strcasecmp(modules[index]->name, canonical) != 0) {
-            continue;
-        }
-        known = true;
-        found = find_export(modules[index], name);
-        if (found != NULL && found->since <= windows) {
-            return found->function;
-        }
-        if (found != NULL) {
-            snprintf(reason, sizeof(reason), "Windows has it since %u.%u, and %u.%u is presented",
-                     found->since >> 8, found->since & 0xff, windows >> 8, windows & 0xff);
-            known = false; /* the reason is more than "unknown" */
+    for (index = 0; index < sizeof(modules) / sizeof(modules[0]) && found == NULL; index++) {
+        if (strcasecmp(modules[index]->name, canonical) == 0) {
+            known = true;
+            found = find_export(modules[index], name);
         }
     }
-    if (known) {
-        snprintf(reason, sizeof(reason), "storhost does not offer it");
+    if (found != NULL && found->since <= windows) {
+        return found->function;
+    }
+    if (found != NULL) {
+        snprintf(reason, sizeof(reason), "Windows has it since %u.%u, and %u.%u is presented",
+                 found->since >> 8, found->since & 0xff, windows >> 8, windows & 0xff);
+    } else {
+        snprintf(reason, sizeof(reason), "%s",
+                 known ? "storhost does not offer it" : "no such module here");
     }
     if (why != NULL) {
         *why = reason;

@@ -40,6 +40,9 @@ struct device_ops {
     unsigned (*set_message_vectors)(struct device *device, unsigned vectors);
     /* Surprise removal; the device then answers all ones. NULL: cannot. */
     void (*remove)(struct device *device);
+    /* Makes it as it is after power-on, its BARs and vectors where they were: what a change to D3
+     * and back does. NULL: cannot. */
+    void (*power_cycle)(struct device *device);
     /* Does what the device has pending, on the caller's thread; NULL: works by itself. */
     void (*step)(struct device *device);
     void (*destroy)(struct device *device);

@@ -44,7 +44,7 @@ static void check_acquisition(const struct processor *processor, const struct cp
                   lock->name);
     }
     for (unsigned i = 0; i < processor->held_count; i++) {
-        if (processor->held[i]->rank >= lock->rank) {
+        if (lock->rank != 0 && processor->held[i]->rank >= lock->rank) {
             violation(RULE_LOCK_ORDER, "lock \"%s\" acquired while \"%s\" is held", lock->name,
                       processor->held[i]->name);
         }

@@ -15,7 +15,11 @@
 
 struct port;
 
-enum port_srb_type { PORT_SRB_AUTO, PORT_SRB_LEGACY, PORT_SRB_EXTENDED };
+enum port_srb_type {
+    PORT_SRB_AUTO,
+    PORT_SRB_LEGACY,
+    PORT_SRB_EXTENDED
+};
 
 /* A registry value of the driver: under Parameters\Device (adapter `Device0` or `Device`). */
 struct port_registry_value {
@@ -32,21 +36,26 @@ struct port_options {
     enum port_srb_type srb_type; /* AUTO: what driver and Windows agree on */
     bool refuse_dpc;             /* StorPort 5.2's refusals (windows.md rules) */
     bool single_passive_refusal;
-    bool shared_line;            /* another device raises the same line now and then */
-    bool spurious_interrupts;    /* interrupts without cause */
-    uint64_t seed;               /* of addresses, order and garbage */
-    unsigned timeout_seconds;    /* default of requests: 60 as Windows' disk class (10 in tests) */
+    bool shared_line;         /* another device raises the same line now and then */
+    bool spurious_interrupts; /* interrupts without cause */
+    uint64_t seed;            /* of addresses, order and garbage */
+    unsigned timeout_seconds; /* default of requests: 60 as Windows' disk class (10 in tests) */
     const struct port_registry_value *registry;
 };
 
-enum port_direction { PORT_NO_DATA, PORT_DATA_IN, PORT_DATA_OUT };
+enum port_direction {
+    PORT_NO_DATA,
+    PORT_DATA_IN,
+    PORT_DATA_OUT
+};
 
 /* One request from above. Owned by the caller, alive until `done` was called. */
 struct port_io {
-    uint8_t function;         /* SRB_FUNCTION_*; 0: EXECUTE_SCSI */
+    uint8_t function; /* SRB_FUNCTION_*; 0: EXECUTE_SCSI */
     uint8_t cdb[32];
     uint8_t cdb_length;
     uint8_t path, target, lun;
+    bool adapter; /* about the adapter, not a unit: SHUTDOWN, adapter PNP and POWER */
     enum port_direction direction;
     void *data;               /* the caller's ordinary memory: copied to and from DMA memory */
     uint32_t data_length;     /* bytes */
@@ -56,11 +65,11 @@ struct port_io {
     uint32_t pnp_action;      /* SRB_FUNCTION_PNP / POWER */
     uint32_t power_state;
     /* results */
-    uint8_t srb_status;       /* without SRB_STATUS_AUTOSENSE_VALID and QUEUE_FROZEN */
+    uint8_t srb_status; /* without SRB_STATUS_AUTOSENSE_VALID and QUEUE_FROZEN */
     uint8_t scsi_status;
     uint8_t sense[252];
-    uint8_t sense_length;     /* 0: none valid */
-    uint32_t transferred;     /* DataTransferLength at completion */
+    uint8_t sense_length;             /* 0: none valid */
+    uint32_t transferred;             /* DataTransferLength at completion */
     void (*done)(struct port_io *io); /* on a processor thread; keep it short. NULL: see execute */
     void *context;
 };
@@ -69,20 +78,22 @@ struct port_io {
 struct port_counters {
     uint64_t requests, reads, writes, bytes_read, bytes_written;
     uint64_t interrupts, dpcs, startios;
-    uint64_t calls;              /* into exports */
+    uint64_t calls; /* into exports */
     uint64_t doorbells, vm_exits;
     uint64_t timeouts, unit_resets, target_resets, bus_resets;
-    uint64_t busy;               /* SRB_STATUS_BUSY answers */
+    uint64_t busy; /* SRB_STATUS_BUSY answers */
     uint64_t events_logged;
 };
 
 /* What the driver told StorPort. */
 struct port_facts {
     uint32_t srb_extension_bytes, device_extension_bytes, uncached_bytes;
-    uint32_t maximum_transfer_bytes, physical_breaks;
+    uint32_t maximum_transfer_bytes; /* of one request, whatever its buffer's alignment: the lesser
+                                        of MaximumTransferLength and physical_breaks pages */
+    uint32_t physical_breaks;
     uint32_t max_number_of_io, max_ios_per_lun, initial_lun_depth, lun_depth;
-    uint32_t message_vectors;    /* granted */
-    uint32_t performance_flags;  /* as accepted by StorPortInitializePerfOpts */
+    uint32_t message_vectors;   /* granted */
+    uint32_t performance_flags; /* as accepted by StorPortInitializePerfOpts */
     uint32_t concurrent_channels;
     bool extended_srbs;
     bool dma_64bit;
@@ -92,17 +103,28 @@ struct port_facts {
 struct port *port_load(const char *driver_path, const struct port_options *options, char *error,
                        size_t error_size);
 
-/* Finds and initialises the adapter on a device, then discovers the unit (REPORT LUNS, INQUIRY, as
+/* Finds and initialises the adapter on a device, which comes from observer_wrap(), then discovers the unit (REPORT LUNS, INQUIRY, as
  * Windows does). False and a text if the driver refuses the device; everything is then given back
  * (violation RULE_LEAK otherwise). */
 bool port_start(struct port *port, struct device *device, char *error, size_t error_size);
 
-/* Sends a request. Any thread. More than the unit's depth is queued here as StorPort does. */
+/*
+ * Sends a request. Any thread. More than the unit's depth is queued here as StorPort does; one
+ * that is answered busy is tried again here. The caller splits: a request of more than
+ * maximum_transfer_bytes (port_get_facts), or whose pieces (scatter_bytes) are more than the
+ * adapter takes, comes back with SRB_STATUS_INVALID_REQUEST without the driver having seen it.
+ * One that a reset ended comes back with SRB_STATUS_BUS_RESET (port_should_retry).
+ */
 void port_submit(struct port *port, struct port_io *io);
 /* Sends and waits. Not on a processor thread. */
 void port_execute(struct port *port, struct port_io *io);
 /* Waits until nothing is outstanding; false after `milliseconds` of real time. */
 bool port_drain(struct port *port, unsigned milliseconds);
+/* Whether a class driver would send this request again: ended by a reset, flushed, or with a unit
+ * attention. The caller counts: Windows' disk class tries 8 times. */
+bool port_should_retry(const struct port_io *io);
+/* The same as port_execute, tried again as long as port_should_retry says so, up to 8 times. */
+void port_execute_retried(struct port *port, struct port_io *io);
 
 /* Life cycle; each returns when done. */
 bool port_reset_unit(struct port *port);
@@ -112,7 +134,7 @@ bool port_stop_adapter(struct port *port);    /* ScsiStopAdapter */
 bool port_restart_adapter(struct port *port); /* ScsiRestartAdapter: device as after power-on */
 void port_power(struct port *port, bool on);  /* D3 / D0 with flush and shutdown before D3 */
 void port_surprise_remove(struct port *port);
-void port_remove(struct port *port);          /* orderly: flush, stop, resources given back */
+void port_remove(struct port *port); /* orderly: flush, stop, resources given back */
 void port_unload(struct port *port);
 
 void port_get_counters(struct port *port, struct port_counters *counters);

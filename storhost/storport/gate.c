@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The border between the port model and the driver: every call into the driver stands between
+ * entry_begin() and entry_end(), every call out of it begins with export_enter(). Both keep what a
+ * report needs to say where the driver was.
+ */
+#include "storport/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static _Thread_local struct frame *current_frame;
+static struct export_site *_Atomic export_sites;
+static struct port *_Atomic all_ports;
+
+static const char *const entry_names[ENTRY_COUNT] = {
+    [ENTRY_DRIVER_ENTRY] = "DriverEntry",
+    [ENTRY_FIND_ADAPTER] = "HwFindAdapter",
+    [ENTRY_INITIALIZE] = "HwInitialize",
+    [ENTRY_PASSIVE_INITIALIZE] = "HwPassiveInitializeRoutine",
+    [ENTRY_BUILD_IO] = "HwBuildIo",
+    [ENTRY_START_IO] = "HwStartIo",
+    [ENTRY_INTERRUPT] = "HwInterrupt",
+    [ENTRY_MESSAGE] = "HwMSInterruptRoutine",
+    [ENTRY_DPC] = "HwDpcRoutine",
+    [ENTRY_TIMER] = "HwTimer",
+    [ENTRY_RESET_BUS] = "HwResetBus",
+    [ENTRY_ADAPTER_CONTROL] = "HwAdapterControl",
+    [ENTRY_UNIT_CONTROL] = "HwUnitControl",
+    [ENTRY_WORK_ITEM] = "work item",
+    [ENTRY_SYNCHRONIZED] = "synchronized access routine",
+    [ENTRY_STATE_CHANGE] = "HwStateChange",
+    [ENTRY_FREE_RESOURCES] = "HwFreeAdapterResources",
+    [ENTRY_SCATTER_GATHER] = "scatter/gather execution routine",
+    [ENTRY_TRACING] = "tracing routine",
+    [ENTRY_UNLOAD] = "DriverUnload",
+};
+
+const char *entry_name(enum entry_point entry)
+{
+    return entry_names[entry];
+}
+
+struct frame *entry_current(void)
+{
+    return current_frame;
+}
+
+bool entry_inside(enum entry_point entry)
+{
+    for (const struct frame *frame = current_frame; frame != NULL; frame = frame->outer) {
+        if (frame->entry == entry) {
+            return true;
+        }
+        if (frame->entry != ENTRY_SYNCHRONIZED && frame->entry != ENTRY_SCATTER_GATHER) {
+            return false;
+        }
+    }
+    return false;
+}
+
+void entry_begin(struct frame *frame, struct port *port, enum entry_point entry, unsigned detail,
+                 struct request *request)
+{
+    *frame = (struct frame){
+        .outer = current_frame,
+        .port = port,
+        .request = request,
+        .entry = entry,
+        .detail = detail,
+        .irql = cpu_irql(),
+        .locks = port_locks_held(),
+    };
+    cpu_preemption_point();
+    current_frame = frame;
+}
+
+void entry_end(struct frame *frame)
+{
+    rule_checked(RULE_IRQL);
+    if (cpu_irql() != frame->irql) {
+        violation(RULE_IRQL, "%s was called at IRQL %u and returned at IRQL %u",
+                  entry_name(frame->entry), frame->irql, cpu_irql());
+    }
+    if (port_locks_held() != frame->locks) {
+        violation(RULE_LOCK_ORDER, "%s returned with %u locks held; it was called with %u",
+                  entry_name(frame->entry), port_locks_held(), frame->locks);
+    }
+    if (frame->port->device != NULL) {
+        observer_walk(frame->port->device);
+    }
+    current_frame = frame->outer;
+    if (frame->entry == ENTRY_START_IO || frame->entry == ENTRY_DPC) {
+        interrupts_stray(frame->port);
+    }
+    cpu_preemption_point();
+}
+
+/* Puts a site into the list of those that were called, once. */
+static void export_list(struct export_site *site)
+{
+    if (atomic_flag_test_and_set(&site->listed)) {
+        return;
+    }
+    site->next = atomic_load(&export_sites);
+    while (!atomic_compare_exchange_weak(&export_sites, &site->next, site)) {
+    }
+}
+
+uint64_t export_calls(const char *name)
+{
+    for (const struct export_site *site = atomic_load(&export_sites); site != NULL;
+         site = site->next) {
+        if (strcmp(site->name, name) == 0) {
+            return atomic_load(&site->calls);
+        }
+    }
+    return 0;
+}
+
+struct port *export_enter(struct export_site *site, const void *extension, const void *caller)
+{
+    struct frame *frame = current_frame;
+    struct port *port;
+
+    if (atomic_fetch_add(&site->calls, 1) == 0) {
+        export_list(site);
+    }
+    if (frame != NULL) {
+        frame->export_name = site->name;
+        frame->export_caller = caller;
+    }
+    port = extension == NULL ? port_here() : port_of(extension);
+    if (port == NULL) {
+        violation(RULE_ARGUMENT, "%s: %p is no device extension", site->name, extension);
+    }
+    __atomic_fetch_add(&port->counters.calls, 1, __ATOMIC_RELAXED);
+    rule_checked(RULE_IRQL);
+    if (cpu_irql() > site->highest_irql) {
+        violation(RULE_IRQL, "%s called at IRQL %u; it may be called at IRQL %u at most",
+                  site->name, cpu_irql(), site->highest_irql);
+    }
+    if (port->state == ADAPTER_GONE && extension != NULL) {
+        violation(RULE_PHASE, "%s called after the adapter was removed", site->name);
+    }
+    cpu_preemption_point();
+    return port;
+}
+
+void export_leave(void)
+{
+    cpu_preemption_point();
+}
+
+/* ---- ports ----------------------------------------------------------------------------------- */
+
+void ports_add(struct port *port)
+{
+    port->next = atomic_load(&all_ports);
+    while (!atomic_compare_exchange_weak(&all_ports, &port->next, port)) {
+    }
+}
+
+void ports_remove(struct port *port)
+{
+    struct port *first = atomic_load(&all_ports);
+
+    if (first == port) {
+        atomic_store(&all_ports, port->next);
+        return;
+    }
+    for (; first != NULL; first = first->next) {
+        if (first->next == port) {
+            first->next = port->next;
+        }
+    }
+}
+
+struct port *port_of(const void *extension)
+{
+    for (struct port *port = atomic_load(&all_ports); port != NULL; port = port->next) {
+        if (port->extension == extension && extension != NULL) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+struct port *port_here(void)
+{
+    return current_frame != NULL ? current_frame->port : atomic_load(&all_ports);
+}
+
+/* ---- reports --------------------------------------------------------------------------------- */
+
+static void print_frame(const struct frame *frame)
+{
+    char text[256];
+
+    fprintf(stderr, "  in %s", entry_name(frame->entry));
+    if (frame->entry == ENTRY_ADAPTER_CONTROL || frame->entry == ENTRY_UNIT_CONTROL) {
+        fprintf(stderr, " (control type %u)", frame->detail);
+    } else if (frame->entry == ENTRY_MESSAGE) {
+        fprintf(stderr, " (message %u)", frame->detail);
+    }
+    fprintf(stderr, ", called at IRQL %u", frame->irql);
+    if (frame->export_name != NULL) {
+        if (!trap_describe_code(frame->export_caller, text, sizeof(text))) {
+            snprintf(text, sizeof(text), "%p", frame->export_caller);
+        }
+        fprintf(stderr, ", last export: %s, returning to %s", frame->export_name, text);
+    }
+    fprintf(stderr, "\n");
+    if (frame->request != NULL) {
+        srb_describe(frame->request, text, sizeof(text));
+        fprintf(stderr, "  SRB: %s\n", text);
+    }
+}
+
+/* Each entry point that this processor is in, innermost first. */
+static void print_context(void *unused)
+{
+    (void)unused;
+    for (const struct frame *frame = current_frame; frame != NULL; frame = frame->outer) {
+        print_frame(frame);
+    }
+}
+
+void gate_init(void)
+{
+    static bool done;
+
+    if (!done) {
+        done = true;
+        violation_add_context(print_context, NULL);
+    }
+}

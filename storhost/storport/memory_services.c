@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Memory that the driver asks StorPort for, and addresses: the uncached extension, pool,
+ * contiguous and DMA memory, physical addresses, memory descriptor lists, system addresses and
+ * scatter/gather lists of requests.
+ */
+#include "storport/internal.h"
+#include "storport/exports.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/exports.h"
+
+/*
+ * An allocation on the request path: allowed by the reference at DISPATCH_LEVEL, but a driver that
+ * does it has no answer when there is no memory, which is when the pagefile is written.
+ */
+static void check_path(const char *function)
+{
+    rule_checked(RULE_HOT_ALLOCATION);
+    for (const struct frame *frame = entry_current(); frame != NULL; frame = frame->outer) {
+        switch (frame->entry) {
+        case ENTRY_BUILD_IO:
+        case ENTRY_START_IO:
+        case ENTRY_INTERRUPT:
+        case ENTRY_MESSAGE:
+        case ENTRY_DPC:
+        case ENTRY_RESET_BUS:
+            if (frame->request != NULL && frame->request->io->function == SRB_FUNCTION_PNP) {
+                break; /* life cycle, not the request path */
+            }
+            violation(RULE_HOT_ALLOCATION, "%s called in %s", function, entry_name(frame->entry));
+        default:
+            break;
+        }
+    }
+}
+
+void allocation_hook_set(void)
+{
+    kernel_on_allocation(check_path);
+}
+
+/* ---- uncached extension ---------------------------------------------------------------------- */
+
+/* What must be set in the configuration before (windows.md 10; reference: the DMA fields and
+ * SrbExtensionSize are taken from it here). */
+static void check_uncached_order(const struct port *port,
+                                 const PORT_CONFIGURATION_INFORMATION *config)
+{
+    if (config != port->config) {
+        violation(RULE_ARGUMENT, "StorPortGetUncachedExtension: %p is not the ConfigInfo given",
+                  (const void *)config);
+    }
+    if (!config->Master) {
+        violation(RULE_ARGUMENT, "StorPortGetUncachedExtension before ConfigInfo->Master is TRUE");
+    }
+    if ((config->Dma64BitAddresses & SCSI_DMA64_SYSTEM_SUPPORTED) != 0 &&
+        (config->Dma64BitAddresses & 0x7f) == 0 && !config->Dma32BitAddresses) {
+        violation(RULE_ARGUMENT, "StorPortGetUncachedExtension before the DMA address fields of "
+                                 "ConfigInfo are set");
+    }
+}
+
+PVOID NTAPI sp_get_uncached_extension(PVOID extension, PPORT_CONFIGURATION_INFORMATION config,
+                                      ULONG bytes)
+{
+    EXPORT_ENTER("StorPortGetUncachedExtension", extension, IRQL_PASSIVE);
+    struct memory_request request = {.kind = MEMORY_UNCACHED_EXTENSION,
+                                     .bytes = bytes,
+                                     .alignment = 16,
+                                     .contiguous = true,
+                                     .name = "uncached extension"};
+
+    if (port->state != ADAPTER_FINDING) {
+        violation(RULE_PHASE, "StorPortGetUncachedExtension called outside of HwFindAdapter");
+    }
+    if (port->uncached == NULL && bytes != 0) {
+        check_uncached_order(port, config);
+        port->srb_extension_bytes = config->SrbExtensionSize;
+        if ((config->Dma64BitAddresses & 0x7f) == 0) {
+            request.highest = UINT32_MAX;
+        }
+        port->uncached = memory_alloc(&request);
+        if (port->uncached != NULL) {
+            port->uncached_bytes = bytes;
+            port->uncached_grant =
+                grant_begin(port->uncached, bytes, GRANT_BOTH, "uncached extension", NULL);
+        }
+    }
+    export_leave();
+    return port->uncached;
+}
+
+/* ---- pool, contiguous, DMA memory ------------------------------------------------------------ */
+
+ULONG ext_allocate_pool(struct port *port, const uint64_t *a)
+{
+    struct memory_request request = {
+        .kind = MEMORY_POOL, .bytes = (uint32_t)a[0], .alignment = 16, .name = "pool"};
+    PVOID *result = (PVOID *)a[2];
+
+    if (result == NULL) {
+        return STOR_STATUS_INVALID_PARAMETER;
+    }
+    check_path("StorPortAllocatePool");
+    *result = request.bytes == 0 ? NULL : memory_alloc(&request);
+    if (*result == NULL) {
+        return STOR_STATUS_INSUFFICIENT_RESOURCES;
+    }
+    resource_add(port, RESOURCE_POOL, *result, request.bytes, NULL);
+    return STOR_STATUS_SUCCESS;
+}
+
+/* Ends a resource that is memory. Its contents are watched for late writes of the device. */
+static void free_memory(struct resource *resource)
+{
+    if (resource->grant != NULL) {
+        grant_end(resource->grant, true);
+    }
+    memory_free(resource->address);
+    free(resource);
+}
+
+ULONG ext_free_pool(struct port *port, const uint64_t *a)
+{
+    if (a[0] == 0) {
+        return STOR_STATUS_INVALID_PARAMETER;
+    }
+    free_memory(resource_take(port, RESOURCE_POOL, (void *)a[0], "StorPortFreePool"));
+    return STOR_STATUS_SUCCESS;
+}
+
+/* Arguments: bytes, lowest, highest, boundary, cache type, node. */
+static void *allocate_for_device(struct port *port, enum resource_kind kind, const uint64_t *a,
+                                 const char *function, const char *name)
+{
+    struct memory_request request = {.kind = MEMORY_CONTIGUOUS,
+                                     .bytes = a[0],
+                                     .alignment = GUEST_PAGE_SIZE,
+                                     .contiguous = true,
+                                     .lowest = a[1],
+                                     .highest = a[2],
+                                     .boundary = a[3],
+                                     .name = name};
+    void *address;
+
+    check_path(function);
+    if ((a[3] & (a[3] - 1)) != 0) {
+        violation(RULE_ARGUMENT, "%s: BoundaryAddressMultiple 0x%llx is no power of two", function,
+                  (unsigned long long)a[3]);
+    }
+    if (request.bytes == 0 || (uint32_t)a[4] >= MmMaximumCacheType) {
+        return NULL;
+    }
+    address = memory_alloc(&request);
+    if (address != NULL) {
+        resource_add(port, kind, address, request.bytes,
+                     grant_begin(address, request.bytes, GRANT_BOTH, name, NULL));
+    }
+    return address;
+}
+
+/* The call is for PASSIVE_LEVEL (windows.md 10), though the reference allows DISPATCH_LEVEL. */
+ULONG ext_allocate_contiguous(struct port *port, const uint64_t *a)
+{
+    PVOID *result = (PVOID *)a[6];
+
+    if (result == NULL) {
+        return STOR_STATUS_INVALID_PARAMETER;
+    }
+    *result = allocate_for_device(port, RESOURCE_CONTIGUOUS, a,
+                                  "StorPortAllocateContiguousMemorySpecifyCacheNode",
+                                  "contiguous memory");
+    return *result != NULL ? STOR_STATUS_SUCCESS : STOR_STATUS_INSUFFICIENT_RESOURCES;
+}
+
+static ULONG free_for_device(struct port *port, enum resource_kind kind, const uint64_t *a,
+                             const char *function)
+{
+    struct resource *resource;
+
+    if (a[0] == 0) {
+        return STOR_STATUS_INVALID_PARAMETER;
+    }
+    resource = resource_take(port, kind, (void *)a[0], function);
+    if (resource->bytes != a[1]) {
+        violation(RULE_ARGUMENT, "%s: %zu bytes were allocated, %llu are freed", function,
+                  resource->bytes, (unsigned long long)a[1]);
+    }
+    free_memory(resource);
+    return STOR_STATUS_SUCCESS;
+}
+
+ULONG ext_free_contiguous(struct port *port, const uint64_t *a)
+{
+    return free_for_device(port, RESOURCE_CONTIGUOUS, a,
+                           "StorPortFreeContiguousMemorySpecifyCache");
+}
+
+ULONG ext_allocate_dma(struct port *port, const uint64_t *a)
+{
+    PVOID *result = (PVOID *)a[6];
+    PHYSICAL_ADDRESS *physical = (PHYSICAL_ADDRESS *)a[7];
+    bus_addr bus;
+    uint64_t length;
+
+    if (result == NULL || physical == NULL) {
+        return STOR_STATUS_INVALID_PARAMETER;
+    }
+    *result = allocate_for_device(port, RESOURCE_DMA, a, "StorPortAllocateDmaMemory", "DMA memory");
+    if (*result == NULL || !memory_bus_address(*result, &bus, &length)) {
+        return STOR_STATUS_INSUFFICIENT_RESOURCES;
+    }
+    physical->QuadPart = (LONGLONG)bus;
+    return STOR_STATUS_SUCCESS;
+}
+
+ULONG ext_free_dma(struct port *port, const uint64_t *a)
+{
+    return free_for_device(port, RESOURCE_DMA, a, "StorPortFreeDmaMemory");
+}
+
+/* ---- addresses ------------------------------------------------------------------------------- */
+
+/* Whether `address` is in a buffer of this request of which the driver may ask the address. */
+static bool in_request(const struct request *request, const uint8_t *address)
+{
+    const uint8_t *data = request->data, *sense = request->sense, *own = request->extension;
+
+    return (data != NULL && address >= data && address < data + request->length) ||
+           (sense != NULL && address >= sense && address < sense + request->sense_length) ||
+           (own != NULL && address >= own && address < own + request->port->srb_extension_bytes);
+}
+
+static bool in_uncached(const struct port *port, const uint8_t *address)
+{
+    const uint8_t *start = port->uncached;
+
+    return start != NULL && address >= start && address < start + port->uncached_bytes;
+}
+
+/* Contiguous and DMA memory; *left gets the bytes to its end. */
+static bool in_resource(struct port *port, const uint8_t *address, uint64_t *left)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&port->mutex);
+    for (const struct resource *r = port->resources; r != NULL && !found; r = r->next) {
+        const uint8_t *start = r->address;
+
+        if ((r->kind == RESOURCE_CONTIGUOUS || r->kind == RESOURCE_DMA) && address >= start &&
+            address < start + r->bytes) {
+            *left = (uint64_t)(start + r->bytes - address);
+            found = true;
+        }
+    }
+    pthread_mutex_unlock(&port->mutex);
+    return found;
+}
+
+/* An SRB extension or sense buffer of any request that the driver holds: callers often give no
+ * SRB for these. */
+static bool in_live_request(struct port *port, const uint8_t *address)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&port->mutex);
+    for (struct request *request = port->live; request != NULL && !found;
+         request = request->live_next) {
+        found = in_request(request, address);
+    }
+    pthread_mutex_unlock(&port->mutex);
+    return found;
+}
+
+/*
+ * Reference: with an SRB, addresses of its data buffer, sense buffer or extension; without, of the
+ * uncached extension and other memory that StorPort gave for the device. Others answer 0 here,
+ * with length 0.
+ */
+uint64_t NTAPI sp_get_physical_address(PVOID extension, PSCSI_REQUEST_BLOCK srb, PVOID address,
+                                       ULONG *length)
+{
+    EXPORT_ENTER("StorPortGetPhysicalAddress", extension, IRQL_DEVICE);
+    uint64_t bytes = 0, left = UINT64_MAX;
+    bus_addr bus = 0;
+    bool valid;
+
+    if (srb != NULL) {
+        request_of(port, srb, "StorPortGetPhysicalAddress");
+    }
+    valid = in_uncached(port, address) || in_resource(port, address, &left) ||
+            in_live_request(port, address);
+    if (!valid || !memory_bus_address(address, &bus, &bytes)) {
+        char text[160];
+
+        if (!memory_describe(address, text, sizeof(text))) {
+            strcpy(text, "no memory that StorPort gave");
+        }
+        violation(RULE_ARGUMENT,
+                  "StorPortGetPhysicalAddress for %p: %s has no address that the "
+                  "device may use",
+                  address, text);
+    }
+    if (in_uncached(port, address)) {
+        left = (uint64_t)((uint8_t *)port->uncached + port->uncached_bytes - (uint8_t *)address);
+    }
+    if (bytes > left) {
+        bytes = left;
+    }
+    if (length != NULL) {
+        *length = bytes > UINT32_MAX ? UINT32_MAX : (ULONG)bytes;
+    }
+    export_leave();
+    return bus;
+}
+
+PVOID NTAPI sp_get_virtual_address(PVOID extension, uint64_t bus)
+{
+    EXPORT_ENTER("StorPortGetVirtualAddress", extension, IRQL_DEVICE);
+    void *address = memory_virtual(bus);
+
+    (void)port;
+    export_leave();
+    return address;
+}
+
+PSTOR_SCATTER_GATHER_LIST NTAPI sp_get_scatter_gather_list(PVOID extension, PSCSI_REQUEST_BLOCK srb)
+{
+    EXPORT_ENTER("StorPortGetScatterGatherList", extension, IRQL_DEVICE);
+    struct request *request = request_of(port, srb, "StorPortGetScatterGatherList");
+
+    export_leave();
+    return request->list;
+}
+
+uint64_t NTAPI sp_convert_ulong_to_physical_address(ULONG_PTR value)
+{
+    EXPORT_ENTER("StorPortConvertUlongToPhysicalAddress", NULL, IRQL_HIGH);
+
+    (void)port;
+    return value;
+}
+
+ULONG NTAPI sp_convert_physical_address_to_ulong(uint64_t address)
+{
+    EXPORT_ENTER("StorPortConvertPhysicalAddressToUlong", NULL, IRQL_HIGH);
+
+    (void)port;
+    return (ULONG)address;
+}
+
+VOID NTAPI sp_move_memory(PVOID to, PVOID from, ULONG length)
+{
+    EXPORT_ENTER("StorPortMoveMemory", NULL, IRQL_HIGH);
+
+    (void)port;
+    memmove(to, from, length);
+}
+
+/* ---- system addresses and MDLs --------------------------------------------------------------- */
+
+ULONG ext_get_system_address(struct port *port, const uint64_t *a)
+{
+    struct request *request = request_of(port, (void *)a[0], "StorPortGetSystemAddress");
+    PVOID *result = (PVOID *)a[1];
+
+    if (result == NULL) {
+        return STOR_STATUS_INVALID_PARAMETER;
+    }
+    *result = NULL;
+    if (request->data == NULL) {
+        return STOR_STATUS_INVALID_PARAMETER;
+    }
+    if (!request->data_shown) {
+        request->data_shown = true;
+        memory_show(request->data_block);
+    }
+    *result = request->data;
+    return STOR_STATUS_SUCCESS;
+}
+
+static MDL *make_mdl(void *address, size_t length)
+{
+    uintptr_t start = (uintptr_t)address & ~(uintptr_t)(GUEST_PAGE_SIZE - 1);
+    size_t pages = ((uintptr_t)address + length - start + GUEST_PAGE_SIZE - 1) / GUEST_PAGE_SIZE;
+    struct memory_request request = {.kind = MEMORY_POOL,
+                                     .bytes = sizeof(MDL) + pages * sizeof(PFN_NUMBER),
+                                     .alignment = 16,
+                                     .name = "MDL"};
+    MDL *mdl = memory_alloc(&request);
+
+    if (mdl != NULL) {
+        memset(mdl, 0, request.bytes);
+        mdl->Size = (CSHORT)request.bytes;
+        mdl->StartVa = (void *)start;
+        mdl->ByteOffset = (ULONG)((uintptr_t)address - start);
+        mdl->ByteCount = (ULONG)length;
+        mdl->MappedSystemVa = address;
+    }
+    return mdl;
+}
+
+/* Fills in the page numbers that follow an MDL. */
+static void fill_pages(MDL *mdl)
+{
+    PFN_NUMBER *pages = (PFN_NUMBER *)(mdl + 1);
+    size_t count = (mdl->Size - sizeof(MDL)) / sizeof(PFN_NUMBER);
+
+    for (size_t i = 0; i < count; i++) {
+        bus_addr bus;
+        uint64_t length;
+        uint8_t *address = (uint8_t *)mdl->StartVa + i * GUEST_PAGE_SIZE;
+
+        if (i == 0) {
+            address += mdl->ByteOffset;
+        }
+        pages[i] = memory_bus_address(address, &bus, &length) ? bus / GUEST_PAGE_SIZE : 0;
+    }
+}
+
+ULONG ext_allocate_mdl(struct port *port, const uint64_t *a)
+{
+    PVOID *result = (PVOID *)a[2];
+
+    if (result == NULL || a[0] == 0) {
+        return STOR_STATUS_INVALID_PARAMETER;
+    }
+    check_path("StorPortAllocateMdl");
+    *result = make_mdl((void *)a[0], (uint32_t)a[1]);
+    if (*result == NULL) {
+        return STOR_STATUS_INSUFFICIENT_RESOURCES;
+    }
+    resource_add(port, RESOURCE_MDL, *result, (uint32_t)a[1], NULL);
+    return STOR_STATUS_SUCCESS;
+}
+
+ULONG ext_free_mdl(struct port *port, const uint64_t *a)
+{
+    if (a[0] == 0) {
+        return STOR_STATUS_INVALID_PARAMETER;
+    }
+    free_memory(resource_take(port, RESOURCE_MDL, (void *)a[0], "StorPortFreeMdl"));
+    return STOR_STATUS_SUCCESS;
+}
+
+ULONG ext_build_mdl(struct port *port, const uint64_t *a)
+{
+    if (a[0] == 0) {
+        return STOR_STATUS_INVALID_PARAMETER;
+    }
+    if (resource_find(port, RESOURCE_MDL, (void *)a[0]) == NULL) {
+        violation(RULE_ARGUMENT, "StorPortBuildMdlForNonPagedPool: %p is no MDL", (void *)a[0]);
+    }
+    fill_pages((MDL *)a[0]);
+    return STOR_STATUS_SUCCESS;
+}
+
+ULONG ext_get_original_mdl(struct port *port, const uint64_t *a)
+{
+    struct request *request = request_of(port, (void *)a[0], "StorPortGetOriginalMdl");
+    PVOID *result = (PVOID *)a[1];
+
+    if (result == NULL || request->data == NULL) {
+        return STOR_STATUS_INVALID_PARAMETER;
+    }
+    if (request->mdl == NULL) {
+        request->mdl = make_mdl(request->data, request->length);
+        if (request->mdl == NULL) {
+            return STOR_STATUS_INSUFFICIENT_RESOURCES;
+        }
+        fill_pages(request->mdl);
+    }
+    *result = request->mdl;
+    return STOR_STATUS_SUCCESS;
+}
+
+/* The data-in buffer of bidirectional requests: there are none here. */
+ULONG ext_get_data_in(struct port *port, const uint64_t *a)
+{
+    request_of(port, (void *)a[0], "StorPortGetDataInBuffer...");
+    return STOR_STATUS_INVALID_PARAMETER;
+}
+
+ULONG ext_get_pfns(struct port *port, const uint64_t *a)
+{
+    MDL *mdl = (MDL *)a[1];
+
+    if (mdl == NULL || a[2] == 0 || a[3] == 0 || a[4] == 0) {
+        return STOR_STATUS_INVALID_PARAMETER;
+    }
+    (void)port;
+    *(PVOID *)a[2] = mdl + 1;
+    *(ULONG *)a[3] = (ULONG)((mdl->Size - sizeof(MDL)) / sizeof(PFN_NUMBER));
+    *(ULONG *)a[4] = mdl->ByteOffset;
+    return STOR_STATUS_SUCCESS;
+}
+
+/*
+ * A scatter/gather list for memory that the driver describes by an MDL: built in the caller's
+ * buffer if it is given and large enough, and handed to the execution routine before the call
+ * returns, as the DMA library does when it need not wait for map registers.
+ */
+ULONG ext_build_sg_list(struct port *port, const uint64_t *a)
+{
+    MDL *mdl = (MDL *)a[0];
+    uint8_t *address = (uint8_t *)a[1];
+    uint32_t length = (uint32_t)a[2];
+    PPOST_SCATTER_GATHER_EXECUTE routine = (PPOST_SCATTER_GATHER_EXECUTE)a[3];
+    size_t pages = (length + 2 * GUEST_PAGE_SIZE - 2) / GUEST_PAGE_SIZE + 1;
+    size_t bytes = sizeof(STOR_SCATTER_GATHER_LIST) + pages * sizeof(STOR_SCATTER_GATHER_ELEMENT);
+    struct memory_request request = {
+        .kind = MEMORY_SRB, .bytes = bytes, .alignment = 8, .name = "scatter/gather list"};
+    STOR_SCATTER_GATHER_LIST *list;
+    struct frame frame;
+
+    if (mdl == NULL || routine == NULL || length == 0) {
+        return STOR_STATUS_INVALID_PARAMETER;
+    }
+    list = memory_alloc(&request);
+    if (list == NULL) {
+        return STOR_STATUS_INSUFFICIENT_RESOURCES;
+    }
+    list->NumberOfElements = 0;
+    for (uint32_t done = 0; done < length;) {
+        bus_addr bus;
+        uint64_t piece;
+
+        if (!memory_bus_address(address + done, &bus, &piece)) {
+            memory_free(list);
+            return STOR_STATUS_INVALID_PARAMETER;
+        }
+        piece = piece > length - done ? length - done : piece;
+        list->List[list->NumberOfElements].PhysicalAddress.QuadPart = (LONGLONG)bus;
+        list->List[list->NumberOfElements++].Length = (ULONG)piece;
+        done += (uint32_t)piece;
+    }
+    resource_add(port, RESOURCE_SG_LIST, list, bytes,
+                 grant_begin(address, length, (UCHAR)a[5] ? GRANT_DEVICE_READS : GRANT_BOTH,
+                             "memory of StorPortBuildScatterGatherList", NULL));
+    entry_begin(&frame, port, ENTRY_SCATTER_GATHER, 0, NULL);
+    routine(NULL, NULL, list, (PVOID)a[4]);
+    entry_end(&frame);
+    return STOR_STATUS_SUCCESS;
+}
+
+ULONG ext_put_sg_list(struct port *port, const uint64_t *a)
+{
+    struct resource *resource;
+
+    if (a[0] == 0) {
+        return STOR_STATUS_INVALID_PARAMETER;
+    }
+    resource = resource_take(port, RESOURCE_SG_LIST, (void *)a[0], "StorPortPutScatterGatherList");
+    grant_end(resource->grant, false);
+    memory_free(resource->address);
+    free(resource);
+    return STOR_STATUS_SUCCESS;
+}

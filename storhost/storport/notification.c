@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * StorPortNotification: one variadic export behind which completion, timers, DPCs, locks and
+ * changes of the bus stand. A notification that the presented Windows does not know does nothing
+ * and leaves its outputs untouched; one that no Windows knows is a violation, by number.
+ *
+ * Every argument takes one 8-byte slot in the x64 convention, so all are read as such.
+ */
+#include "storport/internal.h"
+#include "storport/exports.h"
+
+struct notification {
+    uint32_t type;
+    const char *name;
+    uint16_t since;
+    uint8_t arguments;
+    uint8_t highest_irql;
+    void (*run)(struct port *port, const uint64_t *arguments);
+};
+
+static void request_completed(struct port *port, const uint64_t *a)
+{
+    request_complete(port, request_of(port, (void *)a[0], "RequestComplete"));
+}
+
+/* Hints of SCSIPort's, without meaning for StorPort. */
+static void nothing(struct port *port, const uint64_t *a)
+{
+    (void)port;
+    (void)a;
+}
+
+/* The adapter saw a reset: StorPort logs it and pauses; requests are the driver's to complete. */
+static void reset_detected(struct port *port, const uint64_t *a)
+{
+    port_log(port, "StorPortNotification: reset detected on path %u", (uint8_t)a[0]);
+}
+
+static void request_timer(struct port *port, const uint64_t *a)
+{
+    timer_request(port, (PHW_TIMER)a[0], (ULONG)a[1]);
+}
+
+static void bus_change(struct port *port, const uint64_t *a)
+{
+    port_log(port, "StorPortNotification: bus change detected on path %u", (uint8_t)a[0]);
+}
+
+static void link_up(struct port *port, const uint64_t *a)
+{
+    (void)a;
+    port_log(port, "StorPortNotification: link up");
+}
+
+static void link_down(struct port *port, const uint64_t *a)
+{
+    (void)a;
+    port_log(port, "StorPortNotification: link down");
+}
+
+/* 100 ns units, as KeQueryTickCount's product with the increment. */
+static void tick_count(struct port *port, const uint64_t *a)
+{
+    (void)port;
+    if (a[0] != 0) {
+        ((LARGE_INTEGER *)a[0])->QuadPart = (LONGLONG)(clock_now() / 15625);
+    }
+}
+
+/* The miniport found that the device wrote too much: Windows stops with a bug check. */
+static void overrun(struct port *port, const uint64_t *a)
+{
+    (void)port;
+    (void)a;
+    violation(RULE_MEMORY, "the driver reports BufferOverrunDetected: Windows stops");
+}
+
+static void enable_passive(struct port *port, const uint64_t *a)
+{
+    BOOLEAN *success = (BOOLEAN *)a[1];
+    bool granted = !port->options.refuse_dpc && !port->options.single_passive_refusal;
+
+    if (!entry_inside(ENTRY_INITIALIZE)) {
+        violation(RULE_PHASE, "StorPortEnablePassiveInitialization called outside of HwInitialize");
+    }
+    port->options.single_passive_refusal = false;
+    if (granted) {
+        port->passive_initialize = (PHW_PASSIVE_INITIALIZE_ROUTINE)a[0];
+    }
+    if (success != NULL) {
+        *success = granted;
+    }
+}
+
+static void initialize_dpc(struct port *port, const uint64_t *a)
+{
+    if (!port->options.refuse_dpc) {
+        dpc_initialize(port, (PSTOR_DPC)a[0], (PHW_DPC_ROUTINE)a[1], false);
+    }
+}
+
+static void initialize_threaded_dpc(struct port *port, const uint64_t *a)
+{
+    dpc_initialize(port, (PSTOR_DPC)a[0], (PHW_DPC_ROUTINE)a[1], true);
+}
+
+static void issue_dpc(struct port *port, const uint64_t *a)
+{
+    BOOLEAN *success = (BOOLEAN *)a[3];
+    bool queued;
+
+    if (port->options.refuse_dpc) {
+        return; /* without effect, the output untouched */
+    }
+    queued = dpc_issue(port, (PSTOR_DPC)a[0], (PVOID)a[1], (PVOID)a[2]);
+    if (success != NULL) {
+        *success = queued;
+    }
+}
+
+static void set_dpc_target(struct port *port, const uint64_t *a)
+{
+    const PROCESSOR_NUMBER *number = (const void *)a[1];
+
+    if (number != NULL) {
+        dpc_set_target(port, (PSTOR_DPC)a[0], number->Number);
+    }
+}
+
+static void acquire_spin_lock(struct port *port, const uint64_t *a)
+{
+    lock_acquire(port, (STOR_SPINLOCK)a[0], (PVOID)a[1], (PSTOR_LOCK_HANDLE)a[2]);
+}
+
+static void release_spin_lock(struct port *port, const uint64_t *a)
+{
+    lock_release(port, (PSTOR_LOCK_HANDLE)a[0]);
+}
+
+static void state_change(struct port *port, const uint64_t *a)
+{
+    ULONG *status = (ULONG *)a[5];
+    PHW_STATE_CHANGE routine = (PHW_STATE_CHANGE)a[3];
+
+    port_log(port, "StorPortStateChangeDetected: entity 0x%x", (ULONG)a[0]);
+    state_change_tell(port, (PSTOR_ADDRESS)a[1], routine, (PVOID)a[4]);
+    if (status != NULL) {
+        *status = STOR_STATUS_SUCCESS;
+    }
+}
+
+static void async_notification(struct port *port, const uint64_t *a)
+{
+    ULONG *status = (ULONG *)a[2];
+
+    port_log(port, "StorPortAsyncNotificationDetected: flags 0x%llx", (unsigned long long)a[1]);
+    if (status != NULL) {
+        *status = STOR_STATUS_SUCCESS;
+    }
+}
+
+/* The table is not published; Windows answers no table to a miniport that it does not know. */
+static void function_table(struct port *port, const uint64_t *a)
+{
+    (void)port;
+    if (a[0] != 0) {
+        *(PVOID *)a[0] = NULL;
+    }
+}
+
+#define ANY IRQL_HIGH
+
+static const struct notification notifications[] = {
+    {RequestComplete, "RequestComplete", 0x502, 1, IRQL_DEVICE, request_completed},
+    {NextRequest, "NextRequest", 0x502, 0, ANY, nothing},
+    {NextLuRequest, "NextLuRequest", 0x502, 3, ANY, nothing},
+    {ResetDetected, "ResetDetected", 0x502, 1, IRQL_DEVICE, reset_detected},
+    {_obsolete1, "obsolete1", 0x502, 0, ANY, nothing},
+    {_obsolete2, "obsolete2", 0x502, 0, ANY, nothing},
+    {RequestTimerCall, "RequestTimerCall", 0x502, 2, IRQL_DEVICE, request_timer},
+    {BusChangeDetected, "BusChangeDetected", 0x502, 1, IRQL_DEVICE, bus_change},
+    {WMIEvent, "WMIEvent", 0x502, 3, IRQL_DEVICE, nothing},
+    {WMIReregister, "WMIReregister", 0x502, 3, IRQL_DEVICE, nothing},
+    {LinkUp, "LinkUp", 0x502, 1, IRQL_DEVICE, link_up},
+    {LinkDown, "LinkDown", 0x502, 1, IRQL_DEVICE, link_down},
+    {QueryTickCount, "QueryTickCount", 0x502, 1, ANY, tick_count},
+    {BufferOverrunDetected, "BufferOverrunDetected", 0x502, 0, ANY, overrun},
+    {TraceNotification, "TraceNotification", 0x600, 0, ANY, nothing},
+    {GetExtendedFunctionTable, "GetExtendedFunctionTable", 0x600, 1, ANY, function_table},
+    {EnablePassiveInitialization, "EnablePassiveInitialization", 0x502, 2, IRQL_DEVICE,
+     enable_passive},
+    {InitializeDpc, "InitializeDpc", 0x502, 2, IRQL_DEVICE, initialize_dpc},
+    {IssueDpc, "IssueDpc", 0x502, 4, IRQL_DEVICE, issue_dpc},
+    {AcquireSpinLock, "AcquireSpinLock", 0x502, 3, IRQL_DEVICE, acquire_spin_lock},
+    {ReleaseSpinLock, "ReleaseSpinLock", 0x502, 1, IRQL_DEVICE, release_spin_lock},
+    {StateChangeDetectedCall, "StateChangeDetected", 0x602, 6, IRQL_DEVICE, state_change},
+    {IoTargetRequestServiceTime, "IoTargetRequestServiceTime", 0x601, 2, ANY, nothing},
+    {AsyncNotificationDetected, "AsyncNotificationDetected", 0x602, 3, IRQL_DEVICE,
+     async_notification},
+    {RequestDirectComplete, "RequestDirectComplete", 0xa00, 1, IRQL_DISPATCH, request_completed},
+    {InitializeDpcWithContext, "InitializeDpcWithContext", 0xa00, 4, IRQL_DISPATCH, initialize_dpc},
+    {InitializeThreadedDpc, "InitializeThreadedDpc", 0xa00, 4, IRQL_DISPATCH,
+     initialize_threaded_dpc},
+    {SetTargetProcessorDpc, "SetTargetProcessorDpc", 0xa00, 2, IRQL_DISPATCH, set_dpc_target},
+};
+
+#define NOTIFICATIONS (sizeof(notifications) / sizeof(notifications[0]))
+
+static struct export_site notification_sites[NOTIFICATIONS];
+
+VOID NTAPIV sp_notification(ULONG type, PVOID extension, ...)
+{
+    const struct notification *found = NULL;
+    uint64_t arguments[8] = {0};
+    struct export_site *notified;
+    struct port *port;
+    __builtin_ms_va_list list;
+    size_t i;
+
+    for (i = 0; i < NOTIFICATIONS && found == NULL; i++) {
+        found = notifications[i].type == type ? &notifications[i] : NULL;
+    }
+    rule_checked(RULE_UNKNOWN_CODE);
+    if (found == NULL) {
+        violation(RULE_UNKNOWN_CODE, "StorPortNotification with the unknown type 0x%x", type);
+    }
+    notified = &notification_sites[found - notifications];
+    notified->name = found->name;
+    notified->highest_irql = found->highest_irql;
+    port = export_enter(notified, extension, __builtin_return_address(0));
+    __builtin_ms_va_start(list, extension);
+    for (i = 0; i < found->arguments; i++) {
+        arguments[i] = __builtin_va_arg(list, uint64_t);
+    }
+    __builtin_ms_va_end(list);
+    if (port->options.windows >= found->since) {
+        found->run(port, arguments);
+    }
+    export_leave();
+}

@@ -105,7 +105,7 @@ DECLSPEC_NOINLINE static SCSI_OUTCOME Fail(PSCSI_COMMAND Command, UCHAR Key, SCS
 }
 
 /* A field of the command block has a value that this disk does not accept: byte FieldByte, the
- * field's most significant bit being FieldBit (SPC-4, 4.5.2.4.2). */
+ * field's most significant bit being FieldBit (SPC-4). */
 DECLSPEC_NOINLINE static SCSI_OUTCOME FailField(PSCSI_COMMAND Command, USHORT FieldByte,
                                                 UCHAR FieldBit)
 {
@@ -481,7 +481,7 @@ static void PutText(UCHAR *Bytes, const char *Text, ULONG Length)
     RtlCopyMemory(Bytes, Text, Length);
 }
 
-/* Standard INQUIRY data (SPC-4, 6.6.2); returns its length. */
+/* Standard INQUIRY data (SPC-4); returns its length. */
 static ULONG StandardInquiry(UCHAR *Answer)
 {
     enum {
@@ -520,7 +520,7 @@ static void PutHex(UCHAR *Text, ULONG Value, ULONG Digits)
 }
 
 /*
- * VPD 80h, unit serial number (SPC-4, 7.8.15). The page is ASCII, so bytes of the device that are
+ * VPD 80h, unit serial number (SPC-4). The page is ASCII, so bytes of the device that are
  * not become dots. A disk without serial answers spaces, the standard's "not available".
  */
 static ULONG SerialNumberPage(const SCSI_DISK *Disk, UCHAR *Page)
@@ -571,7 +571,7 @@ static ULONG PutIdentity(const SCSI_DISK *Disk, UCHAR *Text)
     return 2 * DISK_SERIAL_LENGTH;
 }
 
-/* VPD 83h, device identification (SPC-4, 7.8.6): one designator of the logical unit, based on the
+/* VPD 83h, device identification (SPC-4): one designator of the logical unit, based on the
  * T10 vendor identification. */
 static ULONG DeviceIdentificationPage(const SCSI_DISK *Disk, UCHAR *Page)
 {
@@ -586,7 +586,7 @@ static ULONG DeviceIdentificationPage(const SCSI_DISK *Disk, UCHAR *Page)
     return 4 + Length;
 }
 
-/* VPD 86h, extended INQUIRY data (SPC-4, 7.8.7). */
+/* VPD 86h, extended INQUIRY data (SPC-4). */
 static ULONG ExtendedInquiryPage(const SCSI_DISK *Disk, UCHAR *Page)
 {
     Page[5] = 0x01;                               /* SIMPSUP: simple task attribute only */
@@ -594,7 +594,7 @@ static ULONG ExtendedInquiryPage(const SCSI_DISK *Disk, UCHAR *Page)
     return 60;
 }
 
-/* VPD B0h, block limits (SBC-3, 6.5.3). Only what READ and WRITE obey; lengths in logical blocks,
+/* VPD B0h, block limits (SBC-3). Only what READ and WRITE obey; lengths in logical blocks,
  * 0 where there is no limit or nothing is known. */
 static ULONG BlockLimitsPage(const SCSI_DISK *Disk, UCHAR *Page)
 {
@@ -610,7 +610,7 @@ static ULONG BlockLimitsPage(const SCSI_DISK *Disk, UCHAR *Page)
     return 60;
 }
 
-/* VPD B1h, block device characteristics (SBC-3, 6.5.2). */
+/* VPD B1h, block device characteristics (SBC-3). */
 static ULONG CharacteristicsPage(const SCSI_DISK *Disk, UCHAR *Page)
 {
     UNREFERENCED_PARAMETER(Disk);
@@ -633,7 +633,7 @@ static const struct {
     {0x86, ExtendedInquiryPage}, {0xb0, BlockLimitsPage},  {0xb1, CharacteristicsPage},
 };
 
-/* VPD 00h, supported VPD pages (SPC-4, 7.8.16). */
+/* VPD 00h, supported VPD pages (SPC-4). */
 static ULONG SupportedPagesPage(const SCSI_DISK *Disk, UCHAR *Page)
 {
     ULONG Index;
@@ -693,27 +693,27 @@ enum {
  * changeable values are all zero and never ask for this function. */
 typedef void MODE_PAGE_ROUTINE(const SCSI_DISK *Disk, UCHAR *Page);
 
-/* Read-write error recovery (SBC-3, 6.4.7): the host's storage replaces bad blocks by itself. */
+/* Read-write error recovery (SBC-3): the host's storage replaces bad blocks by itself. */
 static void ErrorRecoveryPage(const SCSI_DISK *Disk, UCHAR *Page)
 {
     UNREFERENCED_PARAMETER(Disk);
     Page[2] = 0x80 | 0x40; /* AWRE, ARRE */
 }
 
-/* Caching (SBC-3, 6.4.5). */
+/* Caching (SBC-3). */
 static void CachingPage(const SCSI_DISK *Disk, UCHAR *Page)
 {
     Page[2] = Disk->WriteCacheEnabled ? 0x04 : 0x00; /* WCE */
 }
 
-/* Control (SPC-4, 7.5.8). */
+/* Control (SPC-4). */
 static void ControlPage(const SCSI_DISK *Disk, UCHAR *Page)
 {
     UNREFERENCED_PARAMETER(Disk);
     Page[3] = 0x10; /* queue algorithm modifier: commands may be reordered without limit */
 }
 
-/* Informational exceptions control (SBC-3, 6.4.6): a virtio disk predicts no failure. */
+/* Informational exceptions control (SBC-3): a virtio disk predicts no failure. */
 static void ExceptionsPage(const SCSI_DISK *Disk, UCHAR *Page)
 {
     UNREFERENCED_PARAMETER(Disk);
@@ -754,7 +754,7 @@ static ULONG PutModePages(const SCSI_DISK *Disk, UCHAR PageCode, UCHAR PageContr
     return Length;
 }
 
-/* The block descriptor (SBC-3, 6.4.2), short or long; returns its length. */
+/* The block descriptor (SBC-3), short or long; returns its length. */
 static ULONG PutBlockDescriptor(const SCSI_DISK *Disk, BOOLEAN Long, UCHAR *Descriptor)
 {
     ULONGLONG BlockCount = Disk->BlockCount;
@@ -976,7 +976,7 @@ static SCSI_OUTCOME Verify(PSCSI_DISK Disk, PSCSI_COMMAND Command)
 
 typedef SCSI_OUTCOME COMMAND_ROUTINE(PSCSI_DISK Disk, PSCSI_COMMAND Command);
 
-/* What a pending unit attention does to a command (SAM-5, 5.14). */
+/* What a pending unit attention does to a command (SAM-5). */
 typedef enum _ATTENTION_RULE {
     AttentionFirst, /* the command ends with it */
     AttentionStays, /* the command is executed and the event stays pending */
@@ -1010,7 +1010,7 @@ static const struct {
 };
 
 /* A command that is in no row. An operation code that is known with another service action has a
- * wrong field, any other is wrong itself (SPC-4, 4.3.2 and 4.5.6). */
+ * wrong field, any other is wrong itself (SPC-4). */
 static SCSI_OUTCOME UnknownCommand(PSCSI_DISK Disk, PSCSI_COMMAND Command, BOOLEAN OpcodeKnown)
 {
     if (ReportUnitAttention(Disk, Command)) {

@@ -43,7 +43,7 @@
 /* Bytes of sense data in fixed format (SPC-4, 4.5.3), the most that ScsiBuildSense writes there. */
 #define SCSI_FIXED_SENSE_LENGTH 18u
 
-/* Additional sense code and qualifier as one number, (ASC << 8) | ASCQ (SPC-4, annex D). */
+/* Additional sense code and qualifier as one number, (ASC << 8) | ASCQ (SPC-4). */
 typedef enum _SCSI_ASC {
     ScsiAscNone = 0x0000,
     ScsiAscWriteError = 0x0c00,

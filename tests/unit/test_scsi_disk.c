@@ -650,6 +650,10 @@ static void test_inquiry_serial(void **state)
                   ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ');
     disk = disk_with_serial("   ", 3);
     assert_int_equal(disk.SerialLength, 0);
+    /* The serial that the device tells later takes the place of the first one altogether. */
+    disk = disk_with_serial("abcdefghijklmnopqrst", 20);
+    ScsiDiskSetSerial(&disk, (const UCHAR[DISK_SERIAL_LENGTH]){'n', 'e', 'w'});
+    ASSERT_ANSWER(&disk, cdb, 3, 2, 0, 0x80, 0, 3, 'n', 'e', 'w');
 }
 
 /* Reads VPD page 83h and checks its frame; returns the identifier behind vendor and product as a

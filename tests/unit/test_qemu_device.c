@@ -508,6 +508,65 @@ static void a_throttle_holds_requests_back(void **state)
     stop(device);
 }
 
+/* ---- a server of the disk that stops ---- */
+
+static pid_t start_server(const char *socket_path)
+{
+    pid_t server = fork();
+
+    if (server == 0) {
+        execlp("qemu-nbd", "qemu-nbd", "-t", "-f", "raw", "-k", socket_path, image, (char *)NULL);
+        _exit(127);
+    }
+    for (int i = 0; i < 500 && access(socket_path, F_OK); i++) {
+        usleep(10000);
+    }
+    return server;
+}
+
+static void *wake_server(void *context)
+{
+    usleep(700000);
+    kill(*(pid_t *)context, SIGCONT);
+    return NULL;
+}
+
+/* The reset waits for the request that the stopped server holds; other threads of the bench run on
+ * and let the server go. */
+static void a_stopped_server_holds_up_the_reset(void **state)
+{
+    (void)state;
+    char path[80], url[128];
+    pthread_t waker;
+
+    snprintf(path, sizeof path, "%s/nbd", folder);
+    snprintf(url, sizeof url, "nbd+unix:///?socket=%s", path);
+    pid_t server = start_server(path);
+    struct qemu_options options = {.blockdev = url};
+    struct device *device = start(&options);
+    assert_int_equal(device->ops->set_message_vectors(device, 2), 2);
+    set_up_queue(device);
+    kill(server, SIGSTOP);
+    send_read(device, 0, 1);
+    usleep(100000);
+    assert_int_equal(*used_index(), 0);
+    pthread_create(&waker, NULL, wake_server, &server);
+    struct timespec before, after;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    out(device, 0, LEGACY_STATUS, 1, 0);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    pthread_join(waker, NULL);
+    assert_int_equal(*used_index(), 1);
+    assert_int_equal(in(device, 0, LEGACY_STATUS, 1), 0);
+    stop(device);
+    kill(server, SIGTERM);
+    waitpid(server, NULL, 0);
+    unlink(path);
+    double waited =
+        (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
+    assert_true(waited > 0.5);
+}
+
 static void power_cycle_keeps_places(void **state)
 {
     (void)state;
@@ -830,6 +889,7 @@ int main(void)
         TEST(a_request_is_completed_by_message),
         TEST(an_iothread_sends_messages_too),
         TEST(a_throttle_holds_requests_back),
+        TEST(a_stopped_server_holds_up_the_reset),
         TEST(power_cycle_keeps_places),
         TEST(several_processors_at_once),
         TEST(removal_gives_all_ones),

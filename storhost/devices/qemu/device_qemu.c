@@ -35,7 +35,7 @@
 #define BAR_FIRST           0x10
 #define BAR_LAST            0x27
 #define EJECT_PORT          0xae08 /* PIIX4's hot-plug: a bit per slot */
-#define REMOVAL_MS          10000
+#define REMOVAL_MS          10000u
 
 /* ---- operations ---- */
 

@@ -48,8 +48,8 @@ unsigned long long rule_checks(enum rule rule);
  * Reports a violation and ends the process with VIOLATION_EXIT_STATUS. May be called on any
  * thread, also from a signal handler that was entered from driver code.
  */
-_Noreturn void violation(enum rule rule, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void violation(enum rule rule, const char *format, ...)
+    __attribute__((noreturn, format(printf, 2, 3)));
 
 /*
  * Registers a function that adds a line to each report (where the driver is, which SRB ...).
@@ -59,7 +59,7 @@ void violation_add_context(void (*print)(void *context), void *context);
 
 /* An error of the user's or the surroundings' (not of the driver): prints "storhost: ..." and
  * ends with status 1. Says what was wrong, where, and what to do. */
-_Noreturn void fatal(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void fatal(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /* Functions run (last registered first) when the process ends by violation() or fatal(), or by
  * exit(): stop QEMU, remove sockets. Must be callable on any thread. */

@@ -585,42 +585,49 @@ static bool complete_request(struct memory_request *request)
     if (request->bytes == 0) {
         request->bytes = 1;
     }
-    return request->bytes < ARENA_BYTES;
+    return request->bytes < ARENA_BYTES && request->alignment < ARENA_BYTES;
 }
 
-void *memory_alloc(const struct memory_request *wish)
+/* Places an allocation at the end of its block and fills the block. */
+static void lay_out(struct block *block, const struct memory_request *request, size_t rounded)
 {
-    struct memory_request request = *wish;
+    size_t slack = (size_t)block->pages * GUEST_PAGE_SIZE - rounded;
+
+    block->kind = request->kind;
+    block->name = request->name;
+    block->bytes = request->bytes;
+    block->rounded = rounded;
+    block->start = block->base + slack;
+    each_piece(block, 0, slack, fill_slack);
+    each_piece(block, slack, request->bytes, fill_garbage);
+    each_piece(block, slack + request->bytes, rounded - request->bytes, fill_slack);
+}
+
+void *memory_alloc(const struct memory_request *request)
+{
+    struct memory_request whole = *request;
 
     if (!guest_view) {
         fatal("memory_alloc before memory_init");
     }
-    if (!complete_request(&request)) {
+    if (!complete_request(&whole)) {
         return NULL;
     }
-    size_t rounded = (request.bytes + request.alignment - 1) & ~(request.alignment - 1);
+    size_t rounded = (whole.bytes + whole.alignment - 1) & ~(whole.alignment - 1);
     uint32_t pages = (uint32_t)((rounded + GUEST_PAGE_SIZE - 1) / GUEST_PAGE_SIZE);
     enum backing backing =
-        request.kind == MEMORY_SRB || request.kind == MEMORY_POOL ? BACKING_PRIVATE : BACKING_GUEST;
-    bool anywhere = backing == BACKING_PRIVATE || (request.lowest == 0 && request.highest == 0 &&
-                                                   (!request.contiguous || pages == 1));
-    bool plain = anywhere && request.alignment <= GUEST_PAGE_SIZE && pages <= CLASS_PAGES;
+        whole.kind == MEMORY_SRB || whole.kind == MEMORY_POOL ? BACKING_PRIVATE : BACKING_GUEST;
+    bool anywhere = backing == BACKING_PRIVATE ||
+                    (whole.lowest == 0 && whole.highest == 0 && (!whole.contiguous || pages == 1));
+    bool plain = anywhere && whole.alignment <= GUEST_PAGE_SIZE && pages <= CLASS_PAGES;
 
     pthread_mutex_lock(&mutex);
-    struct block *block = take_block(&request, backing, pages, plain);
+    struct block *block = take_block(&whole, backing, pages, plain);
     pthread_mutex_unlock(&mutex);
     if (!block) {
         return NULL;
     }
-    size_t slack = (size_t)pages * GUEST_PAGE_SIZE - rounded;
-    block->kind = request.kind;
-    block->name = request.name;
-    block->bytes = request.bytes;
-    block->rounded = rounded;
-    block->start = block->base + slack;
-    each_piece(block, 0, slack, fill_slack);
-    each_piece(block, slack, request.bytes, fill_garbage);
-    each_piece(block, slack + request.bytes, rounded - request.bytes, fill_slack);
+    lay_out(block, &whole, rounded);
     atomic_fetch_add(&allocated[block->kind], block->bytes);
     atomic_store(&block->state, BLOCK_LIVE);
     return block->start;

@@ -63,7 +63,7 @@ static const CONFIG_FIELD ConfigFields[] = {
 
 static BOOLEAN HasFeature(const ADAPTER_EXTENSION *Adapter, ULONG Bit)
 {
-    return (Adapter->Device.Features & VIRTIO_FEATURE(Bit)) != 0;
+    return (Adapter->Features & VIRTIO_FEATURE(Bit)) != 0;
 }
 
 static ULONG RoundUp(ULONG Value, ULONG Alignment)
@@ -257,6 +257,7 @@ BOOLEAN AdapterProbe(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_MAP_BAR *MapBar, ULO
         Usable = ReportFailure(Adapter, VioEventNegotiationRefused, Result);
         VirtioPciFail(&Adapter->Device);
     } else {
+        Adapter->Features = Adapter->Device.Features;
         Usable = ExamineDevice(Adapter, MaximumQueues);
     }
     /* Nothing of the device is used until HwInitialize, and nothing ever after a failure. */
@@ -412,18 +413,16 @@ static VIRTIO_PCI_RESULT EnableQueue(PADAPTER_EXTENSION Adapter, PVIO_QUEUE Queu
 
 static VIRTIO_PCI_RESULT StartDevice(PADAPTER_EXTENSION Adapter)
 {
-    const ULONGLONG Agreed = Adapter->Device.Features;
     VIRTIO_PCI_RESULT Result;
     ULONG Index;
 
     VirtioPciSetMsixEnabled(&Adapter->Device, Adapter->MessageCount != 0);
-    Result = Negotiate(Adapter, Agreed);
+    Result = Negotiate(Adapter, Adapter->Features);
     if (Result != VirtioPciOk) {
         return Result;
     }
-    if (Adapter->Device.Features != Agreed) {
+    if (Adapter->Device.Features != Adapter->Features) {
         /* Rings and limits were made for the features of the first time. */
-        Adapter->Device.Features = Agreed;
         return VirtioPciFeaturesRefused;
     }
     if (Adapter->MessageCount != 0) {
@@ -447,7 +446,7 @@ BOOLEAN AdapterStart(PADAPTER_EXTENSION Adapter)
     }
     DebugPrint(DebugInformation, "started: %s, features %I64x, %lu queues, %lu messages",
                Adapter->Device.Transport == VirtioPciTransportLegacy ? "legacy" : "modern",
-               Adapter->Device.Features, Adapter->QueueCount, Adapter->MessageCount);
+               Adapter->Features, Adapter->QueueCount, Adapter->MessageCount);
     return TRUE;
 }
 

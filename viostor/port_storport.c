@@ -132,7 +132,6 @@ VOID PortFreeMemory(PADAPTER_EXTENSION Adapter)
     }
     Adapter->Private = NULL;
     Adapter->Queues = NULL;
-    Adapter->QueueCount = 0;
 }
 
 VOID PortLogEvent(PADAPTER_EXTENSION Adapter, PVOID Srb, VIO_EVENT Event, ULONG Detail)

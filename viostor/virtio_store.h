@@ -257,6 +257,7 @@ typedef struct _ADAPTER_COUNTERS {
  */
 typedef struct _ADAPTER_EXTENSION {
     VIRTIO_PCI_DEVICE Device;
+    ULONGLONG Features; /* agreed when the adapter was found; each later start asks for the same */
     SCSI_DISK Disk;
     ADAPTER_LIMITS Limits;
     volatile LONG State;     /* ADAPTER_STATE */

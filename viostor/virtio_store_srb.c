@@ -90,8 +90,8 @@ static BOOLEAN BuildCommand(PADAPTER_EXTENSION Adapter, PVOID Srb)
         return FALSE;
     default:
         ++Adapter->Counters.BadRequests;
-        DebugPrint(DebugWarning, "SRB %p contradicts itself: command %02x, %lu bytes", Srb,
-                   Command.CdbLength != 0 ? Command.Cdb[0] : 0, Command.DataLength);
+        DebugPrint(DebugWarning, "SRB %p contradicts itself: %u bytes of command, %lu of data", Srb,
+                   Command.CdbLength, Command.DataLength);
         return Refuse(Srb, SRB_STATUS_INVALID_REQUEST);
     }
 }

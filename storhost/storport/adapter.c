@@ -260,7 +260,7 @@ static bool find_adapter(struct port *port, char *error, size_t size)
 {
     struct find_call call = {.port = port};
 
-    config_build(port);
+    port_config_build(port);
     interrupts_assign(port);
     cpu_call(0, IRQL_PASSIVE, call_find_adapter, &call, "HwFindAdapter");
     if (call.result != SP_RETURN_FOUND) {

@@ -98,7 +98,7 @@ static void fill_younger(struct port *port, PORT_CONFIGURATION_INFORMATION *conf
     }
 }
 
-void config_build(struct port *port)
+void port_config_build(struct port *port)
 {
     struct memory_request ranges = {.kind = MEMORY_POOL, .alignment = 8, .name = "access ranges"};
     struct memory_request config = {.kind = MEMORY_POOL,

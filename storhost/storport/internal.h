@@ -407,7 +407,7 @@ void timers_stop(struct port *port);
 /* Length of PORT_CONFIGURATION_INFORMATION on a Windows, in bytes. */
 unsigned config_length(uint16_t windows);
 /* Makes the structure as a Windows hands it to HwFindAdapter, with a guard page behind. */
-void config_build(struct port *port);
+void port_config_build(struct port *port);
 /* Checks what HwFindAdapter left in it and takes it over; false and a text when Windows would not
  * start such an adapter. */
 bool config_accept(struct port *port, char *error, size_t size);

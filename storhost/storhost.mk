@@ -31,7 +31,7 @@ $(STORHOST): $(BENCH_MAIN) $(BUILD)/libstorhost.a
 	$(call say,CC      $@)
 	$(Q)$(CC) -o $@ $(BENCH_MAIN) -Wl,--whole-archive $(BUILD)/libstorhost.a -Wl,--no-whole-archive $(BENCH_LIBS)
 
-WAYS_PROTOCOL := storhost/ways/protocol.c
+WAYS_PROTOCOL := storhost/ways/client.c storhost/ways/protocol.c
 
 $(NBDKIT_PLUGIN): $(wildcard storhost/ways/nbdkit/*.c) $(WAYS_PROTOCOL) | tools-bench
 	@mkdir -p $(@D)

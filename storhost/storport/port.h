@@ -64,6 +64,7 @@ struct port_io {
     uint32_t scatter_bytes;   /* physical pieces of at most this many bytes; 0: pages */
     uint32_t pnp_action;      /* SRB_FUNCTION_PNP / POWER */
     uint32_t power_state;
+    uint8_t sense_capacity; /* bytes of its sense buffer; 0: the model's choice, mostly 18 */
     /* results */
     uint8_t srb_status; /* without SRB_STATUS_AUTOSENSE_VALID and QUEUE_FROZEN */
     uint8_t scsi_status;

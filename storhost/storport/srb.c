@@ -80,7 +80,8 @@ static bool build_sense(struct request *request)
     if (request->io->function != SRB_FUNCTION_EXECUTE_SCSI) {
         return true;
     }
-    request->sense_length = choose_sense_length(port);
+    request->sense_length =
+        request->io->sense_capacity != 0 ? request->io->sense_capacity : choose_sense_length(port);
     if (request->sense_length == 0) {
         return true;
     }

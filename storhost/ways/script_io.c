@@ -64,6 +64,7 @@ static struct script_request *add_request(struct script_group *group, uint32_t d
     if (request == NULL || (request->data = malloc(data_bytes + 1u)) == NULL) {
         fatal("out of memory for a request of %u bytes", data_bytes);
     }
+    request->io.sense_capacity = sizeof(request->io.sense); /* expect wants to see it */
     memset(request->data, DATA_NOT_RECEIVED, data_bytes);
     while (*link != NULL) {
         link = &(*link)->next;

@@ -212,6 +212,9 @@ static enum outcome await(struct qemu_device *qemu, unsigned answers, uint64_t *
         }
         if (answer == ANSWER_OK) {
             if (!--answers) {
+                /* Lines that came in one piece with the answer: nothing in the socket would wake the
+                 * watch thread for them. */
+                take_buffered(qemu, NULL);
                 return DONE;
             }
             continue;

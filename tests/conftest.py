@@ -45,13 +45,31 @@ def pytest_addoption(parser):
     parser.addoption("--full", action="store_true", help="every combination of the system matrix")
 
 
+# Inherited by all that a test starts: tells our processes from those of another run.
+MARK = f"STORHOST_TEST_RUN={os.getpid()}"
+os.environ.update([MARK.split("=")])
+
+
+def processes_left() -> list[str]:
+    """Command lines of QEMUs that this run has started and that are still there."""
+    left = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            ours = MARK.encode() in (process / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue  # ended meanwhile
+        if ours and command.startswith("qemu-"):
+            left.append(f"{process.name}: {command[:100]}")
+    return left
+
+
 def pytest_sessionfinish(session):
     """No QEMU may outlive the tests."""
-    left = subprocess.run(["pgrep", "-f", "qemu-system-x86_64 -name storhost"],
-                          stdout=subprocess.PIPE, text=True, check=False).stdout.split()
+    left = processes_left()
     if left:
         session.exitstatus = 1
-        print(f"\nQEMU was left behind: {' '.join(left)}")
+        print("\nleft behind:", *left, sep="\n  ")
 
 
 @pytest.hookimpl(trylast=True)

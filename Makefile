@@ -34,6 +34,7 @@ include packaging/tools.mk
 include viostor/viostor.mk
 include ddk/ddk.mk
 include storhost/storhost.mk
+-include tests/rules/rules.mk
 include tests/tests.mk
 include tests/lint.mk
 

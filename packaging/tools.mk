@@ -10,7 +10,8 @@ TOOLS_bench := gcc:gcc pkg-config:pkg-config /usr/include/Zydis/Zydis.h:libzydis
     /usr/include/stdio.h:libc6-dev
 TOOLS_run := qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils nbdkit:nbdkit
 TOOLS_check := /usr/include/cmocka.h:libcmocka-dev fio:fio nbdcopy:libnbd-bin nbdinfo:libnbd-bin \
-    sg_inq:sg3-utils sdparm:sdparm qemu-io:qemu-utils qemu-storage-daemon:qemu-system-common \
+    sg_inq:sg3-utils sdparm:sdparm qemu-io:qemu-utils qemu-nbd:qemu-utils \
+    /usr/lib/python3/dist-packages/pytest:python3-pytest qemu-storage-daemon:qemu-system-common \
     llvm-readobj-14:llvm-14 /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a:libclang-rt-14-dev
 # For .ci/run: the second compiler and the checkers.
 TOOLS_lint := clang-tidy-14:clang-tidy-14 clang-format-14:clang-format-14 cppcheck:cppcheck shellcheck:shellcheck \

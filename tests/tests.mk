@@ -36,3 +36,17 @@ $(UNIT_WITH_BENCH:%=$(BUILD)/unit/%): $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/l
 
 .PHONY: unit
 unit: tools-check $(UNIT_PROGRAMS)
+
+# Everything, by pytest, which also runs the unit tests' programs.
+PYTEST := $(PYTHON) -m pytest -c tests/pytest.ini -q --durations=5
+
+.PHONY: check check-full
+check: tools-run tools-check tools-lint driver bench unit check-ddk rules
+	$(PYTEST) tests
+
+check-full: tools-run tools-check tools-lint driver bench unit check-ddk rules
+	$(PYTEST) --full tests
+
+# The miniports that each break one rule: tests/rules/rules.mk.
+.PHONY: rules
+rules: $(RULE_DRIVERS)

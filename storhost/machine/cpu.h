@@ -109,7 +109,7 @@ void cpu_describe(char *text, unsigned size);
 struct cpu_lock {
     const char *name;
     uint8_t irql;
-    uint8_t rank; /* 0: its user checks the order */
+    uint8_t rank;        /* 0: its user checks the order */
     _Atomic(int) holder; /* processor, -1: free; set by cpu_lock_init */
 };
 void cpu_lock_init(struct cpu_lock *lock, const char *name, uint8_t irql, uint8_t rank);

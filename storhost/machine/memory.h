@@ -36,20 +36,20 @@ enum memory_kind {
     MEMORY_CONTIGUOUS, /* StorPortAllocateContiguousMemory..., StorPortAllocateDmaMemory */
     MEMORY_DATA,       /* data buffer of a request */
     MEMORY_SENSE,
-    MEMORY_SRB,        /* SRB and scatter/gather list: never seen by the device */
-    MEMORY_POOL,       /* device extension, pool, ...: never seen by the device */
+    MEMORY_SRB,  /* SRB and scatter/gather list: never seen by the device */
+    MEMORY_POOL, /* device extension, pool, ...: never seen by the device */
     MEMORY_KIND_COUNT
 };
 
 struct memory_request {
     enum memory_kind kind;
     size_t bytes;
-    size_t alignment;   /* power of two; 0: the natural worst (8, or 16 for pool) */
-    bool contiguous;    /* physically */
-    uint64_t lowest;    /* physical limits, inclusive; highest 0: no limit */
+    size_t alignment; /* power of two; 0: the natural worst (8, or 16 for pool) */
+    bool contiguous;  /* physically */
+    uint64_t lowest;  /* physical limits, inclusive; highest 0: no limit */
     uint64_t highest;
-    uint64_t boundary;  /* not to be crossed, power of two; 0: none */
-    const char *name;   /* for reports; a string that lives on */
+    uint64_t boundary; /* not to be crossed, power of two; 0: none */
+    const char *name;  /* for reports; a string that lives on */
 };
 
 /* Creates the guest's memory. Called once; ends the program with a clear text on failure. */

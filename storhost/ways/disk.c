@@ -143,6 +143,7 @@ static void clear_io(struct port_io *io)
                               .target = io->target,
                               .lun = io->lun,
                               .scatter_bytes = io->scatter_bytes,
+                              .sense_capacity = io->sense_capacity,
                               .timeout_seconds = io->timeout_seconds};
 
     *io = cleared;
@@ -253,6 +254,7 @@ static bool inquire(struct disk *disk, struct port_io *io, const uint8_t *cdb, u
         memset(io, 0, sizeof(*io));
         memset(data, 0, length);
         io->processor = -1;
+        io->sense_capacity = sizeof(io->sense);
         memcpy(io->cdb, cdb, cdb_length);
         io->cdb_length = cdb_length;
         io->direction = PORT_DATA_IN;
@@ -415,6 +417,7 @@ static void prepare_piece(const struct disk *disk, struct disk_transfer *transfe
     io->done = piece_done;
     io->context = transfer;
     io->processor = -1;
+    io->sense_capacity = sizeof(io->sense); /* clients are told why a request failed */
     switch (transfer->operation) {
     case DISK_READ:
         disk_prepare_read(disk, io, transfer->lba + first, blocks, data);

@@ -137,6 +137,7 @@ static void start_scsi(struct request *request, const struct protocol_request *w
     io->data_length = wanted->data_length;
     io->timeout_seconds = wanted->timeout_ms / 1000 + (wanted->timeout_ms % 1000 != 0 ? 1 : 0);
     io->processor = -1;
+    io->sense_capacity = sizeof(io->sense);
     io->done = scsi_done;
     io->context = request;
     port_submit(disk->port, io);

@@ -6,13 +6,13 @@ C_FILES := $(sort $(wildcard viostor/*.[ch] ddk/*.h storhost/*/*.[ch] storhost/*
 
 # Lays all C files out as .clang-format says.
 format: tools-lint
-	clang-format-14 -i $(C_FILES)
+	@clang-format-14 -i $(C_FILES)
 
 lint: tools-lint lint-format lint-tidy lint-cppcheck lint-shell
 
 .PHONY: lint-format lint-tidy lint-cppcheck lint-shell
 lint-format:
-	clang-format-14 --dry-run --Werror $(C_FILES)
+	@clang-format-14 --dry-run --Werror $(C_FILES)
 
 # The driver is checked as the Windows target that it is, the bench as a Linux program.
 lint-tidy: $(DRIVER_SOURCES:%.c=$(BUILD)/tidy/%.ok) $(BENCH_SOURCES:%.c=$(BUILD)/tidy/%.ok)
@@ -30,10 +30,10 @@ $(BUILD)/tidy/storhost/%.ok: storhost/%.c .clang-tidy | tools-lint
 	@touch $@
 
 CPPCHECK := cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
-    --inline-suppr --suppress=missingInclude --suppress=missingIncludeSystem -j 2
+    --inline-suppr --suppress=invalidPrintfArgType_uint --suppress=missingInclude --suppress=missingIncludeSystem -j 2
 lint-cppcheck:
-	$(CPPCHECK) --platform=win64 -D_WIN32 -D_M_X64 -D__x86_64__ -Iviostor -Iddk --suppress='*:ddk/*' viostor
-	$(CPPCHECK) --platform=unix64 -Istorhost -D__x86_64__ storhost
+	@$(CPPCHECK) --platform=win64 -D_WIN32 -D_M_X64 -D__x86_64__ -Iviostor -Iddk --suppress='*:ddk/*' viostor
+	@$(CPPCHECK) --platform=unix64 -Istorhost -D__x86_64__ storhost
 
 lint-shell:
 	shellcheck packaging/*.sh .ci/run

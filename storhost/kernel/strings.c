@@ -138,7 +138,9 @@ static int NTAPI string_copy_limited_checked(char *target, SIZE_T space, const c
         target[0] = 0;
         return source == NULL ? INVALID : OUT_OF_RANGE;
     }
-    memcpy(target, source, length);
+    if (length != 0) {
+        memcpy(target, source, length);
+    }
     target[length] = 0;
     return 0;
 }

@@ -97,6 +97,8 @@ static void copy_contents(const struct pe_mapping *mapping, const struct pe_head
 {
     unsigned index;
 
+    /* reserve() has set the base, or said no. */
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
     memcpy(mapping->base, file, headers->optional.headers_size);
     for (index = 0; index < headers->coff.section_count; index++) {
         const struct pe_section_header *section = &headers->section[index];
@@ -154,7 +156,7 @@ bool pe_load_bytes(const uint8_t *file, size_t length, const char *name, pe_reso
 {
     const struct pe_error error = {.file = name, .text = error_text, .size = error_size};
     struct pe_headers headers;
-    struct pe_mapping mapping;
+    struct pe_mapping mapping = {0};
 
     if (!pe_read_headers(file, length, &headers, &error) ||
         !reserve(&mapping, headers.optional.image_size, &error)) {

@@ -82,13 +82,13 @@ static void make_driver_object(struct port *port)
     port->driver_object->DriverSize = (ULONG)port->image.size;
     port->driver_object->DriverInit = (PDRIVER_INITIALIZE)port->image.entry;
     port->registry_path = zeroed(sizeof(UNICODE_STRING), "registry path");
-    port->registry_text = zeroed(sizeof(path) * sizeof(WCHAR), "registry path");
+    port->registry_text = zeroed(ARRAYSIZE(path) * sizeof(WCHAR), "registry path");
     for (size_t i = 0; i < sizeof(path); i++) {
         port->registry_text[i] = (WCHAR)path[i];
     }
     port->registry_path->Buffer = port->registry_text;
     port->registry_path->Length = (sizeof(path) - 1) * sizeof(WCHAR);
-    port->registry_path->MaximumLength = sizeof(path) * sizeof(WCHAR);
+    port->registry_path->MaximumLength = ARRAYSIZE(path) * sizeof(WCHAR);
 }
 
 struct driver_entry_call {

@@ -37,7 +37,7 @@ struct observer_facts {
 };
 
 /* Wraps a device: the result behaves as the device and is observed. Destroying it destroys both. */
-struct device *observer_wrap(struct device *device);
+struct device *observer_wrap(struct device *inner);
 
 /* Gives the device back as it was before; the observer is gone afterwards. */
 struct device *observer_unwrap(struct device *observed);

@@ -187,6 +187,7 @@ static void walk_table(struct chain *chain, const struct vring_desc *table, uint
 {
     if (!table) {
         find(chain, RULE_DMA_GRANT, "its table is not contiguous memory");
+        return;
     }
     while (!chain->finding.wrong) {
         if (index >= entries) {

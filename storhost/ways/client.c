@@ -277,6 +277,8 @@ int client_execute(struct client *client, const struct protocol_request *request
     pthread_mutex_lock(&client->lock);
     tagged.tag = waiter.tag = client->next_tag++;
     waiter.next = client->waiters;
+    /* It is taken off the list before this returns. */
+    /* cppcheck-suppress autoVariables */
     client->waiters = &waiter;
     pthread_mutex_unlock(&client->lock);
 

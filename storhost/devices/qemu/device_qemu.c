@@ -248,10 +248,9 @@ static bool open_connections(struct qemu_device *qemu, const struct qemu_options
 {
     int *child = qemu->child_fds;
 
-    child[QEMU_FD_MEMORY - QEMU_FD_MEMORY] = fcntl(memory_fd(), F_DUPFD_CLOEXEC, QEMU_FD_END);
+    child[0] = fcntl(memory_fd(), F_DUPFD_CLOEXEC, QEMU_FD_END); /* QEMU_FD_MEMORY */
     child[QEMU_FD_FIRMWARE - QEMU_FD_MEMORY] = make_firmware();
-    if (child[QEMU_FD_MEMORY - QEMU_FD_MEMORY] < 0 ||
-        child[QEMU_FD_FIRMWARE - QEMU_FD_MEMORY] < 0 ||
+    if (child[0] < 0 || child[QEMU_FD_FIRMWARE - QEMU_FD_MEMORY] < 0 ||
         !qemu_socket_pair(&qemu->qtest_fd, &child[QEMU_FD_QTEST - QEMU_FD_MEMORY]) ||
         !qemu_socket_pair(&qemu->qmp_fd, &child[QEMU_FD_QMP - QEMU_FD_MEMORY])) {
         snprintf(error, size, "cannot set up the connections with QEMU: %s.", strerror(errno));
@@ -352,7 +351,7 @@ static char *node_name(struct qemu_device *qemu, char *error, size_t size)
         const char *owner = json_string_value(json_object_get(disk, "qdev"));
         json_t *node = json_object_get(json_object_get(disk, "inserted"), "node-name");
 
-        if (owner && !strcmp(owner, QEMU_BACKEND_PATH) && json_is_string(node)) {
+        if (!name && owner && !strcmp(owner, QEMU_BACKEND_PATH) && json_is_string(node)) {
             name = strdup(json_string_value(node));
         }
     }

@@ -133,6 +133,7 @@ struct port *port_load(const char *driver_path, const struct port_options *optio
     }
     trap_add_image(port->image.base, port->image.size, port->image.name);
     allocation_hook_set();
+    idle_hook_set();
     ports_add(port);
     make_driver_object(port);
     cpu_call(0, IRQL_PASSIVE, call_driver_entry, &call, "DriverEntry");
@@ -355,20 +356,34 @@ bool port_start(struct port *port, struct device *device, char *error, size_t er
 
 /* ---- facts and counters ---------------------------------------------------------------------- */
 
-void port_get_counters(struct port *port, struct port_counters *counters)
+static uint64_t count_doorbells(const struct port *port)
 {
     struct observer_facts facts = {0};
+    uint64_t doorbells = port->doorbells;
 
-    pthread_mutex_lock(&port->mutex);
-    *counters = port->counters;
-    pthread_mutex_unlock(&port->mutex);
-    counters->vm_exits = trap_accesses() - port->vm_exits_before;
     if (port->device != NULL) {
         observer_get_facts(port->device, &facts);
     }
     for (unsigned i = 0; i < facts.queues && i < OBSERVER_QUEUES; i++) {
-        counters->doorbells += facts.queue[i].doorbells;
+        doorbells += facts.queue[i].doorbells;
     }
+    return doorbells;
+}
+
+void adapter_forget_device(struct port *port)
+{
+    port->doorbells = count_doorbells(port);
+    device_set_events(port->device, NULL);
+    port->device = NULL;
+}
+
+void port_get_counters(struct port *port, struct port_counters *counters)
+{
+    pthread_mutex_lock(&port->mutex);
+    *counters = port->counters;
+    pthread_mutex_unlock(&port->mutex);
+    counters->vm_exits = trap_accesses() - port->vm_exits_before;
+    counters->doorbells = count_doorbells(port);
 }
 
 void port_get_facts(struct port *port, struct port_facts *facts)

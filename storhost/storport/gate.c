@@ -191,6 +191,33 @@ struct port *port_here(void)
     return current_frame != NULL ? current_frame->port : atomic_load(&all_ports);
 }
 
+/* Below DISPATCH_LEVEL with nothing pending: what the device did meanwhile is looked at. */
+static void look_around(void *unused, unsigned index)
+{
+    struct port *port;
+
+    (void)unused;
+    (void)index;
+    for (port = atomic_load(&all_ports); port != NULL; port = port->next) {
+        struct device *device = port->state == ADAPTER_RUNNING ? port->device : NULL;
+
+        if (device != NULL) {
+            observer_walk(device);
+        }
+    }
+    grant_inspect_quarantine(false);
+}
+
+void idle_hook_set(void)
+{
+    static bool done;
+
+    if (!done) {
+        done = true;
+        cpu_on_idle(look_around, NULL);
+    }
+}
+
 /* ---- reports --------------------------------------------------------------------------------- */
 
 static void print_frame(const struct frame *frame)

@@ -197,7 +197,14 @@ enum request_kind {
     REQUEST_RESET, /* a reset SRB of the model's own */
 };
 
+/* What a report says of a request: its io may be gone by then. */
+struct request_summary {
+    uint8_t function, path, target, lun, cdb_length;
+    uint8_t cdb[16];
+};
+
 struct request {
+    struct request_summary summary;
     struct request *next;      /* in the unit's queue, the admitted or the finished list */
     struct request *hash_next; /* of live requests by SRB address */
     struct request *live_next, **live_link; /* all that the driver owns */
@@ -251,7 +258,6 @@ void srb_take(struct request *request);
 void srb_free(struct request *request);
 /* Fields that both kinds have. */
 uint8_t srb_status(const struct request *request);
-uint8_t srb_function(const struct port_io *io);
 void srb_describe(const struct request *request, char *text, size_t size);
 
 /* data.c */
@@ -570,6 +576,7 @@ struct port {
     struct resource *resources;
     struct port_counters counters;
     uint64_t vm_exits_before;
+    uint64_t doorbells; /* at the end, when the device is no longer there to ask */
     void (*event)(void *context, const char *text);
     void *event_context;
     struct port_registry_value *written; /* by StorPortRegistryWrite */
@@ -598,6 +605,10 @@ void drain_owned(struct port *port, const char *before);
 void requests_flush_queued(struct port *port, uint8_t status);
 /* Makes allocations through ntoskrnl's functions subject to the same rule as StorPort's. */
 void allocation_hook_set(void);
+/* Looks over rings and quarantine whenever a processor has nothing to do. */
+void idle_hook_set(void);
+/* The device is the caller's again: no events of it come here any more. */
+void adapter_forget_device(struct port *port);
 
 void gate_init(void);
 void ports_add(struct port *port);

@@ -336,8 +336,7 @@ void adapter_give_back(struct port *port, enum adapter_end end)
     free_adapter_memory(port);
     grant_inspect_quarantine(true);
     port->extension = NULL;
-    device_set_events(port->device, NULL);
-    port->device = NULL;
+    adapter_forget_device(port);
 }
 
 void port_remove(struct port *port)

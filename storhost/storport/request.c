@@ -133,6 +133,14 @@ struct request *request_new(struct port *port, struct port_io *io, enum request_
     request->io = io;
     request->kind = kind;
     request->references = 1;
+    request->summary = (struct request_summary){
+        .function = io->function,
+        .path = io->path,
+        .target = io->target,
+        .lun = io->lun,
+        .cdb_length = io->cdb_length < 16 ? io->cdb_length : 16,
+    };
+    memcpy(request->summary.cdb, io->cdb, request->summary.cdb_length);
     request->timeout =
         io->timeout_seconds != 0 ? io->timeout_seconds : port->options.timeout_seconds;
     request->bypass = kind == REQUEST_RESET || io->function == SRB_FUNCTION_PNP ||

@@ -15,11 +15,6 @@
 
 #define ALIGN_UP(value, unit) (((value) + (unit)-1) & ~((size_t)(unit)-1))
 
-uint8_t srb_function(const struct port_io *io)
-{
-    return io->function;
-}
-
 static void *srb_memory(enum memory_kind kind, size_t bytes, const char *name)
 {
     struct memory_request request = {.kind = kind, .bytes = bytes, .alignment = 8, .name = name};
@@ -52,16 +47,23 @@ static bool build_extension(struct request *request)
     return true;
 }
 
-/* Sense buffer lengths: mostly the 18 bytes of SENSE_DATA, sometimes any other that a caller of
- * pass-through may bring. */
-static uint8_t choose_sense_length(struct port *port)
+/*
+ * Sense buffer lengths where the caller names none: 18 bytes of SENSE_DATA, now and then more, as
+ * younger class drivers give. Shorter ones or none come only to commands that callers of
+ * pass-through send, never to the class driver's reads and writes, which need the answer.
+ */
+static uint8_t choose_sense_length(struct port *port, const struct port_io *io)
 {
-    static const uint8_t lengths[] = {0, 1, 8, 13, 14, 32, 64, 96, 252};
+    static const uint8_t longer[] = {32, 64, 96, 252};
+    static const uint8_t shorter[] = {0, 1, 8, 13, 14};
 
     if (port_random(port, 8) != 0) {
         return 18;
     }
-    return lengths[port_random(port, sizeof(lengths))];
+    if (request_is_read_write(io) || port_random(port, 2) == 0) {
+        return longer[port_random(port, sizeof(longer))];
+    }
+    return shorter[port_random(port, sizeof(shorter))];
 }
 
 static bool build_sense(struct request *request)
@@ -80,8 +82,9 @@ static bool build_sense(struct request *request)
     if (request->io->function != SRB_FUNCTION_EXECUTE_SCSI) {
         return true;
     }
-    request->sense_length =
-        request->io->sense_capacity != 0 ? request->io->sense_capacity : choose_sense_length(port);
+    request->sense_length = request->io->sense_capacity != 0
+                                ? request->io->sense_capacity
+                                : choose_sense_length(port, request->io);
     if (request->sense_length == 0) {
         return true;
     }
@@ -535,15 +538,15 @@ void srb_free(struct request *request)
 
 void srb_describe(const struct request *request, char *text, size_t size)
 {
-    const struct port_io *io = request->io;
+    const struct request_summary *what = &request->summary;
     size_t used =
         (size_t)snprintf(text, size, "%p, function 0x%02x, unit %u:%u:%u, %u bytes", request->srb,
-                         io->function, io->path, io->target, io->lun, request->length);
+                         what->function, what->path, what->target, what->lun, request->length);
 
-    if (io->function == SRB_FUNCTION_EXECUTE_SCSI && used < size) {
+    if (what->function == SRB_FUNCTION_EXECUTE_SCSI && used < size) {
         used += (size_t)snprintf(text + used, size - used, ", CDB");
-        for (unsigned i = 0; i < io->cdb_length && i < 16 && used + 4 < size; i++) {
-            used += (size_t)snprintf(text + used, size - used, " %02x", io->cdb[i]);
+        for (unsigned i = 0; i < what->cdb_length && used + 4 < size; i++) {
+            used += (size_t)snprintf(text + used, size - used, " %02x", what->cdb[i]);
         }
     }
 }

@@ -256,6 +256,21 @@ static bool do_discover(struct script *script)
     return true;
 }
 
+/* ready: TEST UNIT READY, again as long as a unit attention (after a reset, say) is told */
+static bool do_ready(struct script *script)
+{
+    struct port_io io = {.processor = -1, .cdb_length = 6, .sense_capacity = sizeof(io.sense)};
+    char text[160];
+
+    if (!needs_running(script)) {
+        return false;
+    }
+    port_execute_retried(script->bench->port, &io);
+    disk_describe_result(&io, text, sizeof(text));
+    script_result_call(script, disk_succeeded(&io), "TEST UNIT READY: %s", text);
+    return true;
+}
+
 static bool compare_integers(json_int_t left, const char *operator, json_int_t right, bool *known)
 {
     *known = true;
@@ -408,6 +423,7 @@ const struct script_verb script_bench_verbs[] = {
     {"qmp-event", do_qmp_event},
     {"resize", do_resize},
     {"discover", do_discover},
+    {"ready", do_ready},
     {"check", do_check},
     {"info", do_info},
     {"event", do_event},

@@ -180,7 +180,10 @@ static int judge_header(const struct sg_io_hdr *header)
     if (header->cmd_len > PROTOCOL_CDB_BYTES) {
         return EMSGSIZE;
     }
-    if (header->dxfer_direction > SG_DXFER_NONE || header->dxfer_direction < SG_DIRECTION_UNKNOWN) {
+    /* Without data Linux looks at the direction for some devices only, and iscsi-test-cu leaves it
+     * at 0 then. */
+    if (header->dxfer_len > 0 && (header->dxfer_direction > SG_DXFER_NONE ||
+                                  header->dxfer_direction < SG_DIRECTION_UNKNOWN)) {
         return EINVAL;
     }
     if ((header->flags & SG_FLAG_MAPPED) != 0) {

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The scripted device as a device of the bench, and the scripting of it by functions.
+ *
+ * Theory of operation
+ * -------------------
+ *
+ *     driver ─trap─> registers.c ──> status.c   handshake, reset, configuration
+ *                        │  doorbell
+ *                        v
+ *     step ──────────> queue.c ────> chain.c    a request is taken
+ *                        │ list of what is outstanding, per queue
+ *                        └─────────> request.c  it completes: data, status, used ring, interrupt
+ *
+ * A doorbell only marks its queue as rung. All work is done by a step: of each queue that was rung
+ * requests are taken, of each queue those that are due complete, then the device lies still until
+ * the next step. Nothing here has a thread or a clock, so that a run depends only on the order of
+ * accesses and steps; the options `take`, `complete`, `delay` and `order` spread and mix the
+ * completions.
+ *
+ * Faults are bits of the request that they hit, found when it is taken and acted on in the place
+ * where the conforming thing would be done.
+ *
+ * One lock guards the device. Interrupts are noted under it and delivered after it has been given
+ * back, as the listener may access the device.
+ */
+#include "devices/scripted/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/violation.h"
+
+void must(bool kept, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+
+    rule_checked(RULE_VIRTIO);
+    if (!kept) {
+        va_start(arguments, format);
+        vsnprintf(text, sizeof(text), format, arguments);
+        va_end(arguments);
+        violation(RULE_VIRTIO, "%s", text);
+    }
+}
+
+/* ---- The lock, and events behind it ---- */
+
+static struct scripted *lock_device(struct device *device)
+{
+    struct scripted *scripted = scripted_of(device);
+
+    pthread_mutex_lock(&scripted->lock);
+    return scripted;
+}
+
+static bool line_level(const struct scripted *scripted)
+{
+    return !scripted->device.removed && line_allowed(scripted) &&
+           (scripted->isr != 0 || scripted->stray_line);
+}
+
+/* Tells the listener the level until it knows the present one. While another thread is telling,
+ * that one goes on to the end; the same thread may get here again out of its listener. */
+static void tell_line(struct scripted *scripted)
+{
+    const pthread_t self = pthread_self();
+
+    if (scripted->line_tellers != 0 && !pthread_equal(scripted->line_teller, self)) {
+        return;
+    }
+    while (line_level(scripted) != scripted->line_told) {
+        const bool level = line_level(scripted);
+        scripted->line_told = level;
+        scripted->counters.line += level;
+        scripted->line_teller = self;
+        ++scripted->line_tellers;
+        pthread_mutex_unlock(&scripted->lock);
+        device_line(&scripted->device, level);
+        pthread_mutex_lock(&scripted->lock);
+        --scripted->line_tellers;
+    }
+}
+
+static void tell_messages(struct scripted *scripted)
+{
+    for (unsigned i = 0; i < scripted->device.message_vectors; ++i) {
+        while (scripted->messages_pending[i] != 0) {
+            --scripted->messages_pending[i];
+            pthread_mutex_unlock(&scripted->lock);
+            device_message(&scripted->device, i);
+            pthread_mutex_lock(&scripted->lock);
+        }
+    }
+}
+
+static void unlock_device(struct scripted *scripted)
+{
+    tell_messages(scripted);
+    tell_line(scripted);
+    pthread_mutex_unlock(&scripted->lock);
+}
+
+/* ---- Steps ---- */
+
+static bool works(const struct scripted *scripted)
+{
+    return !scripted->device.removed && bus_master(scripted) &&
+           scripted->reset_state != RESET_RUNS && scripted->status & VIRTIO_CONFIG_S_DRIVER_OK &&
+           !(scripted->status & (VIRTIO_CONFIG_S_NEEDS_RESET | VIRTIO_CONFIG_S_FAILED));
+}
+
+void scripted_do_step(struct scripted *scripted)
+{
+    const uint32_t limit = scripted->options.complete ? scripted->options.complete : UINT32_MAX;
+
+    ++scripted->counters.steps;
+    if (!works(scripted)) {
+        return;
+    }
+    for (unsigned i = 0; i < scripted->options.queues; ++i) {
+        queue_take(scripted, &scripted->queues[i]);
+    }
+    for (unsigned i = 0; i < scripted->options.queues; ++i) {
+        if (scripted->queues[i].state != QUEUE_OFF) {
+            queue_complete(scripted, &scripted->queues[i], limit);
+        }
+    }
+}
+
+static void scripted_step(struct device *device)
+{
+    struct scripted *scripted = lock_device(device);
+
+    scripted_do_step(scripted);
+    unlock_device(scripted);
+}
+
+bool scripted_busy(struct device *device)
+{
+    struct scripted *scripted = lock_device(device);
+    bool busy = false;
+
+    for (unsigned i = 0; works(scripted) && i < scripted->options.queues; ++i) {
+        const struct queue *queue = &scripted->queues[i];
+        busy = busy || queue->state == QUEUE_BUSY || queue_has_due(scripted, queue);
+    }
+    unlock_device(scripted);
+    return busy;
+}
+
+static bool scripted_idle(struct device *device)
+{
+    const bool busy = scripted_busy(device);
+
+    if (busy) {
+        scripted_step(device);
+    }
+    return busy;
+}
+
+/* ---- Accesses ---- */
+
+static uint32_t scripted_config_read(struct device *device, unsigned offset, unsigned size)
+{
+    struct scripted *scripted = lock_device(device);
+    const uint32_t value = device->removed || offset >= PCI_SPACE
+                               ? (uint32_t)device_all_ones(size)
+                               : config_space_read(scripted, offset, size);
+
+    unlock_device(scripted);
+    return value;
+}
+
+static void scripted_config_write(struct device *device, unsigned offset, unsigned size,
+                                  uint32_t value)
+{
+    struct scripted *scripted = lock_device(device);
+
+    if (!device->removed && offset < PCI_SPACE) {
+        config_space_write(scripted, offset, size, value);
+    }
+    unlock_device(scripted);
+}
+
+static uint64_t scripted_bar_read(struct device *device, unsigned bar, uint64_t offset,
+                                  unsigned size)
+{
+    struct scripted *scripted = lock_device(device);
+    const uint64_t value = device->removed || !device_inside_bar(device, bar, offset, size)
+                               ? device_all_ones(size)
+                               : registers_read(scripted, bar, offset, size);
+
+    unlock_device(scripted);
+    return value;
+}
+
+static void scripted_bar_write(struct device *device, unsigned bar, uint64_t offset, unsigned size,
+                               uint64_t value)
+{
+    struct scripted *scripted = lock_device(device);
+
+    if (!device->removed && device_inside_bar(device, bar, offset, size)) {
+        const uint64_t rung = scripted->counters.writes[SCRIPTED_AREA_NOTIFY];
+        registers_write(scripted, bar, offset, size, value);
+        if (scripted->options.immediate &&
+            (rung != scripted->counters.writes[SCRIPTED_AREA_NOTIFY] ||
+             (bar == 0 && scripted->legacy_length && offset == VIRTIO_PCI_QUEUE_NOTIFY))) {
+            scripted_do_step(scripted);
+        }
+    }
+    unlock_device(scripted);
+}
+
+static unsigned scripted_set_vectors(struct device *device, unsigned vectors)
+{
+    struct scripted *scripted = lock_device(device);
+    const unsigned granted = messages_set(scripted, vectors);
+
+    unlock_device(scripted);
+    return granted;
+}
+
+/* Requests are dropped: a device that is gone touches nothing. */
+static void scripted_remove(struct device *device)
+{
+    struct scripted *scripted = lock_device(device);
+
+    for (unsigned i = 0; i < scripted->options.queues; ++i) {
+        queue_reset(scripted, &scripted->queues[i]);
+    }
+    device->removed = true;
+    unlock_device(scripted);
+}
+
+/* ---- Making one ---- */
+
+static void scripted_destroy(struct device *device)
+{
+    struct scripted *scripted = scripted_of(device);
+
+    for (unsigned i = 0; i < SCRIPTED_QUEUES; ++i) {
+        request_free_list(scripted->queues[i].first);
+        free(scripted->queues[i].outstanding);
+    }
+    request_free_list(scripted->late);
+    if (scripted->store >= 0) {
+        close(scripted->store);
+    }
+    free(scripted->msix_table);
+    free(scripted->msix_pending);
+    pthread_mutex_destroy(&scripted->lock);
+    free(scripted);
+}
+
+static const struct device_ops scripted_ops = {
+    .name = "scripted device",
+    .config_read = scripted_config_read,
+    .config_write = scripted_config_write,
+    .bar_read = scripted_bar_read,
+    .bar_write = scripted_bar_write,
+    .set_message_vectors = scripted_set_vectors,
+    .remove = scripted_remove,
+    .step = scripted_step,
+    .idle = scripted_idle,
+    .judge = scripted_check_doorbells,
+    .destroy = scripted_destroy,
+};
+
+static bool judge_options(const struct scripted_options *options, char *error, size_t size)
+{
+    const uint64_t unknown = options->features & ~scripted_known_features();
+
+    if (options->queues == 0 || options->queues > SCRIPTED_QUEUES) {
+        snprintf(error, size, "queues=%u: 1 to %u", options->queues, SCRIPTED_QUEUES);
+    } else if (unknown != 0) {
+        snprintf(error, size, "features=%#llx: the scripted device cannot do %#llx",
+                 (unsigned long long)options->features, (unsigned long long)unknown);
+    } else if (options->block_size == 0 || options->capacity == 0) {
+        snprintf(error, size, "block-size and sectors must not be 0");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+static bool run_commands(struct device *device, char *error, size_t size)
+{
+    char lines[sizeof(scripted_of(device)->options.commands)];
+    char *rest = lines, *line;
+
+    memcpy(lines, scripted_of(device)->options.commands, sizeof(lines));
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        if (line[0] != '\0' && !scripted_command(device, line, error, size)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attributes;
+
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
+struct device *scripted_create(const struct scripted_options *options, char *error, size_t size)
+{
+    if (!judge_options(options, error, size)) {
+        return NULL;
+    }
+    struct scripted *scripted = calloc(1, sizeof(*scripted));
+    if (!scripted) {
+        snprintf(error, size, "out of memory");
+        return NULL;
+    }
+    scripted->device.ops = &scripted_ops;
+    scripted->device.slot = 4;
+    scripted->options = *options;
+    scripted->random = options->seed;
+    scripted->store = -1;
+    init_lock(&scripted->lock);
+    for (unsigned i = 0; i < SCRIPTED_QUEUES; ++i) {
+        scripted->queues[i].index = i;
+    }
+    if (!store_open(scripted, error, size) || !config_space_build(scripted, error, size)) {
+        scripted_destroy(&scripted->device);
+        return NULL;
+    }
+    device_reset(scripted);
+    if (!run_commands(&scripted->device, error, size)) {
+        scripted_destroy(&scripted->device);
+        return NULL;
+    }
+    return &scripted->device;
+}
+
+/* ---- Scripting ---- */
+
+static void set_held(struct device *device, uint32_t queue, bool held)
+{
+    struct scripted *scripted = lock_device(device);
+
+    for (unsigned i = 0; i < SCRIPTED_QUEUES; ++i) {
+        if (queue == SCRIPTED_ALL || queue == i) {
+            scripted->queues[i].held = held;
+        }
+    }
+    unlock_device(scripted);
+}
+
+void scripted_hold(struct device *device, uint32_t queue)
+{
+    set_held(device, queue, true);
+}
+
+void scripted_release(struct device *device, uint32_t queue)
+{
+    set_held(device, queue, false);
+}
+
+bool scripted_add_fault(struct device *device, const struct scripted_fault *fault)
+{
+    struct scripted *scripted = lock_device(device);
+    const bool room = scripted->fault_count < FAULTS_MAXIMUM;
+
+    if (room) {
+        scripted->faults[scripted->fault_count++] = (struct active_fault){*fault, 0};
+    }
+    unlock_device(scripted);
+    return room;
+}
+
+void scripted_clear(struct device *device)
+{
+    struct scripted *scripted = lock_device(device);
+
+    scripted->fault_count = 0;
+    scripted->lie_count = 0;
+    unlock_device(scripted);
+    scripted_release(device, SCRIPTED_ALL);
+}
+
+void scripted_resize(struct device *device, uint64_t sectors)
+{
+    struct scripted *scripted = lock_device(device);
+
+    scripted->options.capacity = sectors;
+    scripted->config.capacity = sectors;
+    if (sectors > scripted->largest_capacity) {
+        scripted->largest_capacity = sectors;
+    }
+    config_changed(scripted);
+    unlock_device(scripted);
+}
+
+void scripted_set_read_only(struct device *device, bool read_only)
+{
+    struct scripted *scripted = lock_device(device);
+
+    scripted->options.read_only = read_only;
+    config_changed(scripted);
+    unlock_device(scripted);
+}
+
+void scripted_needs_reset(struct device *device)
+{
+    struct scripted *scripted = lock_device(device);
+
+    device_broken(scripted);
+    unlock_device(scripted);
+}
+
+void scripted_interrupt(struct device *device, unsigned vector)
+{
+    struct scripted *scripted = lock_device(device);
+
+    if (messages_on(scripted) && vector < device->message_vectors) {
+        message_send(scripted, vector);
+    }
+    unlock_device(scripted);
+}
+
+void scripted_interrupt_line(struct device *device)
+{
+    struct scripted *scripted = lock_device(device);
+
+    scripted->stray_line = true;
+    unlock_device(scripted);
+}
+
+unsigned scripted_write_late(struct device *device)
+{
+    struct scripted *scripted = lock_device(device);
+    unsigned written = 0;
+
+    for (const struct request *at = scripted->late; at && !device->removed; at = at->next) {
+        request_execute(scripted, at);
+        ++written;
+    }
+    request_free_list(scripted->late);
+    scripted->late = NULL;
+    unlock_device(scripted);
+    return written;
+}
+
+/* ---- Judging ---- */
+
+void scripted_check_doorbells(struct device *device)
+{
+    struct scripted *scripted = lock_device(device);
+
+    for (unsigned i = 0; works(scripted) && i < scripted->options.queues; ++i) {
+        const struct queue *queue = &scripted->queues[i];
+        rule_checked(RULE_DOORBELL);
+        if (queue_doorbell_missing(scripted, queue)) {
+            violation(RULE_DOORBELL,
+                      "queue %u: entry %u was made available, the device had asked for a doorbell "
+                      "(%s), and none came (2.7.13.4.1)",
+                      i, queue->next_available,
+                      scripted->accepted & FEATURE(VIRTIO_RING_F_EVENT_IDX) ? "avail_event"
+                                                                            : "no NO_NOTIFY");
+        }
+    }
+    unlock_device(scripted);
+}
+
+unsigned scripted_outstanding(struct device *device)
+{
+    struct scripted *scripted = lock_device(device);
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < scripted->options.queues; ++i) {
+        for (const struct request *at = scripted->queues[i].first; at; at = at->next) {
+            ++count;
+        }
+    }
+    unlock_device(scripted);
+    return count;
+}
+
+void scripted_get_counters(struct device *device, struct scripted_counters *counters)
+{
+    struct scripted *scripted = lock_device(device);
+
+    *counters = scripted->counters;
+    unlock_device(scripted);
+}
+
+bool scripted_read_disk(struct device *device, uint64_t sector, void *data, size_t bytes)
+{
+    struct scripted *scripted = lock_device(device);
+    const bool good = store_transfer(scripted, sector, data, bytes, false);
+
+    unlock_device(scripted);
+    return good;
+}
+
+bool scripted_write_disk(struct device *device, uint64_t sector, const void *data, size_t bytes)
+{
+    struct scripted *scripted = lock_device(device);
+    const bool good = store_transfer(scripted, sector, (void *)(uintptr_t)data, bytes, true);
+
+    unlock_device(scripted);
+    return good;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The scripted device from inside. Everything here is called with the device's lock held, unless
+ * it says otherwise. See device_scripted.c.
+ */
+#ifndef STORHOST_DEVICES_SCRIPTED_INTERNAL_H
+#define STORHOST_DEVICES_SCRIPTED_INTERNAL_H
+
+#include <linux/virtio_blk.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_pci.h>
+#include <linux/virtio_ring.h>
+#include <pthread.h>
+
+#include "devices/scripted/scripted.h"
+
+#define FEATURE(bit)     (UINT64_C(1) << (bit))
+#define F_SCSI           7 /* legacy names and bits that the system's headers lack */
+#define F_LIFETIME       15
+#define F_NOTIFICATION   38
+#define F_RING_RESET     40
+#define PCI_SPACE        256u
+#define FAULTS_MAXIMUM   64u
+#define LIES_MAXIMUM     32u
+#define SECTOR           512u
+#define LEGACY_ALIGNMENT 4096u
+
+/* A piece of memory that a chain names. */
+struct segment {
+    uint64_t address; /* bus */
+    uint32_t length;
+    bool writable;
+};
+
+/* One request from the ring, until it is completed or dropped. */
+struct request {
+    struct request *next;
+    uint16_t head;
+    uint32_t type;
+    uint64_t sector;
+    struct segment *segments;
+    unsigned count;
+    uint64_t readable, writable; /* bytes, header and status included */
+    uint64_t due;                /* step at which it may complete */
+    uint32_t faults;             /* bit per scripted_fault_kind */
+    uint32_t values[SCRIPTED_FAULTS];
+};
+
+enum queue_state {
+    QUEUE_OFF,
+    QUEUE_IDLE, /* everything taken; a doorbell is wanted and was announced so */
+    QUEUE_BUSY  /* rung, or not everything taken yet: a step looks at the ring */
+};
+
+struct queue {
+    unsigned index;
+    enum queue_state state;
+    uint16_t size_offered, size;
+    uint16_t vector;
+    bool vector_unread; /* set, but the driver has not looked whether it was accepted */
+    bool held;          /* by script */
+    bool lose_interrupt;
+    bool reset_wanted;                              /* queue_reset */
+    uint64_t descriptors, driver_area, device_area; /* bus */
+    const struct vring_desc *table;
+    uint16_t *available, *used; /* views of flags, index, ring */
+    uint16_t next_available;    /* next entry to take */
+    uint16_t seen_available;    /* the driver's index when it last rang, or we last looked */
+    uint16_t event;             /* published: the entry whose addition wants a doorbell */
+    uint16_t used_index, signalled;
+    bool *outstanding;     /* per head */
+    struct request *first; /* oldest first */
+};
+
+/* What a reset is at. */
+enum reset_state {
+    RESET_NOT,    /* fresh, or over */
+    RESET_RUNS,   /* 0 was written; the status does not show it yet */
+    RESET_UNSEEN, /* done; the driver has not read the 0 yet */
+};
+
+struct structure {
+    bool present;
+    unsigned bar;
+    uint32_t offset, length;
+};
+
+struct active_fault {
+    struct scripted_fault fault;
+    uint32_t matched;
+};
+
+struct lie {
+    enum scripted_area area;
+    uint32_t offset;
+    uint64_t value;
+};
+
+struct scripted {
+    struct device device; /* first */
+    pthread_mutex_t lock; /* recursive: a report of a violation may read what this guards */
+    struct scripted_options options;
+
+    /* PCI */
+    uint8_t pci[PCI_SPACE], pci_writable[PCI_SPACE];
+    struct structure part[SCRIPTED_PARTS];
+    unsigned legacy_length;
+    unsigned msix_at, pci_access_at; /* capabilities; 0: none */
+    uint32_t pba_offset;
+    uint8_t *msix_table;   /* 16 bytes per vector */
+    uint8_t *msix_pending; /* bit per vector */
+
+    /* virtio */
+    uint8_t status;
+    enum reset_state reset_state;
+    uint32_t reset_reads_left;
+    bool features_ok_unread; /* set, not read back yet */
+    uint64_t offered, accepted;
+    uint32_t device_select, driver_select;
+    uint16_t queue_select;
+    uint16_t config_vector;
+    bool config_vector_unread;
+    uint8_t isr, generation;
+    bool stray_line; /* the line is asserted without cause */
+    struct queue queues[SCRIPTED_QUEUES];
+    struct virtio_blk_config config;
+    uint64_t largest_capacity; /* since the last reset */
+    int store;                 /* file */
+    struct request *late;      /* kept by RESET_LATE */
+    uint64_t random;
+
+    /* script */
+    struct active_fault faults[FAULTS_MAXIMUM];
+    unsigned fault_count;
+    struct lie lies[LIES_MAXIMUM];
+    unsigned lie_count;
+
+    /* events to be delivered when the lock has been given back */
+    uint32_t messages_pending[SCRIPTED_VECTORS];
+    bool line_told;        /* level that the listener knows */
+    unsigned line_tellers; /* calls in progress */
+    pthread_t line_teller;
+
+    struct scripted_counters counters;
+};
+
+static inline struct scripted *scripted_of(struct device *device)
+{
+    return (struct scripted *)device;
+}
+
+/* A driver requirement: violation RULE_VIRTIO with the text unless it is kept. */
+void must(bool kept, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- config_space.c: PCI configuration space, BARs, MSI-X ---- */
+
+bool config_space_build(struct scripted *scripted, char *error, size_t size);
+uint32_t config_space_read(struct scripted *scripted, unsigned offset, unsigned size);
+void config_space_write(struct scripted *scripted, unsigned offset, unsigned size, uint32_t value);
+void config_space_poke(struct scripted *scripted, unsigned offset, unsigned size, uint32_t value);
+bool messages_on(const struct scripted *scripted);
+unsigned messages_set(struct scripted *scripted, unsigned vectors);
+uint64_t msix_read(struct scripted *scripted, uint32_t offset, unsigned size);
+void msix_write(struct scripted *scripted, uint32_t offset, unsigned size, uint64_t value);
+bool line_allowed(const struct scripted *scripted);
+bool bus_master(const struct scripted *scripted);
+/* Sends a message, or notes it if it is masked. */
+void message_send(struct scripted *scripted, unsigned vector);
+
+/* ---- registers.c: what BARs answer ---- */
+
+uint64_t registers_read(struct scripted *scripted, unsigned bar, uint64_t offset, unsigned size);
+void registers_write(struct scripted *scripted, unsigned bar, uint64_t offset, unsigned size,
+                     uint64_t value);
+
+/* ---- status.c: handshake, reset, configuration ---- */
+
+uint8_t status_read(struct scripted *scripted, bool modern);
+void status_write(struct scripted *scripted, uint8_t value, bool modern);
+void accept_features(struct scripted *scripted, bool high, uint32_t value, bool modern);
+/* What the interface shows of the offered features. */
+uint64_t offered_features(const struct scripted *scripted, bool modern);
+void config_build(struct scripted *scripted);
+/* Something in the device configuration has changed: tells the driver. */
+void config_changed(struct scripted *scripted);
+void device_broken(struct scripted *scripted);
+void device_reset(struct scripted *scripted);
+/* The queue's or (NULL) the configuration's interrupt. */
+void raise_interrupt(struct scripted *scripted, struct queue *queue);
+
+/* ---- queue.c: split virtqueues ---- */
+
+void queue_enable(struct scripted *scripted, struct queue *queue);
+void queue_reset(struct scripted *scripted, struct queue *queue);
+void queue_doorbell(struct scripted *scripted, unsigned index);
+void queue_take(struct scripted *scripted, struct queue *queue);
+void queue_complete(struct scripted *scripted, struct queue *queue, uint32_t limit);
+/* A ring position is behind the driver's last index, and it had to ring for it. */
+bool queue_doorbell_missing(const struct scripted *scripted, const struct queue *queue);
+/* The request that may complete next, taken off the list; NULL: none now. */
+bool queue_has_due(const struct scripted *scripted, const struct queue *queue);
+
+/* ---- chain.c: descriptor chains ---- */
+
+/* Walks the chain at `head`; violation RULE_VIRTIO if it is none. */
+struct request *chain_take(struct scripted *scripted, struct queue *queue, uint16_t head);
+void request_free(struct request *request);
+void request_free_list(struct request *first);
+
+/* ---- request.c: what a request means, the disk ---- */
+
+bool store_open(struct scripted *scripted, char *error, size_t size);
+/* Judges a request that was just taken, counts it and finds the faults that hit it. */
+void request_begin(struct scripted *scripted, struct queue *queue, struct request *request);
+/* Moves data and writes the status. Returns the used length. */
+uint32_t request_execute(struct scripted *scripted, const struct request *request);
+bool store_transfer(struct scripted *scripted, uint64_t sector, void *data, size_t bytes,
+                    bool write);
+
+/* ---- script.c ---- */
+
+/* The same as scripted_parse for the keys that may change while the device runs. */
+bool script_set(struct scripted *scripted, const char *text, char *error, size_t size);
+
+/* ---- device_scripted.c ---- */
+
+void scripted_do_step(struct scripted *scripted);
+
+#endif

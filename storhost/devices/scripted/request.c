@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a request means (VIRTIO 1.2, 5.2.6), and the disk behind it: one file, sparse anonymous
+ * memory unless a name is given. Data moves when the request completes, not when it is taken: a
+ * held request touches nothing.
+ */
+#include "devices/scripted/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/violation.h"
+#include "machine/memory.h"
+
+#define HEADER_BYTES sizeof(struct virtio_blk_outhdr)
+#define STATUS_BYTES 1u
+
+/* ---- The disk ---- */
+
+bool store_open(struct scripted *scripted, char *error, size_t size)
+{
+    struct scripted_options *options = &scripted->options;
+    struct stat status;
+
+    if (options->file[0] == '\0') {
+        scripted->store = memfd_create("storhost-scripted-disk", MFD_CLOEXEC);
+    } else {
+        scripted->store = open(options->file, O_CLOEXEC | (options->read_only ? O_RDONLY : O_RDWR));
+    }
+    if (scripted->store < 0) {
+        snprintf(error, size, "%s: %s", options->file[0] ? options->file : "anonymous disk",
+                 strerror(errno));
+        return false;
+    }
+    if (options->file[0] == '\0') {
+        return true; /* beyond the end of a file there are zeroes, see store_transfer */
+    }
+    if (fstat(scripted->store, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size < 512) {
+        snprintf(error, size, "%s: the disk must be a regular file of at least 512 bytes",
+                 options->file);
+        return false;
+    }
+    options->capacity = (uint64_t)status.st_size / SECTOR;
+    return true;
+}
+
+static bool store_piece(int file, uint64_t offset, char *data, size_t bytes, bool write)
+{
+    while (bytes != 0) {
+        const ssize_t done = write ? pwrite(file, data, bytes, (off_t)offset)
+                                   : pread(file, data, bytes, (off_t)offset);
+        if (done < 0 && errno == EINTR) {
+            continue;
+        }
+        if (done < 0 || (write && done == 0)) {
+            return false;
+        }
+        if (done == 0) {
+            memset(data, 0, bytes);
+            return true;
+        }
+        data += done;
+        offset += (uint64_t)done;
+        bytes -= (size_t)done;
+    }
+    return true;
+}
+
+bool store_transfer(struct scripted *scripted, uint64_t sector, void *data, size_t bytes,
+                    bool write)
+{
+    if (sector > scripted->config.capacity ||
+        (bytes + SECTOR - 1) / SECTOR > scripted->config.capacity - sector ||
+        sector > INT64_MAX / SECTOR - bytes) {
+        return false;
+    }
+    return store_piece(scripted->store, sector * SECTOR, data, bytes, write);
+}
+
+/* ---- Taking a request ---- */
+
+/* Copies `length` bytes from the start of the readable segments. There are that many. */
+static void read_start(const struct request *request, void *to, size_t length)
+{
+    char *out = to;
+
+    for (unsigned i = 0; length != 0; ++i) {
+        const struct segment *segment = &request->segments[i];
+        const size_t piece = segment->length < length ? segment->length : length;
+        memcpy(out, memory_at(segment->address, segment->length), piece);
+        out += piece;
+        length -= piece;
+    }
+}
+
+static void count_type(struct scripted_counters *counters, uint32_t type)
+{
+    switch (type) {
+    case VIRTIO_BLK_T_IN:
+        ++counters->in;
+        break;
+    case VIRTIO_BLK_T_OUT:
+        ++counters->out;
+        break;
+    case VIRTIO_BLK_T_FLUSH:
+        ++counters->flush;
+        break;
+    case VIRTIO_BLK_T_GET_ID:
+        ++counters->get_id;
+        break;
+    default:
+        ++counters->other;
+    }
+}
+
+static bool has_sectors(const struct request *request)
+{
+    return request->type == VIRTIO_BLK_T_IN || request->type == VIRTIO_BLK_T_OUT;
+}
+
+/* Bytes of data: without header and status. */
+static uint64_t data_bytes(const struct request *request)
+{
+    return request->type == VIRTIO_BLK_T_OUT ? request->readable - HEADER_BYTES
+                                             : request->writable - STATUS_BYTES;
+}
+
+/* Calls `visit` for each piece of data in order, until one returns false. */
+static bool for_each_piece(const struct request *request, bool writable,
+                           bool (*visit)(void *context, uint64_t address, uint32_t length),
+                           void *context)
+{
+    uint64_t skip = writable ? 0 : HEADER_BYTES;
+    uint64_t left = writable ? request->writable - STATUS_BYTES : request->readable - HEADER_BYTES;
+
+    for (unsigned i = 0; i < request->count && left != 0; ++i) {
+        const struct segment *segment = &request->segments[i];
+        if (segment->writable != writable) {
+            continue;
+        }
+        if (skip >= segment->length) {
+            skip -= segment->length;
+            continue;
+        }
+        uint64_t length = segment->length - skip;
+        length = length < left ? length : left;
+        if (!visit(context, segment->address + skip, (uint32_t)length)) {
+            return false;
+        }
+        left -= length;
+        skip = 0;
+    }
+    return true;
+}
+
+struct limits {
+    struct scripted *scripted;
+    unsigned queue, head, pieces;
+};
+
+static bool judge_piece(void *context, uint64_t address, uint32_t length)
+{
+    struct limits *limits = context;
+    const struct scripted *scripted = limits->scripted;
+
+    (void)address;
+    ++limits->pieces;
+    must(!(scripted->accepted & FEATURE(VIRTIO_BLK_F_SIZE_MAX)) || scripted->config.size_max == 0 ||
+             length <= scripted->config.size_max,
+         "queue %u, chain %u: a data segment of %u bytes, size_max is %u (5.2.3)", limits->queue,
+         limits->head, length, scripted->config.size_max);
+    return true;
+}
+
+/* Without ANY_LAYOUT header and status have a descriptor of their own (2.6.4.1 legacy). */
+static void judge_layout(const struct scripted *scripted, const struct queue *queue,
+                         const struct request *request)
+{
+    const struct segment *last = &request->segments[request->count - 1];
+
+    if (scripted->accepted & (FEATURE(VIRTIO_F_VERSION_1) | FEATURE(VIRTIO_F_ANY_LAYOUT))) {
+        return;
+    }
+    must(request->segments[0].length == HEADER_BYTES && last->length == STATUS_BYTES,
+         "queue %u, chain %u: without ANY_LAYOUT the header (%u bytes) and the status (%u bytes) "
+         "must be in descriptors of 16 bytes and 1 byte",
+         queue->index, request->head, request->segments[0].length, last->length);
+}
+
+static void judge(struct scripted *scripted, const struct queue *queue,
+                  const struct request *request)
+{
+    struct limits limits = {scripted, queue->index, request->head, 0};
+
+    judge_layout(scripted, queue, request);
+    for_each_piece(request, request->type != VIRTIO_BLK_T_OUT, judge_piece, &limits);
+    scripted->counters.segments += limits.pieces;
+    must(!(scripted->accepted & FEATURE(VIRTIO_BLK_F_SEG_MAX)) ||
+             limits.pieces <= scripted->config.seg_max,
+         "queue %u, chain %u: %u data segments, seg_max is %u (5.2.3)", queue->index, request->head,
+         limits.pieces, scripted->config.seg_max);
+    must(request->type != VIRTIO_BLK_T_FLUSH || request->sector == 0,
+         "queue %u, chain %u: FLUSH with sector %llu, not 0 (5.2.6.1)", queue->index, request->head,
+         (unsigned long long)request->sector);
+    if (!has_sectors(request)) {
+        return;
+    }
+    const uint64_t bytes = data_bytes(request);
+    must(bytes != 0 && bytes % SECTOR == 0,
+         "queue %u, chain %u: %llu bytes of data are not a multiple of 512 (5.2.6.1)", queue->index,
+         request->head, (unsigned long long)bytes);
+    must(request->sector <= scripted->largest_capacity &&
+             bytes / SECTOR <= scripted->largest_capacity - request->sector,
+         "queue %u, chain %u: %llu bytes at sector %llu are beyond the capacity of %llu (5.2.6.1)",
+         queue->index, request->head, (unsigned long long)bytes,
+         (unsigned long long)request->sector, (unsigned long long)scripted->largest_capacity);
+}
+
+static bool fault_fits(const struct scripted_fault *fault, const struct queue *queue,
+                       const struct request *request)
+{
+    if ((fault->type != SCRIPTED_ANY && fault->type != request->type) ||
+        (fault->queue != SCRIPTED_ANY && fault->queue != queue->index)) {
+        return false;
+    }
+    if (fault->first_sector == 0 && fault->last_sector == UINT64_MAX) {
+        return true;
+    }
+    return has_sectors(request) && request->sector <= fault->last_sector &&
+           request->sector + data_bytes(request) / SECTOR > fault->first_sector;
+}
+
+static void find_faults(struct scripted *scripted, const struct queue *queue,
+                        struct request *request)
+{
+    for (unsigned i = 0; i < scripted->fault_count; ++i) {
+        struct active_fault *active = &scripted->faults[i];
+        const struct scripted_fault *fault = &active->fault;
+
+        if (!fault_fits(fault, queue, request)) {
+            continue;
+        }
+        ++active->matched;
+        if (active->matched >= fault->nth &&
+            (fault->times == 0 || active->matched - fault->nth < fault->times)) {
+            request->faults |= 1u << fault->kind;
+            request->values[fault->kind] = fault->value;
+        }
+    }
+    if (request->faults & 1u << SCRIPTED_FAULT_DELAY) {
+        request->due += request->values[SCRIPTED_FAULT_DELAY];
+    }
+}
+
+void request_begin(struct scripted *scripted, struct queue *queue, struct request *request)
+{
+    struct virtio_blk_outhdr header;
+
+    must(request->readable >= HEADER_BYTES,
+         "queue %u, chain %u: %llu readable bytes do not hold a request header (5.2.6)",
+         queue->index, request->head, (unsigned long long)request->readable);
+    must(request->writable >= STATUS_BYTES,
+         "queue %u, chain %u: no writable byte for the status (5.2.6)", queue->index,
+         request->head);
+    read_start(request, &header, sizeof(header));
+    request->type = header.type;
+    request->sector = header.sector;
+    /* A legacy driver may set the barrier bit, which is a hint. */
+    if (scripted->accepted & FEATURE(VIRTIO_BLK_F_BARRIER)) {
+        request->type &= ~VIRTIO_BLK_T_BARRIER;
+    }
+    request->due = scripted->counters.steps + scripted->options.delay;
+    count_type(&scripted->counters, request->type);
+    judge(scripted, queue, request);
+    find_faults(scripted, queue, request);
+}
+
+/* ---- Completing it ---- */
+
+struct transfer {
+    struct scripted *scripted;
+    uint64_t sector; /* where the next piece goes on */
+    uint32_t rest;   /* bytes of it that are done already */
+    bool write;
+};
+
+/* Pieces need not end at a sector: what is between is moved byte by byte in the file. */
+static bool move_piece(void *context, uint64_t address, uint32_t length)
+{
+    struct transfer *transfer = context;
+    const uint64_t offset = transfer->sector * SECTOR + transfer->rest;
+
+    if (!store_piece(transfer->scripted->store, offset, memory_at(address, length), length,
+                     transfer->write)) {
+        return false;
+    }
+    transfer->sector = (offset + length) / SECTOR;
+    transfer->rest = (uint32_t)((offset + length) % SECTOR);
+    return true;
+}
+
+static uint8_t transfer_data(struct scripted *scripted, const struct request *request)
+{
+    const bool write = request->type == VIRTIO_BLK_T_OUT;
+    const uint64_t bytes = data_bytes(request), sectors = bytes / SECTOR;
+    const uint32_t block =
+        scripted->options.block_size < SECTOR ? 1 : scripted->options.block_size / SECTOR;
+    struct transfer transfer = {scripted, request->sector, 0, write};
+
+    if ((write && scripted->options.read_only) || request->sector > scripted->config.capacity ||
+        sectors > scripted->config.capacity - request->sector ||
+        request->sector + sectors > INT64_MAX / SECTOR || request->sector % block != 0 ||
+        sectors % block != 0) {
+        return VIRTIO_BLK_S_IOERR;
+    }
+    if (!for_each_piece(request, !write, move_piece, &transfer)) {
+        return VIRTIO_BLK_S_IOERR;
+    }
+    *(write ? &scripted->counters.bytes_out : &scripted->counters.bytes_in) += bytes;
+    return VIRTIO_BLK_S_OK;
+}
+
+struct text {
+    const char *at;
+    size_t left;
+};
+
+static bool put_text(void *context, uint64_t address, uint32_t length)
+{
+    struct text *text = context;
+    const size_t piece = length < text->left ? length : text->left;
+
+    memcpy(memory_at(address, length), text->at, piece);
+    text->at += piece;
+    text->left -= piece;
+    return text->left != 0;
+}
+
+static uint8_t answer_id(struct scripted *scripted, const struct request *request)
+{
+    char id[VIRTIO_BLK_ID_BYTES] = {0};
+    struct text text = {id, sizeof(id)};
+
+    if (scripted->options.no_serial) {
+        return VIRTIO_BLK_S_UNSUPP;
+    }
+    memcpy(id, scripted->options.serial, strnlen(scripted->options.serial, sizeof(id)));
+    for_each_piece(request, true, put_text, &text);
+    return text.left == 0 ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
+}
+
+static uint8_t perform(struct scripted *scripted, const struct request *request)
+{
+    switch (request->type) {
+    case VIRTIO_BLK_T_IN:
+    case VIRTIO_BLK_T_OUT:
+        return transfer_data(scripted, request);
+    case VIRTIO_BLK_T_FLUSH:
+        return scripted->offered & FEATURE(VIRTIO_BLK_F_FLUSH) ? VIRTIO_BLK_S_OK
+                                                               : VIRTIO_BLK_S_UNSUPP;
+    case VIRTIO_BLK_T_GET_ID:
+        return answer_id(scripted, request);
+    default:
+        return VIRTIO_BLK_S_UNSUPP;
+    }
+}
+
+static void write_status(const struct request *request, uint8_t status)
+{
+    const struct segment *last = &request->segments[request->count - 1];
+    uint8_t *address = memory_at(last->address, last->length);
+
+    __atomic_store_n(address + last->length - 1, status, __ATOMIC_RELEASE);
+}
+
+uint32_t request_execute(struct scripted *scripted, const struct request *request)
+{
+    const uint8_t status = request->faults & 1u << SCRIPTED_FAULT_STATUS
+                               ? (uint8_t)request->values[SCRIPTED_FAULT_STATUS]
+                               : perform(scripted, request);
+
+    if (!(request->faults & 1u << SCRIPTED_FAULT_NO_STATUS)) {
+        write_status(request, status);
+    }
+    if (status != VIRTIO_BLK_S_OK) {
+        ++scripted->counters.failed;
+        return STATUS_BYTES;
+    }
+    return request->type == VIRTIO_BLK_T_OUT ? STATUS_BYTES : (uint32_t)request->writable;
+}

@@ -45,6 +45,12 @@ struct device_ops {
     void (*power_cycle)(struct device *device);
     /* Does what the device has pending, on the caller's thread; NULL: works by itself. */
     void (*step)(struct device *device);
+    /* The processors have nothing to do: a step, if there is anything for it; false: there was
+     * nothing. NULL with `step`. */
+    bool (*idle)(struct device *device);
+    /* A request has waited too long: a violation if that is the driver's fault (a doorbell that it
+     * owed). NULL: the device cannot tell. */
+    void (*judge)(struct device *device);
     void (*destroy)(struct device *device);
 };
 

@@ -192,13 +192,15 @@ VOID NTAPI sp_stall_execution(ULONG microseconds)
 {
     EXPORT_ENTER("StorPortStallExecution", NULL, IRQL_HIGH);
 
-    (void)port;
     rule_checked(RULE_STALL);
     if (microseconds > STALL_MAXIMUM && cpu_irql() >= IRQL_DISPATCH) {
         violation(RULE_STALL, "StorPortStallExecution for %u microseconds at IRQL %u; %u at most",
                   microseconds, cpu_irql(), STALL_MAXIMUM);
     }
     clock_stall(microseconds);
+    if (port != NULL && port->device != NULL && port->device->ops->step != NULL) {
+        port->device->ops->step(port->device); /* time passes for the device, too */
+    }
     export_leave();
 }
 

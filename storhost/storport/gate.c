@@ -191,18 +191,43 @@ struct port *port_here(void)
     return current_frame != NULL ? current_frame->port : atomic_load(&all_ports);
 }
 
-/* Below DISPATCH_LEVEL with nothing pending: what the device did meanwhile is looked at. */
+static void nothing(void *context)
+{
+    atomic_store((atomic_bool *)context, false);
+}
+
+/* Lets this processor become idle once more, after whatever the device has caused. */
+static void come_back(unsigned index)
+{
+    static struct {
+        struct cpu_work work;
+        atomic_bool queued;
+    } again[CPU_MAXIMUM];
+
+    if (!atomic_exchange(&again[index].queued, true)) {
+        again[index].work = (struct cpu_work){.irql = IRQL_PASSIVE,
+                                              .run = nothing,
+                                              .context = &again[index].queued,
+                                              .name = "device step"};
+        cpu_queue(index, &again[index].work);
+    }
+}
+
+/* Below DISPATCH_LEVEL with nothing pending: a device that works in steps does one, and what the
+ * device did meanwhile is looked at. */
 static void look_around(void *unused, unsigned index)
 {
     struct port *port;
 
     (void)unused;
-    (void)index;
     for (port = atomic_load(&all_ports); port != NULL; port = port->next) {
         struct device *device = port->state == ADAPTER_RUNNING ? port->device : NULL;
 
         if (device != NULL) {
             observer_walk(device);
+            if (device->ops->idle != NULL && device->ops->idle(device)) {
+                come_back(index);
+            }
         }
     }
     grant_inspect_quarantine(false);

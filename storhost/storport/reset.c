@@ -191,6 +191,9 @@ void reset_expired(struct request *request)
         escalate(request->unit, request->stage);
         return;
     }
+    if (port->device->ops->judge != NULL) {
+        port->device->ops->judge(port->device);
+    }
     pthread_mutex_lock(&port->mutex);
     port->counters.timeouts++;
     pthread_mutex_unlock(&port->mutex);

@@ -345,6 +345,20 @@ static void observed_step(struct device *device)
     }
 }
 
+static bool observed_idle(struct device *device)
+{
+    struct device *inner = observer_of(device)->inner;
+    return inner->ops->idle && inner->ops->idle(inner);
+}
+
+static void observed_judge(struct device *device)
+{
+    struct device *inner = observer_of(device)->inner;
+    if (inner->ops->judge) {
+        inner->ops->judge(inner);
+    }
+}
+
 static void observed_destroy(struct device *device)
 {
     struct observer *observer = observer_of(device);
@@ -365,6 +379,8 @@ static const struct device_ops observed_ops = {
     .set_message_vectors = observed_set_message_vectors,
     .remove = observed_remove,
     .step = observed_step,
+    .idle = observed_idle,
+    .judge = observed_judge,
     .destroy = observed_destroy,
 };
 
@@ -437,22 +453,32 @@ void observer_walk(struct device *observed)
 static void read_config_facts(struct observer *observer, struct observer_facts *facts)
 {
     const struct virtio_structure *structure = &observer->layout.config;
+    struct device *inner = observer->inner;
     const bool legacy = !facts->modern;
-    const bool msix =
-        observer->layout.msix_control &&
-        observer->inner->ops->config_read(observer->inner, observer->layout.msix_control, 2) &
-            0x8000;
+    const bool msix = observer->layout.msix_control &&
+                      inner->ops->config_read(inner, observer->layout.msix_control, 2) & 0x8000;
     const unsigned bar = legacy ? 0 : structure->bar;
     const uint64_t base = legacy ? VIRTIO_PCI_CONFIG_OFF(msix) : structure->offset;
-    uint32_t words[6];
+    const struct {
+        unsigned feature;
+        uint64_t offset;
+        uint32_t *value;
+    } fields[] = {
+        {VIRTIO_BLK_F_SIZE_MAX, offsetof(struct virtio_blk_config, size_max), &facts->size_max},
+        {VIRTIO_BLK_F_SEG_MAX, offsetof(struct virtio_blk_config, seg_max), &facts->seg_max},
+        {VIRTIO_BLK_F_BLK_SIZE, offsetof(struct virtio_blk_config, blk_size), &facts->block_size},
+    };
+    const uint32_t low = (uint32_t)inner->ops->bar_read(inner, bar, base, 4);
 
-    for (unsigned i = 0; i < 6; ++i) {
-        words[i] = (uint32_t)observer->inner->ops->bar_read(observer->inner, bar, base + 4 * i, 4);
+    facts->capacity = inner->ops->bar_read(inner, bar, base + 4, 4) << 32 | low;
+    facts->size_max = facts->seg_max = 0;
+    facts->block_size = 512;
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); ++i) {
+        if (facts->driver_features & 1ull << fields[i].feature) {
+            *fields[i].value =
+                (uint32_t)inner->ops->bar_read(inner, bar, base + fields[i].offset, 4);
+        }
     }
-    facts->capacity = (uint64_t)words[1] << 32 | words[0];
-    facts->size_max = facts->driver_features & (1 << VIRTIO_BLK_F_SIZE_MAX) ? words[2] : 0;
-    facts->seg_max = facts->driver_features & (1 << VIRTIO_BLK_F_SEG_MAX) ? words[3] : 0;
-    facts->block_size = facts->driver_features & (1 << VIRTIO_BLK_F_BLK_SIZE) ? words[5] : 512;
 }
 
 void observer_get_facts(struct device *observed, struct observer_facts *facts)

@@ -10,6 +10,7 @@
 
 #include "base/violation.h"
 #include "devices/qemu/qemu.h"
+#include "devices/scripted/scripted.h"
 #include "kernel/exports.h"
 #include "machine/clock.h"
 #include "machine/cpu.h"
@@ -181,6 +182,47 @@ static struct device *create_qemu(const struct bench *bench)
     return device;
 }
 
+static struct device *create_scripted(const struct bench *bench)
+{
+    static const enum scripted_transport transports[] = {SCRIPTED_TRANSITIONAL, SCRIPTED_LEGACY,
+                                                         SCRIPTED_MODERN};
+    const struct options *options = bench->options;
+    struct scripted_options *scripted = malloc(sizeof(*scripted));
+    struct device *device;
+    char error[1024];
+
+    if (scripted == NULL) {
+        fatal("out of memory");
+    }
+    scripted_defaults(scripted);
+    scripted->transport = transports[options->transport];
+    scripted->queues = options->queues != 0 ? options->queues : scripted->queues;
+    scripted->read_only = options->read_only;
+    if (options->device_script != NULL &&
+        !scripted_parse(options->device_script, scripted, error, sizeof(error))) {
+        fatal("--device=scripted: %s", error);
+    }
+    device = scripted_create(scripted, error, sizeof(error));
+    if (device == NULL) {
+        fatal("--device=scripted: %s", error);
+    }
+    free(scripted);
+    return device;
+}
+
+static struct device *create_device(struct bench *bench)
+{
+    if (bench->options->device == DEVICE_SCRIPTED) {
+        if (bench->options->image != NULL || bench->options->blockdev != NULL) {
+            fatal("the scripted device has no --image and no --blockdev; its disk is memory, or "
+                  "--device=scripted:file=PATH");
+        }
+        return create_scripted(bench);
+    }
+    prepare_image(bench);
+    return create_qemu(bench);
+}
+
 static void start_machine(const struct options *options)
 {
     struct memory_options memory = {
@@ -203,8 +245,7 @@ void bench_open(struct bench *bench, const struct options *options)
         fatal("%s: no such driver file (build it with make, or give --driver)", options->driver);
     }
     start_machine(options);
-    prepare_image(bench);
-    bench->backend = create_qemu(bench);
+    bench->backend = create_device(bench);
     bench->device = observer_wrap(bench->backend);
     bench->port = port_load(options->driver, &options->port, error, sizeof(error));
     if (bench->port == NULL) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "devices/qemu/qemu.h"
+#include "devices/scripted/scripted.h"
 #include "machine/clock.h"
 #include "machine/cpu.h"
 #include "ways/facts.h"
@@ -172,6 +173,18 @@ static bool set_throttle(struct script *script, uint64_t requests_per_second)
 
     return qemu_set_throttle(script->bench->backend, &throttle, error, sizeof(error)) ||
            script_fail(script, "%s", error);
+}
+
+/* device COMMAND: a command of the scripted device's own language (devices/scripted/scripted.h) */
+static bool do_device(struct script *script)
+{
+    char error[512];
+
+    if (script->bench->options->device != DEVICE_SCRIPTED) {
+        return script_fail(script, "device needs --device=scripted");
+    }
+    return scripted_command(script->bench->backend, script->line.rest, error, sizeof(error)) ||
+           script_fail(script, "device: %s", error);
 }
 
 /* hold [REQUESTS-PER-SECOND] */
@@ -417,6 +430,7 @@ const struct script_verb script_bench_verbs[] = {
     {"power-cycle", do_power_cycle},
     {"remove", do_remove},
     {"surprise-remove", do_remove},
+    {"device", do_device},
     {"hold", do_hold},
     {"release", do_release},
     {"qmp", do_qmp},

@@ -238,6 +238,18 @@ static VIRTIO_PCI_RESULT Negotiate(PADAPTER_EXTENSION Adapter, ULONGLONG Wanted)
     return Result == VirtioPciOk ? VirtioPciNegotiate(&Adapter->Device, Wanted) : Result;
 }
 
+/*
+ * Leaves the device after a failure: FAILED, then reset. One that has gone or does not finish a reset
+ * is left alone: nothing may be written to it before its status reads 0 (4.1.4.3.2).
+ */
+static VOID LeaveDevice(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_RESULT Result)
+{
+    if (Result != VirtioPciGone && Result != VirtioPciResetTimeout) {
+        VirtioPciFail(&Adapter->Device);
+        (VOID) VirtioPciReset(&Adapter->Device);
+    }
+}
+
 BOOLEAN AdapterProbe(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_MAP_BAR *MapBar, ULONG MaximumQueues)
 {
     UCHAR ConfigSpace[VIRTIO_PCI_CONFIG_SPACE_SIZE];
@@ -254,12 +266,12 @@ BOOLEAN AdapterProbe(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_MAP_BAR *MapBar, ULO
     }
     Result = Negotiate(Adapter, WANTED_FEATURES);
     if (Result != VirtioPciOk) {
-        Usable = ReportFailure(Adapter, VioEventNegotiationRefused, Result);
-        VirtioPciFail(&Adapter->Device);
-    } else {
-        Adapter->Features = Adapter->Device.Features;
-        Usable = ExamineDevice(Adapter, MaximumQueues);
+        (VOID) ReportFailure(Adapter, VioEventNegotiationRefused, Result);
+        LeaveDevice(Adapter, Result);
+        return FALSE;
     }
+    Adapter->Features = Adapter->Device.Features;
+    Usable = ExamineDevice(Adapter, MaximumQueues);
     /* Nothing of the device is used until HwInitialize, and nothing ever after a failure. */
     (VOID) VirtioPciReset(&Adapter->Device);
     Adapter->State = AdapterFound;
@@ -440,8 +452,7 @@ BOOLEAN AdapterStart(PADAPTER_EXTENSION Adapter)
 
     if (Result != VirtioPciOk) {
         (VOID) ReportFailure(Adapter, VioEventStartFailed, Result);
-        VirtioPciFail(&Adapter->Device);
-        (VOID) VirtioPciReset(&Adapter->Device);
+        LeaveDevice(Adapter, Result);
         return FALSE;
     }
     DebugPrint(DebugInformation, "started: %s, features %I64x, %lu queues, %lu messages",

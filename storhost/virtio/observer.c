@@ -196,7 +196,9 @@ static void on_common_write(struct observer *observer, uint64_t offset, uint64_t
 
 static void on_common_read(struct observer *observer, uint64_t offset, uint64_t value)
 {
-    if (offset == VIRTIO_PCI_COMMON_DF && observer->device_select < 2) {
+    if (offset == VIRTIO_PCI_COMMON_STATUS) {
+        observer->facts.status = (uint8_t)value; /* a device may refuse FEATURES_OK */
+    } else if (offset == VIRTIO_PCI_COMMON_DF && observer->device_select < 2) {
         set_half(&observer->facts.device_features, observer->device_select == 1, (uint32_t)value);
     } else if (offset == VIRTIO_PCI_COMMON_Q_SIZE) {
         struct queue *queue = selected_queue(observer);

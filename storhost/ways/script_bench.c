@@ -175,6 +175,11 @@ static bool set_throttle(struct script *script, uint64_t requests_per_second)
            script_fail(script, "%s", error);
 }
 
+static void do_nothing(void *unused)
+{
+    (void)unused;
+}
+
 /* device COMMAND: a command of the scripted device's own language (devices/scripted/scripted.h) */
 static bool do_device(struct script *script)
 {
@@ -183,8 +188,12 @@ static bool do_device(struct script *script)
     if (script->bench->options->device != DEVICE_SCRIPTED) {
         return script_fail(script, "device needs --device=scripted");
     }
-    return scripted_command(script->bench->backend, script->line.rest, error, sizeof(error)) ||
-           script_fail(script, "device: %s", error);
+    if (!scripted_command(script->bench->backend, script->line.rest, error, sizeof(error))) {
+        return script_fail(script, "device: %s", error);
+    }
+    /* The device works when a processor becomes idle: there may be something for it to do now. */
+    cpu_call(0, IRQL_PASSIVE, do_nothing, NULL, "device");
+    return true;
 }
 
 /* hold [REQUESTS-PER-SECOND] */

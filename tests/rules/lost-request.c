@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* EXPECT: lost-request: the reset of the logical unit is completed, but 1 request(s) */
+/* SCRIPT: async read 0 1; idle; reset unit */
+/* Completes a reset and keeps a request from before it. */
+#include "miniport.h"
+
+BOOLEAN BreakRule(PLACE Where, PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb)
+{
+    UNREFERENCED_PARAMETER(Extension);
+    UNREFERENCED_PARAMETER(Srb);
+    return Where == PlaceRead;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The miniport without a broken rule: see miniport.h. */
+#include "miniport.h"
+
+#define RING_BYTES 0x8000u
+
+DRIVER_INITIALIZE DriverEntry;
+static HW_FIND_ADAPTER FindAdapter;
+static HW_INITIALIZE Initialize;
+static HW_PASSIVE_INITIALIZE_ROUTINE PassiveInitialize;
+static HW_BUILDIO BuildIo;
+static HW_STARTIO StartIo;
+static HW_INTERRUPT Interrupt;
+static HW_DPC_ROUTINE DpcRoutine;
+static HW_RESET_BUS ResetBus;
+static HW_ADAPTER_CONTROL AdapterControl;
+static HW_FREE_ADAPTER_RESOURCES FreeResources;
+
+VOID Complete(PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb, UCHAR SrbStatus)
+{
+    Srb->SrbStatus = SrbStatus;
+    StorPortNotification(RequestComplete, Extension, Srb);
+}
+
+/* ---- Life ---- */
+
+static VOID Declare(PPORT_CONFIGURATION_INFORMATION Config)
+{
+    Config->NumberOfBuses = 1;
+    Config->MaximumNumberOfTargets = 1;
+    Config->MaximumNumberOfLogicalUnits = 1;
+    Config->MaximumTransferLength = DISK_BLOCKS * BLOCK_BYTES;
+    Config->NumberOfPhysicalBreaks = SLOT_SEGMENTS - 2;
+    Config->ScatterGather = TRUE;
+    Config->Master = TRUE;
+    Config->CachesData = TRUE;
+    Config->Dma32BitAddresses = TRUE;
+    Config->Dma64BitAddresses = SCSI_DMA64_MINIPORT_SUPPORTED;
+    Config->MapBuffers = STOR_MAP_ALL_BUFFERS;
+    Config->NeedPhysicalAddresses = TRUE;
+    Config->TaggedQueuing = TRUE;
+    Config->MultipleRequestPerLu = TRUE;
+    Config->ResetTargetSupported = TRUE;
+    Config->SynchronizationModel = StorSynchronizeFullDuplex;
+}
+
+static ULONG NTAPI FindAdapter(PVOID DeviceExtension, PVOID HwContext, PVOID BusInformation,
+                               PCHAR ArgumentString, PPORT_CONFIGURATION_INFORMATION Config,
+                               PBOOLEAN Again)
+{
+    PEXTENSION Extension = (PEXTENSION)DeviceExtension;
+    STOR_PHYSICAL_ADDRESS Address;
+    PUCHAR Block;
+    ULONG Length = 0;
+    ULONG Skip;
+
+    UNREFERENCED_PARAMETER(HwContext);
+    UNREFERENCED_PARAMETER(BusInformation);
+    UNREFERENCED_PARAMETER(ArgumentString);
+    *Again = FALSE;
+    RtlZeroMemory(Extension, sizeof(*Extension));
+    Declare(Config);
+    Block = StorPortGetUncachedExtension(Extension, Config, RING_BYTES);
+    if (Block == NULL || StorPortAllocatePool(Extension, DISK_BLOCKS * BLOCK_BYTES, POOL_TAG,
+                                              (PVOID *)&Extension->Disk) != STOR_STATUS_SUCCESS) {
+        return SP_RETURN_ERROR;
+    }
+    RtlZeroMemory(Extension->Disk, DISK_BLOCKS * BLOCK_BYTES);
+    RtlZeroMemory(Block, RING_BYTES);
+    Address = StorPortGetPhysicalAddress(Extension, NULL, Block, &Length);
+    Skip = (ULONG)(0 - Address.QuadPart) & (PAGE_SIZE - 1);
+    Extension->Device.Ring = Block + Skip;
+    Extension->Device.Address = (ULONGLONG)Address.QuadPart + Skip;
+    DeviceFind(Extension, Config);
+    (VOID) BreakRule(PlaceFindAdapter, Extension, NULL);
+    return SP_RETURN_FOUND;
+}
+
+static BOOLEAN NTAPI Initialize(PVOID DeviceExtension)
+{
+    PEXTENSION Extension = (PEXTENSION)DeviceExtension;
+
+    (VOID) BreakRule(PlaceInitialize, Extension, NULL);
+    return StorPortEnablePassiveInitialization(Extension, PassiveInitialize);
+}
+
+static BOOLEAN NTAPI PassiveInitialize(PVOID DeviceExtension)
+{
+    PEXTENSION Extension = (PEXTENSION)DeviceExtension;
+
+    StorPortInitializeDpc(Extension, &Extension->Dpc, DpcRoutine);
+    Extension->Ready = TRUE;
+    (VOID) BreakRule(PlacePassiveInitialize, Extension, NULL);
+    return TRUE;
+}
+
+static BOOLEAN NTAPI ResetBus(PVOID DeviceExtension, ULONG PathId)
+{
+    UNREFERENCED_PARAMETER(DeviceExtension);
+    UNREFERENCED_PARAMETER(PathId);
+    return TRUE;
+}
+
+static SCSI_ADAPTER_CONTROL_STATUS NTAPI AdapterControl(PVOID DeviceExtension,
+                                                        SCSI_ADAPTER_CONTROL_TYPE ControlType,
+                                                        PVOID Parameters)
+{
+    PSCSI_SUPPORTED_CONTROL_TYPE_LIST List = (PSCSI_SUPPORTED_CONTROL_TYPE_LIST)Parameters;
+
+    switch (ControlType) {
+    case ScsiQuerySupportedControlTypes:
+        List->SupportedTypeList[ScsiQuerySupportedControlTypes] = TRUE;
+        List->SupportedTypeList[ScsiStopAdapter] = TRUE;
+        return ScsiAdapterControlSuccess;
+    case ScsiStopAdapter:
+        DeviceWriteStatus((PEXTENSION)DeviceExtension, 0);
+        return ScsiAdapterControlSuccess;
+    default:
+        return ScsiAdapterControlUnsuccessful;
+    }
+}
+
+static VOID NTAPI FreeResources(PVOID DeviceExtension)
+{
+    PEXTENSION Extension = (PEXTENSION)DeviceExtension;
+
+    if (!BreakRule(PlaceFreeResources, Extension, NULL)) {
+        StorPortFreePool(Extension, Extension->Disk);
+    }
+    if (Extension->Device.Ports != NULL) {
+        StorPortFreeDeviceBase(Extension, Extension->Device.Ports);
+    }
+}
+
+/* ---- Interrupts ---- */
+
+static BOOLEAN NTAPI Interrupt(PVOID DeviceExtension)
+{
+    PEXTENSION Extension = (PEXTENSION)DeviceExtension;
+
+    if (!DeviceInterrupt(Extension)) {
+        return FALSE;
+    }
+    if (Extension->Ready) {
+        (VOID) StorPortIssueDpc(Extension, &Extension->Dpc, NULL, NULL);
+    }
+    return TRUE;
+}
+
+static VOID NTAPI DpcRoutine(PSTOR_DPC Dpc, PVOID DeviceExtension, PVOID Argument1, PVOID Argument2)
+{
+    PEXTENSION Extension = (PEXTENSION)DeviceExtension;
+    STOR_LOCK_HANDLE Lock;
+
+    UNREFERENCED_PARAMETER(Argument1);
+    UNREFERENCED_PARAMETER(Argument2);
+    StorPortAcquireSpinLock(Extension, DpcLock, Dpc, &Lock);
+    (VOID) BreakRule(PlaceDpc, Extension, NULL);
+    DevicePoll(Extension);
+    StorPortReleaseSpinLock(Extension, &Lock);
+}
+
+/* ---- Requests ---- */
+
+static UCHAR GiveData(PSCSI_REQUEST_BLOCK Srb, const UCHAR *Data, ULONG Length)
+{
+    if (Srb->DataTransferLength < Length) {
+        Length = Srb->DataTransferLength;
+    }
+    RtlCopyMemory(Srb->DataBuffer, Data, Length);
+    Srb->DataTransferLength = Length;
+    return SRB_STATUS_SUCCESS;
+}
+
+static UCHAR ReadOrWrite(PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb)
+{
+    ULONG Block = (ULONG)Srb->Cdb[4] << 8 | Srb->Cdb[5];
+    ULONG Bytes = ((ULONG)Srb->Cdb[7] << 8 | Srb->Cdb[8]) * BLOCK_BYTES;
+    PUCHAR Place = Extension->Disk + Block * BLOCK_BYTES;
+
+    if (Srb->Cdb[2] != 0 || Srb->Cdb[3] != 0 || Block > DISK_BLOCKS ||
+        Bytes > (DISK_BLOCKS - Block) * BLOCK_BYTES || Srb->DataTransferLength != Bytes) {
+        return SRB_STATUS_INVALID_REQUEST;
+    }
+    if (Srb->Cdb[0] == SCSIOP_READ) {
+        RtlCopyMemory(Srb->DataBuffer, Place, Bytes);
+    } else {
+        RtlCopyMemory(Place, Srb->DataBuffer, Bytes);
+    }
+    return SRB_STATUS_SUCCESS;
+}
+
+static UCHAR Scsi(PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb)
+{
+    static const UCHAR Inquiry[36] = {0, 0, 5, 2, 31};
+    static const UCHAR Capacity[8] = {0, 0, 0, DISK_BLOCKS - 1, 0, 0, BLOCK_BYTES >> 8, 0};
+    static const UCHAR Luns[16] = {0, 0, 0, 8};
+    static const UCHAR Mode[4] = {3};
+
+    Srb->ScsiStatus = SCSISTAT_GOOD;
+    switch (Srb->Cdb[0]) {
+    case SCSIOP_INQUIRY:
+        return (Srb->Cdb[1] & 1) != 0 ? SRB_STATUS_INVALID_REQUEST
+                                      : GiveData(Srb, Inquiry, sizeof(Inquiry));
+    case SCSIOP_READ_CAPACITY:
+        return GiveData(Srb, Capacity, sizeof(Capacity));
+    case SCSIOP_REPORT_LUNS:
+        return GiveData(Srb, Luns, sizeof(Luns));
+    case SCSIOP_MODE_SENSE:
+        return GiveData(Srb, Mode, sizeof(Mode));
+    case SCSIOP_READ:
+    case SCSIOP_WRITE:
+        return ReadOrWrite(Extension, Srb);
+    case SCSIOP_TEST_UNIT_READY:
+    case SCSIOP_SYNCHRONIZE_CACHE:
+        return SRB_STATUS_SUCCESS;
+    default:
+        return SRB_STATUS_INVALID_REQUEST;
+    }
+}
+
+static BOOLEAN NTAPI BuildIo(PVOID DeviceExtension, PSCSI_REQUEST_BLOCK Srb)
+{
+    (VOID) BreakRule(PlaceBuildIo, (PEXTENSION)DeviceExtension, Srb);
+    return TRUE;
+}
+
+static BOOLEAN NTAPI StartIo(PVOID DeviceExtension, PSCSI_REQUEST_BLOCK Srb)
+{
+    PEXTENSION Extension = (PEXTENSION)DeviceExtension;
+    UCHAR Status;
+
+    if (BreakRule(PlaceStartIo, Extension, Srb)) {
+        return TRUE;
+    }
+    switch (Srb->Function) {
+    case SRB_FUNCTION_EXECUTE_SCSI:
+        if (Srb->Cdb[0] == SCSIOP_READ && BreakRule(PlaceRead, Extension, Srb)) {
+            return TRUE;
+        }
+        Status = Scsi(Extension, Srb);
+        break;
+    case SRB_FUNCTION_FLUSH:
+    case SRB_FUNCTION_SHUTDOWN:
+    case SRB_FUNCTION_PNP:
+    case SRB_FUNCTION_POWER:
+    case SRB_FUNCTION_RESET_LOGICAL_UNIT:
+    case SRB_FUNCTION_RESET_DEVICE:
+        Status = SRB_STATUS_SUCCESS;
+        break;
+    default:
+        Status = SRB_STATUS_INVALID_REQUEST;
+        break;
+    }
+    Complete(Extension, Srb, Status);
+    return TRUE;
+}
+
+/* ---- DriverEntry ---- */
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    HW_INITIALIZATION_DATA Data;
+
+    RtlZeroMemory(&Data, sizeof(Data));
+    Data.HwInitializationDataSize = sizeof(Data);
+    Data.AdapterInterfaceType = PCIBus;
+    Data.HwFindAdapter = FindAdapter;
+    Data.HwInitialize = Initialize;
+    Data.HwBuildIo = BuildIo;
+    Data.HwStartIo = StartIo;
+    Data.HwInterrupt = Interrupt;
+    Data.HwResetBus = ResetBus;
+    Data.HwAdapterControl = AdapterControl;
+    Data.HwFreeAdapterResources = FreeResources;
+    Data.DeviceExtensionSize = sizeof(EXTENSION);
+    Data.SrbExtensionSize = sizeof(SRB_EXTENSION);
+    Data.NumberOfAccessRanges = 6;
+    Data.MapBuffers = STOR_MAP_ALL_BUFFERS;
+    Data.NeedPhysicalAddresses = TRUE;
+    Data.TaggedQueuing = TRUE;
+    Data.AutoRequestSense = TRUE;
+    Data.MultipleRequestPerLu = TRUE;
+    return (NTSTATUS)StorPortInitialize(DriverObject, RegistryPath, &Data, NULL);
+}

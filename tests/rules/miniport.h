@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A small StorPort miniport that keeps all rules, for tests that each break one.
+ *
+ * It is a disk of 64 KiB in pool memory. Each test is a file of its own that is linked with
+ * miniport.c and device.c into a driver and defines BreakRule, which is called at the places below.
+ * The first line behind a test's licence names the rule and a piece of the report that it must
+ * give: EXPECT: RULE: TEXT. Lines OPTIONS: and SCRIPT: (commands parted by ";") say how storhost is
+ * run, where the defaults in tests/system/test_rules.py do not do.
+ */
+#ifndef RULES_MINIPORT_H
+#define RULES_MINIPORT_H
+
+#include <ntddk.h>
+#include <storport.h>
+
+#define DISK_BLOCKS   128u
+#define BLOCK_BYTES   512u
+#define POOL_TAG      0x656c7572u /* 'rule' */
+#define SLOTS         32u
+#define SLOT_SEGMENTS 8u
+
+/* Where BreakRule is called. */
+typedef enum _PLACE {
+    PlaceFindAdapter,       /* PASSIVE_LEVEL, at its end */
+    PlaceInitialize,        /* DIRQL */
+    PlacePassiveInitialize, /* PASSIVE_LEVEL, after the DPC was made */
+    PlaceBuildIo,           /* each request */
+    PlaceStartIo,           /* each request: TRUE leaves it to the test */
+    PlaceRead,              /* READ in StartIo: TRUE leaves it to the test */
+    PlaceDpc,
+    PlaceUsed,         /* in the DPC, per used element: TRUE leaves it to the test */
+    PlaceFreeResources /* PASSIVE_LEVEL; TRUE: pool memory is not given back */
+} PLACE;
+
+/* In memory that the device reaches: one per request. */
+typedef struct _SRB_EXTENSION {
+    ULONG Type; /* the request's header */
+    ULONG Priority;
+    ULONGLONG Sector;
+    UCHAR Status;
+    UCHAR Unused[47];
+} SRB_EXTENSION, *PSRB_EXTENSION;
+
+/* The device's first queue, legacy interface (device.c). */
+typedef struct _DEVICE {
+    PUCHAR Ports;      /* BAR 0; NULL: the device has none */
+    PUCHAR Ring;       /* the uncached extension, from a page's beginning on */
+    ULONGLONG Address; /* of Ring, for the device */
+    USHORT Size;       /* descriptors */
+    USHORT Submitted;  /* free running */
+    USHORT Completed;  /* free running */
+    PSCSI_REQUEST_BLOCK Srbs[SLOTS];
+} DEVICE, *PDEVICE;
+
+typedef struct _EXTENSION {
+    STOR_DPC Dpc;
+    BOOLEAN Ready; /* the DPC can be issued */
+    PUCHAR Disk;
+    DEVICE Device;
+    PVOID Spare; /* the test's own */
+    ULONG Count; /* the test's own; 0 at the beginning */
+} EXTENSION, *PEXTENSION;
+
+/* Breaks the rule if this is the place for it. Srb is NULL where there is none. What TRUE means
+ * stands with the places; elsewhere the result is not looked at. */
+BOOLEAN BreakRule(PLACE Where, PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb);
+
+/* Completes a request. */
+VOID Complete(PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb, UCHAR SrbStatus);
+
+/* ---- device.c ---- */
+
+#define DEVICE_STATUS_REGISTER 18u
+#define DEVICE_NOTIFY_REGISTER 16u
+#define DEVICE_DRIVER_OK       7u /* with ACKNOWLEDGE and DRIVER */
+
+/* In HwFindAdapter: finds the ports of BAR 0. */
+VOID DeviceFind(PEXTENSION Extension, PPORT_CONFIGURATION_INFORMATION Config);
+/* In HwInitialize: resets the device, agrees on EVENT_IDX, gives it the queue; not DRIVER_OK. */
+VOID DeviceStart(PEXTENSION Extension);
+VOID DeviceWriteStatus(PEXTENSION Extension, UCHAR Status);
+/* In StartIo: makes a READ available, with MoreBytes added to its last segment. No doorbell. */
+VOID DeviceSubmit(PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb, ULONG MoreBytes);
+VOID DeviceNotify(PEXTENSION Extension);
+/* In the DPC: completes what the device has used. */
+VOID DevicePoll(PEXTENSION Extension);
+/* Element of the used ring, as an array of id and length: what PlaceUsed is called for. */
+volatile ULONG *DeviceUsedElement(PEXTENSION Extension);
+/* In HwInterrupt: TRUE if the interrupt was the device's. */
+BOOLEAN DeviceInterrupt(PEXTENSION Extension);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* EXPECT: nothing */
+/* SCRIPT: write 0 8; read 0 8; flush; reset unit; reset bus; write 100 28; read 100 28 */
+/* Keeps all rules. */
+#include "miniport.h"
+
+BOOLEAN BreakRule(PLACE Where, PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb)
+{
+    UNREFERENCED_PARAMETER(Where);
+    UNREFERENCED_PARAMETER(Extension);
+    UNREFERENCED_PARAMETER(Srb);
+    return FALSE;
+}

@@ -64,8 +64,7 @@ FORCEINLINE ULONG PortSelectQueue(PADAPTER_EXTENSION Adapter, PVOID Srb)
     if (Adapter->QueueHints == QueueHintsNone) {
         return 0;
     }
-    Hints.Version = STOR_PERF_VERSION_2;
-    Hints.Size = sizeof(Hints);
+    Hints.Size = sizeof(Hints); /* StorPort sets the rest, the version included */
     if (StorPortGetStartIoPerfParams(Adapter, (PSCSI_REQUEST_BLOCK)Srb, &Hints) !=
         STOR_STATUS_SUCCESS) {
         return 0;

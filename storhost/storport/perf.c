@@ -156,12 +156,14 @@ ULONG ext_get_start_io_perf_params(struct port *port, const uint64_t *a)
     if (!entry_inside(ENTRY_START_IO) && !entry_inside(ENTRY_BUILD_IO)) {
         violation(RULE_PHASE, "StorPortGetStartIoPerfParams called outside of HwStartIo");
     }
-    if (data->Version != 1 || data->Size < sizeof(*data)) {
+    /* The miniport sets the size only (reference); what it left elsewhere is not looked at. */
+    if (data->Size < sizeof(*data)) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
     if (port->perf_flags == 0) {
         return STOR_STATUS_UNSUCCESSFUL;
     }
+    data->Version = 1;
     data->MessageNumber = 0;
     data->ChannelNumber = 0;
     if ((port->perf_flags & STOR_PERF_INTERRUPT_MESSAGE_RANGES) != 0) {

@@ -4,6 +4,8 @@
 Pairwise by default, all combinations with --full (make check-full).
 """
 
+import json
+
 import pytest
 
 from matrix import all_combinations, pairwise
@@ -90,6 +92,18 @@ def test_every_windows(storhost, windows, srb):
     """What a Windows lacks is found at run time, and the disk works on each."""
     storhost.script(WRITABLE, "--windows", windows, "--srb", srb, "--queues", "4",
                     "--processors", "4")
+
+
+def test_each_processor_has_its_queue(storhost):
+    """Requests go to the queue whose message StorPort hints at, and only there."""
+    printed = storhost.script("".join(
+        f"async a{cpu}*{10 + cpu} write {100 * cpu} 8 1 processor {cpu}\nwait a{cpu} 20\n"
+        for cpu in range(4)) + "info\n", "--queues", "4", "--processors", "4")
+    facts = json.loads(printed[printed.index("{"):])
+    assert [queue["vector"] for queue in facts["device"]["queue"]] == [1, 2, 3, 4]
+    for cpu, queue in enumerate(facts["device"]["queue"]):
+        assert queue["requests"] >= 10 + cpu, facts["device"]["queue"]
+    assert sum(queue["requests"] for queue in facts["device"]["queue"][1:]) == 11 + 12 + 13
 
 
 @pytest.mark.parametrize("seed", range(1, 7))

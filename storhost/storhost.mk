@@ -47,10 +47,12 @@ $(SG_PRELOAD): $(wildcard storhost/ways/sg/*.c) $(WAYS_PROTOCOL) | tools-bench
 
 DRIVER ?= $(BUILD)/wlh/x64/viostor.sys
 QEMU_DEVICE ?=
+# What `make run` shows unless QEMU_DEVICE says otherwise.
+DEMO_DEVICE := num-queues=2,serial=viostor-demo
 
 run: tools-run driver bench
-	$(STORHOST) --driver $(DRIVER) $(if $(QEMU_DEVICE),--qemu-device '$(QEMU_DEVICE)') run
+	@$(STORHOST) --driver $(DRIVER) --qemu-device '$(or $(QEMU_DEVICE),$(DEMO_DEVICE))' run
 
 serve: tools-run driver bench
 	@test -n '$(IMAGE)' || { echo "Say which disk: make serve IMAGE=disk.qcow2" >&2; exit 2; }
-	$(STORHOST) --driver $(DRIVER) --image '$(IMAGE)' $(if $(QEMU_DEVICE),--qemu-device '$(QEMU_DEVICE)') serve
+	@$(STORHOST) --driver $(DRIVER) --image '$(IMAGE)' $(if $(QEMU_DEVICE),--qemu-device '$(QEMU_DEVICE)') serve

@@ -95,7 +95,7 @@ void queue_enable(struct scripted *scripted, struct queue *queue)
     must(available_index(queue) == 0 && load(queue->used + RING_INDEX) == 0,
          "queue %u is enabled with indexes that are not 0 (2.7.6, 2.7.8)", queue->index);
     free(queue->outstanding);
-    queue->outstanding = calloc(size, sizeof(*queue->outstanding));
+    queue->outstanding = calloc(size + 1, sizeof(*queue->outstanding));
     if (!queue->outstanding) {
         fatal("out of memory for a queue of %zu", size);
     }

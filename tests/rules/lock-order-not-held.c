@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* EXPECT: lock-order: is not held */
+/* EXPECT: lock-order: is not the one that was taken last */
 /* Releases a lock twice. */
 #include "miniport.h"
 

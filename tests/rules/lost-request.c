@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* EXPECT: lost-request: the reset of the logical unit is completed, but 1 request(s) */
-/* SCRIPT: async read 0 1; idle; reset unit */
+/* SCRIPT: async one read 0 1; sleep 0.2; reset unit */
 /* Completes a reset and keeps a request from before it. */
 #include "miniport.h"
 

@@ -36,7 +36,7 @@ static VOID Declare(PPORT_CONFIGURATION_INFORMATION Config)
     Config->CachesData = TRUE;
     Config->Dma32BitAddresses = TRUE;
     Config->Dma64BitAddresses = SCSI_DMA64_MINIPORT_SUPPORTED;
-    Config->MapBuffers = STOR_MAP_ALL_BUFFERS;
+    Config->MapBuffers = STOR_MAP_ALL_BUFFERS_INCLUDING_READ_WRITE;
     Config->NeedPhysicalAddresses = TRUE;
     Config->TaggedQueuing = TRUE;
     Config->MultipleRequestPerLu = TRUE;
@@ -276,7 +276,7 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     Data.DeviceExtensionSize = sizeof(EXTENSION);
     Data.SrbExtensionSize = sizeof(SRB_EXTENSION);
     Data.NumberOfAccessRanges = 6;
-    Data.MapBuffers = STOR_MAP_ALL_BUFFERS;
+    Data.MapBuffers = STOR_MAP_ALL_BUFFERS_INCLUDING_READ_WRITE;
     Data.NeedPhysicalAddresses = TRUE;
     Data.TaggedQueuing = TRUE;
     Data.AutoRequestSense = TRUE;

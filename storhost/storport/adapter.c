@@ -36,8 +36,13 @@ static void *zeroed(size_t bytes, const char *name)
 
 static void *resolve(void *context, const char *module, const char *name, const char **why)
 {
-    (void)context;
-    return kernel_resolve(module, name, why);
+    void *address = kernel_resolve(module, name, why);
+
+    if (address == NULL) {
+        violation(RULE_IMPORT, "%s imports %s!%s: %s", (const char *)context, module, name,
+                  *why != NULL ? *why : "storhost does not offer it");
+    }
+    return address;
 }
 
 static struct port *port_new(const struct port_options *options)
@@ -127,7 +132,8 @@ struct port *port_load(const char *driver_path, const struct port_options *optio
     struct driver_entry_call call = {.port = port};
 
     kernel_present_windows(options->windows);
-    if (!pe_load(driver_path, resolve, NULL, &port->image, error, error_size)) {
+    if (!pe_load(driver_path, resolve, (void *)(uintptr_t)driver_path, &port->image, error,
+                 error_size)) {
         free(port);
         return NULL;
     }

@@ -16,16 +16,23 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/violation.h"
+#include "virtio/fetch_watch.h"
 #include "virtio/layout.h"
 #include "virtio/ring_walk.h"
 
 #define LEGACY_RING_ALIGNMENT 4096u
 
+/* How long a doorbell must be missing: a device that has just asked for it looks again itself. */
+#define DOORBELL_LOOKS            20
+#define DOORBELL_LOOK_NANOSECONDS 10000000
+
 struct queue {
     struct observer_queue facts;
-    struct ring_walk *walk; /* NULL while the device does not know the queue */
+    struct ring_walk *walk;      /* NULL while the device does not know the queue */
+    struct fetch_watch *fetches; /* NULL unless watched */
 };
 
 struct observer {
@@ -37,6 +44,7 @@ struct observer {
     struct queue queues[OBSERVER_QUEUES];
     uint32_t device_select, driver_select;
     uint16_t queue_select;
+    bool watch_fetches;
 };
 
 static struct observer *observer_of(struct device *device)
@@ -61,6 +69,7 @@ static void enable_queue(struct observer *observer, struct queue *queue)
         .driver_area = queue->facts.driver_area,
         .device_area = queue->facts.device_area,
         .indirect = observer->facts.driver_features & (1ull << VIRTIO_RING_F_INDIRECT_DESC),
+        .event_index = observer->facts.driver_features & (1ull << VIRTIO_RING_F_EVENT_IDX),
     };
 
     if (queue->facts.size == 0 || (queue->facts.size & (queue->facts.size - 1)) != 0) {
@@ -69,11 +78,24 @@ static void enable_queue(struct observer *observer, struct queue *queue)
     }
     ring_walk_destroy(queue->walk);
     queue->walk = ring_walk_create(&setup);
+    fetch_watch_destroy(queue->fetches);
+    queue->fetches = observer->watch_fetches
+                         ? fetch_watch_create(setup.queue, setup.size, setup.device_area)
+                         : NULL;
     queue->facts.enabled = true;
+}
+
+static void stop_watching(struct observer *observer)
+{
+    for (unsigned i = 0; i < OBSERVER_QUEUES; ++i) {
+        fetch_watch_destroy(observer->queues[i].fetches);
+        observer->queues[i].fetches = NULL;
+    }
 }
 
 static void forget_queues(struct observer *observer)
 {
+    stop_watching(observer);
     for (unsigned i = 0; i < OBSERVER_QUEUES; ++i) {
         ring_walk_destroy(observer->queues[i].walk);
         observer->queues[i].walk = NULL;
@@ -103,6 +125,7 @@ static void on_doorbell(struct observer *observer, unsigned index)
     }
     rule_checked(RULE_VIRTIO);
     ++observer->queues[index].facts.doorbells;
+    ring_walk_doorbell(observer->queues[index].walk);
     walk_queue(&observer->queues[index]);
 }
 
@@ -335,6 +358,10 @@ static void observed_remove(struct device *device)
     if (!inner->ops->remove) {
         fatal("%s cannot be removed by surprise", inner->ops->name);
     }
+    /* The driver may give its rings back now without a reset. */
+    pthread_mutex_lock(&observer_of(device)->lock);
+    stop_watching(observer_of(device));
+    pthread_mutex_unlock(&observer_of(device)->lock);
     inner->ops->remove(inner);
     device->removed = inner->removed;
 }
@@ -447,6 +474,57 @@ void observer_walk(struct device *observed)
         walk_queue(&observer->queues[i]);
     }
     pthread_mutex_unlock(&observer->lock);
+}
+
+void observer_watch_fetches(struct device *observed)
+{
+    struct observer *observer = observer_of(observed);
+
+    pthread_mutex_lock(&observer->lock);
+    observer->watch_fetches = true;
+    pthread_mutex_unlock(&observer->lock);
+}
+
+/* ---- Doorbells ---- */
+
+/* The first queue that a doorbell is missing for, and for which entry; OBSERVER_QUEUES: none. */
+static unsigned missing_doorbell(struct observer *observer, uint16_t *index)
+{
+    unsigned i = 0;
+
+    pthread_mutex_lock(&observer->lock);
+    if (!(observer->facts.status & VIRTIO_CONFIG_S_DRIVER_OK) || observer->inner->removed) {
+        i = OBSERVER_QUEUES;
+    }
+    while (i < OBSERVER_QUEUES && !(observer->queues[i].walk &&
+                                    ring_walk_doorbell_missing(observer->queues[i].walk, index))) {
+        ++i;
+    }
+    pthread_mutex_unlock(&observer->lock);
+    return i;
+}
+
+void observer_check_doorbells(struct device *observed)
+{
+    const struct timespec pause = {.tv_nsec = DOORBELL_LOOK_NANOSECONDS};
+    struct observer *observer = observer_of(observed);
+    uint16_t index = 0, again = 0;
+    const unsigned queue = missing_doorbell(observer, &index);
+
+    rule_checked(RULE_DOORBELL);
+    if (queue == OBSERVER_QUEUES) {
+        return;
+    }
+    for (unsigned look = 0; look < DOORBELL_LOOKS; ++look) {
+        nanosleep(&pause, NULL);
+        if (missing_doorbell(observer, &again) != queue || again != index) {
+            return;
+        }
+    }
+    violation(RULE_DOORBELL,
+              "queue %u: entry %u was made available, the device had asked for a doorbell "
+              "(avail_event), and none came (2.7.13.4.1); a request has timed out",
+              queue, index);
 }
 
 /* ---- Facts ---- */

@@ -21,6 +21,7 @@ struct ring_walk {
     const uint16_t *available;            /* flags, index, ring */
     const uint8_t *used;
     uint16_t next_available, next_used;
+    uint16_t told; /* available index at the last doorbell */
     uint64_t requests;
     uint32_t *made; /* per head: how often it was seen available */
     uint32_t *done; /* per head: how often it was seen used */
@@ -85,14 +86,31 @@ void ring_walk_destroy(struct ring_walk *walk)
     }
 }
 
-uint64_t ring_walk_requests(const struct ring_walk *walk)
-{
-    return walk->requests;
-}
-
 static uint16_t load16(const void *address)
 {
     return __atomic_load_n((const uint16_t *)address, __ATOMIC_ACQUIRE);
+}
+
+void ring_walk_doorbell(struct ring_walk *walk)
+{
+    walk->told = load16(walk->available + 1);
+}
+
+bool ring_walk_doorbell_missing(const struct ring_walk *walk, uint16_t *index)
+{
+    const uint16_t event = load16(walk->used + 4 + 8 * (size_t)walk->setup.size);
+    const uint16_t waiting = (uint16_t)(load16(walk->available + 1) - event);
+    const uint16_t told = (uint16_t)(walk->told - event);
+
+    *index = event;
+    /* Of the available ones from `event` on, `told` is how many it was told of, or negative. */
+    return walk->setup.event_index && waiting != 0 && waiting <= walk->setup.size &&
+           (told == 0 || told > walk->setup.size);
+}
+
+uint64_t ring_walk_requests(const struct ring_walk *walk)
+{
+    return walk->requests;
 }
 
 /* Notes what the device has used. An id that cannot be is the device's fault, not looked at here. */

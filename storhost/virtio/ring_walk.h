@@ -21,6 +21,7 @@ struct ring_walk_setup {
     uint16_t size;
     uint64_t descriptors, driver_area, device_area; /* bus addresses */
     bool indirect;                                  /* INDIRECT_DESC is agreed */
+    bool event_index;                               /* EVENT_IDX is agreed */
 };
 
 /* Violation RULE_DMA_GRANT if the parts of the ring lie in no live grant. */
@@ -29,6 +30,13 @@ void ring_walk_destroy(struct ring_walk *walk);
 
 /* Checks what has become available since the last call. One thread at a time. */
 void ring_walk_new(struct ring_walk *walk);
+
+/* The driver rings: it has told of all that is available now. */
+void ring_walk_doorbell(struct ring_walk *walk);
+
+/* Whether the device asks to be told of something available that it was not told of, now; `index`
+ * gets its number in the available ring. False without EVENT_IDX. */
+bool ring_walk_doorbell_missing(const struct ring_walk *walk, uint16_t *index);
 
 /* Chains seen so far. */
 uint64_t ring_walk_requests(const struct ring_walk *walk);

@@ -247,6 +247,9 @@ void bench_open(struct bench *bench, const struct options *options)
     start_machine(options);
     bench->backend = create_device(bench);
     bench->device = observer_wrap(bench->backend);
+    if (options->scheduler == CPU_DETERMINISTIC) {
+        observer_watch_fetches(bench->device);
+    }
     bench->port = port_load(options->driver, &options->port, error, sizeof(error));
     if (bench->port == NULL) {
         fatal("%s", error);

@@ -10,6 +10,9 @@ BOOLEAN BreakRule(PLACE Where, PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb)
         DeviceStart(Extension);
         DeviceWriteStatus(Extension, DEVICE_DRIVER_OK);
     }
+    if (Where == PlaceUsed) {
+        return TRUE; /* the request is completed already */
+    }
     if (Where != PlaceRead) {
         return FALSE;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* EXPECT: nothing */
-/* SCRIPT: write 0 8; read 0 8; flush; reset unit; reset bus; write 100 28; read 100 28 */
+/* SCRIPT: write 0 8 1; verify 0 8 1; flush; reset unit; reset bus; write 100 28 2; verify 100 28 2; verify 0 8 1 */
 /* Keeps all rules. */
 #include "miniport.h"
 

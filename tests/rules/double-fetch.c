@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* EXPECT: double-fetch: used element */
+/* EXPECT: double-fetch: the id of used element */
 /* SCRIPT: cdb 28 00 00 00 00 00 00 00 01 00 in 512 */
 /* Fetches a used element's id twice. */
 #include "miniport.h"

@@ -150,6 +150,7 @@ typedef struct _SRB_EXTENSION {
     UCHAR Operation;                    /* DISK_OPERATION that is next or under way */
     UCHAR DeviceStatus;                 /* as read once from the slot */
     BOOLEAN FlushAfter;                 /* a flush follows this write before completion */
+    BOOLEAN Underrun;                   /* the SRB's buffer is longer than Length */
     USHORT LongTable;                   /* index in the queue's pool, or LONG_TABLE_NONE */
     USHORT RingId;                      /* in RequestSubmitted */
 } SRB_EXTENSION, *PSRB_EXTENSION;

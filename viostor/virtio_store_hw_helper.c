@@ -516,6 +516,10 @@ static VOID FinishByDevice(PSRB_EXTENSION Request)
 
     SrbSetCommandResult(Request->Srb, ScsiStatus, &Sense,
                         LIKELY(ScsiStatus == SCSISTAT_GOOD) ? Request->Length : 0);
+    /* "Error handling in Storport miniport drivers": this status is for underruns, too. */
+    if (UNLIKELY(Request->Underrun) && ScsiStatus == SCSISTAT_GOOD) {
+        SrbSetSrbStatus(Request->Srb, SRB_STATUS_DATA_OVERRUN);
+    }
 }
 
 static UCHAR ResultStatus(REQUEST_RESULT Result)

@@ -47,6 +47,7 @@ static VOID PrepareRequest(PADAPTER_EXTENSION Adapter, PVOID Srb, DISK_OPERATION
     Request->State = RequestBuilt;
     Request->Operation = (UCHAR)Operation;
     Request->FlushAfter = FlushAfter;
+    Request->Underrun = FALSE;
     Request->Sector = Sector;
     Request->Length = Length;
     Request->Segments = Length != 0 ? PortGetSegments(Adapter, Srb) : NULL;
@@ -77,6 +78,9 @@ static BOOLEAN BuildCommand(PADAPTER_EXTENSION Adapter, PVOID Srb)
     case ScsiOutcomeStartIo:
         PrepareRequest(Adapter, Srb, (DISK_OPERATION)Command.Operation, Command.Sector,
                        Command.Length, Command.FlushAfter);
+        if (UNLIKELY(Command.Length < Command.DataLength)) {
+            RequestOfSrb(Srb)->Underrun = TRUE;
+        }
         return TRUE;
     case ScsiOutcomeAnswered:
         if (Command.Cdb[0] == SCSIOP_INQUIRY) {
@@ -126,36 +130,39 @@ static BOOLEAN BuildReset(PADAPTER_EXTENSION Adapter, PVOID Srb, ULONG Function)
     return TRUE;
 }
 
-static STOR_PNP_ACTION PnpAction(PVOID Srb)
+/* Reads action and flags (SRB_PNP_FLAGS_...) of a PNP request. FALSE: it has none. */
+static BOOLEAN GetPnpRequest(PVOID Srb, STOR_PNP_ACTION *Action, PULONG Flags)
 {
     if (((PSTORAGE_REQUEST_BLOCK)Srb)->Function == SRB_FUNCTION_STORAGE_REQUEST_BLOCK) {
         const SRBEX_DATA_PNP *Data = (const SRBEX_DATA_PNP *)SrbGetSrbExDataByType(
             (PSTORAGE_REQUEST_BLOCK)Srb, SrbExDataTypePnP);
 
-        return Data != NULL ? Data->PnPAction : (STOR_PNP_ACTION)-1;
+        if (Data == NULL) {
+            return FALSE;
+        }
+        *Action = Data->PnPAction;
+        *Flags = Data->SrbPnPFlags;
+    } else {
+        *Action = ((PSCSI_PNP_REQUEST_BLOCK)Srb)->PnPAction;
+        *Flags = ((PSCSI_PNP_REQUEST_BLOCK)Srb)->SrbPnPFlags;
     }
-    return ((PSCSI_PNP_REQUEST_BLOCK)Srb)->PnPAction;
-}
-
-static ULONG PnpFlags(PVOID Srb)
-{
-    if (((PSTORAGE_REQUEST_BLOCK)Srb)->Function == SRB_FUNCTION_STORAGE_REQUEST_BLOCK) {
-        const SRBEX_DATA_PNP *Data = (const SRBEX_DATA_PNP *)SrbGetSrbExDataByType(
-            (PSTORAGE_REQUEST_BLOCK)Srb, SrbExDataTypePnP);
-
-        return Data != NULL ? Data->SrbPnPFlags : 0;
-    }
-    return ((PSCSI_PNP_REQUEST_BLOCK)Srb)->SrbPnPFlags;
+    return TRUE;
 }
 
 static BOOLEAN AnswerPnp(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
-    const BOOLEAN ForAdapter = (PnpFlags(Srb) & SRB_PNP_FLAGS_ADAPTER_REQUEST) != 0;
+    STOR_PNP_ACTION Action;
+    BOOLEAN ForAdapter;
+    ULONG Flags;
 
+    if (!GetPnpRequest(Srb, &Action, &Flags)) {
+        return Refuse(Srb, SRB_STATUS_INVALID_REQUEST);
+    }
+    ForAdapter = (Flags & SRB_PNP_FLAGS_ADAPTER_REQUEST) != 0;
     if (!ForAdapter && !IsOurUnit(Srb)) {
         return Refuse(Srb, SRB_STATUS_NO_DEVICE);
     }
-    switch (PnpAction(Srb)) {
+    switch (Action) {
     case StorSurpriseRemoval:
         if (ForAdapter) {
             AdapterRemove(Adapter);

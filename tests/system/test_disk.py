@@ -35,8 +35,9 @@ def test_size_max_splits_segments(storhost, limit):
         write 1000 7 2 scatter 16384
         verify 0 64 1
         verify 1000 7 2
-        depth 32 random-rw 400 3 blocks 1-64
-    """, "--device", f"scripted:transport=modern,offer=SIZE_MAX,size-max={limit}")
+        depth 64 random-rw 2000 3 blocks 8-64
+    """, "--device", f"scripted:transport=modern,offer=SIZE_MAX,size-max={limit},delay=2",
+                    "--scheduler", "free", "--processors", "4")
 
 
 @pytest.mark.parametrize("limit", [2, 3, 17])

@@ -194,7 +194,6 @@ void reset_expired(struct request *request)
     if (port->device->ops->judge != NULL) {
         port->device->ops->judge(port->device);
     }
-    observer_check_doorbells(port->device);
     pthread_mutex_lock(&port->mutex);
     port->counters.timeouts++;
     pthread_mutex_unlock(&port->mutex);

@@ -284,6 +284,51 @@ static void on_legacy_read(struct observer *observer, uint64_t offset, uint64_t 
     }
 }
 
+/* ---- Doorbells ---- */
+
+/* The first queue that a doorbell is missing for, and for which entry; OBSERVER_QUEUES: none. */
+static unsigned missing_doorbell(struct observer *observer, uint16_t *index)
+{
+    unsigned i = 0;
+
+    pthread_mutex_lock(&observer->lock);
+    if (!(observer->facts.status & VIRTIO_CONFIG_S_DRIVER_OK) || observer->inner->removed) {
+        i = OBSERVER_QUEUES;
+    }
+    while (i < OBSERVER_QUEUES && !(observer->queues[i].walk &&
+                                    ring_walk_doorbell_missing(observer->queues[i].walk, index))) {
+        ++i;
+    }
+    pthread_mutex_unlock(&observer->lock);
+    return i;
+}
+
+/*
+ * A device that works on its own cannot tell, so this looks at what it asks for by avail_event. It
+ * takes up to 0.2 seconds; without EVENT_IDX nothing tells which requests the device has seen.
+ */
+static void check_doorbells(struct observer *observer)
+{
+    const struct timespec pause = {.tv_nsec = DOORBELL_LOOK_NANOSECONDS};
+    uint16_t index = 0, again = 0;
+    const unsigned queue = missing_doorbell(observer, &index);
+
+    rule_checked(RULE_DOORBELL);
+    if (queue == OBSERVER_QUEUES) {
+        return;
+    }
+    for (unsigned look = 0; look < DOORBELL_LOOKS; ++look) {
+        nanosleep(&pause, NULL);
+        if (missing_doorbell(observer, &again) != queue || again != index) {
+            return;
+        }
+    }
+    violation(RULE_DOORBELL,
+              "queue %u: entry %u was made available, the device had asked for a doorbell "
+              "(avail_event), and none came (2.7.13.4.1); a request has timed out",
+              queue, index);
+}
+
 /* ---- The device that the machine sees ---- */
 
 static uint64_t observed_bar_read(struct device *device, unsigned bar, uint64_t offset,
@@ -385,6 +430,8 @@ static void observed_judge(struct device *device)
     struct device *inner = observer_of(device)->inner;
     if (inner->ops->judge) {
         inner->ops->judge(inner);
+    } else {
+        check_doorbells(observer_of(device));
     }
 }
 
@@ -483,48 +530,6 @@ void observer_watch_fetches(struct device *observed)
     pthread_mutex_lock(&observer->lock);
     observer->watch_fetches = true;
     pthread_mutex_unlock(&observer->lock);
-}
-
-/* ---- Doorbells ---- */
-
-/* The first queue that a doorbell is missing for, and for which entry; OBSERVER_QUEUES: none. */
-static unsigned missing_doorbell(struct observer *observer, uint16_t *index)
-{
-    unsigned i = 0;
-
-    pthread_mutex_lock(&observer->lock);
-    if (!(observer->facts.status & VIRTIO_CONFIG_S_DRIVER_OK) || observer->inner->removed) {
-        i = OBSERVER_QUEUES;
-    }
-    while (i < OBSERVER_QUEUES && !(observer->queues[i].walk &&
-                                    ring_walk_doorbell_missing(observer->queues[i].walk, index))) {
-        ++i;
-    }
-    pthread_mutex_unlock(&observer->lock);
-    return i;
-}
-
-void observer_check_doorbells(struct device *observed)
-{
-    const struct timespec pause = {.tv_nsec = DOORBELL_LOOK_NANOSECONDS};
-    struct observer *observer = observer_of(observed);
-    uint16_t index = 0, again = 0;
-    const unsigned queue = missing_doorbell(observer, &index);
-
-    rule_checked(RULE_DOORBELL);
-    if (queue == OBSERVER_QUEUES) {
-        return;
-    }
-    for (unsigned look = 0; look < DOORBELL_LOOKS; ++look) {
-        nanosleep(&pause, NULL);
-        if (missing_doorbell(observer, &again) != queue || again != index) {
-            return;
-        }
-    }
-    violation(RULE_DOORBELL,
-              "queue %u: entry %u was made available, the device had asked for a doorbell "
-              "(avail_event), and none came (2.7.13.4.1); a request has timed out",
-              queue, index);
 }
 
 /* ---- Facts ---- */

@@ -5,6 +5,8 @@
  * virtio-blk driver. From that it
  * - knows what was negotiated, for the table that a run prints;
  * - walks what the driver adds to the rings and checks every address against the DMA grants;
+ * - tells when a request times out whether a doorbell is missing (judge of the device), where
+ *   EVENT_IDX is agreed;
  * - checks the driver requirements of the virtio specification that registers show.
  */
 #ifndef STORHOST_VIRTIO_OBSERVER_H
@@ -42,14 +44,6 @@ struct device *observer_wrap(struct device *inner);
 /* From the next queue on that the driver enables, finds values that it fetches twice from a used
  * ring (virtio/fetch_watch.h). For the deterministic scheduler, after trap_init(). */
 void observer_watch_fetches(struct device *observed);
-
-/*
- * Violation RULE_DOORBELL if the device asks for a doorbell (avail_event) that was not rung for
- * what is available. To be called when a request takes too long: the device has had its time. Not
- * on a driver's thread that is in an access. Only where EVENT_IDX is agreed: without it, whether a
- * device that works on its own has seen a request cannot be told. Waits up to 0.2 seconds.
- */
-void observer_check_doorbells(struct device *observed);
 
 /* Gives the device back as it was before; the observer is gone afterwards. */
 struct device *observer_unwrap(struct device *observed);

@@ -108,6 +108,11 @@ static bool place_part(struct scripted *scripted, enum scripted_part part, char 
                  place->bar == 0 ? ": BAR 0 has the legacy registers" : " (BARs 0 to 5, 16 MiB)");
         return false;
     }
+    if (part == SCRIPTED_MSIX && place->offset != SCRIPTED_AUTO && place->offset % 8 != 0) {
+        snprintf(error, size, "msix=%u:%#x: the offset must be a multiple of 8", place->bar,
+                 place->offset);
+        return false;
+    }
     structure->bar = place->bar;
     structure->length = part_bytes(scripted, part);
     structure->offset = place->offset != SCRIPTED_AUTO

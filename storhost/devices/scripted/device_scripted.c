@@ -225,6 +225,15 @@ static unsigned scripted_set_vectors(struct device *device, unsigned vectors)
     return granted;
 }
 
+static void scripted_power_cycle(struct device *device)
+{
+    struct scripted *scripted = lock_device(device);
+
+    device_reset(scripted);
+    scripted->reset_state = RESET_NOT;
+    unlock_device(scripted);
+}
+
 /* Requests are dropped: a device that is gone touches nothing. */
 static void scripted_remove(struct device *device)
 {
@@ -265,6 +274,7 @@ static const struct device_ops scripted_ops = {
     .bar_write = scripted_bar_write,
     .set_message_vectors = scripted_set_vectors,
     .remove = scripted_remove,
+    .power_cycle = scripted_power_cycle,
     .step = scripted_step,
     .idle = scripted_idle,
     .judge = scripted_check_doorbells,

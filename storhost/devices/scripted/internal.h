@@ -14,16 +14,17 @@
 
 #include "devices/scripted/scripted.h"
 
-#define FEATURE(bit)     (UINT64_C(1) << (bit))
-#define F_SCSI           7 /* legacy names and bits that the system's headers lack */
-#define F_LIFETIME       15
-#define F_NOTIFICATION   38
-#define F_RING_RESET     40
-#define PCI_SPACE        256u
-#define FAULTS_MAXIMUM   64u
-#define LIES_MAXIMUM     32u
-#define SECTOR           512u
-#define LEGACY_ALIGNMENT 4096u
+#define FEATURE(bit)        (UINT64_C(1) << (bit))
+#define F_SCSI              7 /* legacy names and bits that the system's headers lack */
+#define F_ZONED             17
+#define F_NOTIFICATION      38
+#define F_NOTIF_CONFIG_DATA 39
+#define F_RING_RESET        40
+#define PCI_SPACE           256u
+#define FAULTS_MAXIMUM      64u
+#define LIES_MAXIMUM        32u
+#define SECTOR              512u
+#define LEGACY_ALIGNMENT    4096u
 
 /* A piece of memory that a chain names. */
 struct segment {

@@ -211,13 +211,15 @@ static uint64_t read_config(const struct scripted *scripted, uint32_t offset, un
     return value;
 }
 
-static void write_config(struct scripted *scripted, uint32_t offset, unsigned size, uint64_t value)
+/* A legacy driver may write writeback before it has said what it accepts (5.2.5.3). */
+static void write_config(struct scripted *scripted, uint32_t offset, unsigned size, uint64_t value,
+                         bool modern)
 {
     must(offset == offsetof(struct virtio_blk_config, wce) && size == 1 && value <= 1,
          "%llu (%u bytes) is written to offset %u of the device configuration: the one field to "
          "write is writeback, with 0 or 1 (5.2.4)",
          (unsigned long long)value, size, offset);
-    must(scripted->accepted & FEATURE(VIRTIO_BLK_F_CONFIG_WCE),
+    must((modern ? scripted->accepted : scripted->offered) & FEATURE(VIRTIO_BLK_F_CONFIG_WCE),
          "writeback is written without CONFIG_WCE (5.2.5)");
     scripted->config.wce = (uint8_t)value;
 }
@@ -471,7 +473,7 @@ static void set_legacy_page(struct scripted *scripted, uint32_t page)
 static void write_legacy(struct scripted *scripted, uint32_t offset, unsigned size, uint32_t value)
 {
     if (offset >= legacy_config_at(scripted)) {
-        write_config(scripted, offset - legacy_config_at(scripted), size, value);
+        write_config(scripted, offset - legacy_config_at(scripted), size, value, false);
         return;
     }
     judge_width(legacy_fields, "legacy registers", offset, size);
@@ -564,7 +566,7 @@ void registers_write(struct scripted *scripted, unsigned bar, uint64_t offset, u
         write_notify(scripted, inside, size, value);
         break;
     case SCRIPTED_AREA_CONFIG:
-        write_config(scripted, inside, size, value);
+        write_config(scripted, inside, size, value, true);
         break;
     case SCRIPTED_AREA_LEGACY:
         write_legacy(scripted, inside, size, (uint32_t)value);

@@ -23,16 +23,18 @@
 
 /* ---- Features ---- */
 
+/* Every bit that has a name, without what this device cannot do. */
 uint64_t scripted_known_features(void)
 {
     uint64_t known = 0;
 
     for (unsigned bit = 0; bit < FEATURE_BITS; ++bit) {
         if (observer_feature_name(bit)) {
-            known |= UINT64_C(1) << bit;
+            known |= FEATURE(bit);
         }
     }
-    return known;
+    return known & ~(FEATURE(VIRTIO_F_RING_PACKED) | FEATURE(VIRTIO_F_SR_IOV) |
+                     FEATURE(F_NOTIF_CONFIG_DATA) | FEATURE(F_ZONED));
 }
 
 uint64_t scripted_default_features(void)
@@ -519,7 +521,8 @@ static bool fault_filter(const char *text, struct scripted_fault *fault)
     } else {
         return strncmp(text, "sectors=", 8) == 0 &&
                sscanf(text + 8, "%" SCNu64 "-%" SCNu64, &fault->first_sector,
-                      &fault->last_sector) == 2;
+                      &fault->last_sector) == 2 &&
+               fault->first_sector <= fault->last_sector;
     }
     return true;
 }

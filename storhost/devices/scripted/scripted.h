@@ -30,6 +30,7 @@
  *   commands   one per line, words separated by blanks    scripted_command
  *     hold QUEUE|all          nothing of the queue completes      release QUEUE|all
  *     fault KIND[=VALUE] [nth=N] [times=N|all] [type=in|out|flush|id] [sectors=A-B] [queue=Q]
+ *       hits the nth request that fits (the next), and no more than `times` (1)
  *       KIND: never, status=ioerr|unsupp|N, no-status, length=N, bad-id[=N], stray-id, twice,
  *             index-jump=N, delay=STEPS, no-interrupt
  *     clear                   forgets faults, holds and lies
@@ -144,8 +145,9 @@ struct scripted_options {
 
 void scripted_defaults(struct scripted_options *options);
 
-/* What is offered by default: as QEMU's device does without DISCARD and WRITE_ZEROES. Any other
- * bits of scripted_known_features() can be added. */
+/* What is offered by default: as QEMU's modern device does without DISCARD, WRITE_ZEROES and
+ * RING_RESET; of the legacy interface neither ANY_LAYOUT nor NOTIFY_ON_EMPTY. Any other bits of
+ * scripted_known_features() can be added; requests that the device does not know end with UNSUPP. */
 uint64_t scripted_default_features(void);
 uint64_t scripted_known_features(void);
 

@@ -132,14 +132,29 @@ void accept_features(struct scripted *scripted, bool high, uint32_t value, bool 
 
 /* ---- Reset ---- */
 
+/* Also what is held or delayed; not what is never answered. */
+static void complete_all(struct scripted *scripted)
+{
+    for (unsigned i = 0; i < scripted->options.queues; ++i) {
+        struct queue *queue = &scripted->queues[i];
+        const bool held = queue->held;
+
+        if (queue->state == QUEUE_OFF) {
+            continue;
+        }
+        for (struct request *request = queue->first; request; request = request->next) {
+            request->due = 0;
+        }
+        queue->held = false;
+        queue_complete(scripted, queue, UINT32_MAX);
+        queue->held = held;
+    }
+}
+
 void device_reset(struct scripted *scripted)
 {
     if (scripted->options.reset == SCRIPTED_RESET_COMPLETE) {
-        for (unsigned i = 0; i < scripted->options.queues; ++i) {
-            if (scripted->queues[i].state != QUEUE_OFF) {
-                queue_complete(scripted, &scripted->queues[i], UINT32_MAX);
-            }
-        }
+        complete_all(scripted);
     }
     for (unsigned i = 0; i < scripted->options.queues; ++i) {
         scripted->queues[i].size_offered = scripted->options.queue_sizes[i];

@@ -625,6 +625,13 @@ static void masked_messages_wait(void **state)
     assert_int_equal(device->ops->bar_read(device, 1, 16 * device->message_vectors, 8), 2);
     device->ops->bar_write(device, 1, 16 + 12, 4, 0);
     assert_int_equal(driver->messages[1], 1);
+    const unsigned control = driver->layout.msix_control;
+    const uint32_t before = device->ops->config_read(device, control, 2);
+    device->ops->config_write(device, control, 2, before | 0x4000); /* the whole function */
+    request(driver, VIRTIO_BLK_T_FLUSH, 0, 0);
+    assert_int_equal(driver->messages[1], 1);
+    device->ops->config_write(device, control, 2, before);
+    assert_int_equal(driver->messages[1], 2);
     detach(driver);
 }
 
@@ -728,6 +735,22 @@ static void a_request_is_never_answered(void **state)
     assert_int_equal(used_element(driver, 0)->id, 3);
     assert_int_equal(scripted_outstanding(driver->device), 1);
     assert_int_equal(status_byte(driver, 0), UNTOUCHED);
+    detach(driver);
+}
+
+static void in_order_waits_for_the_first(void **state)
+{
+    struct driver *driver = begin("transport=modern,offer=IN_ORDER");
+    (void)state;
+    command(driver, "fault delay=1");
+    add(driver, 0, VIRTIO_BLK_T_FLUSH, 0, 0);
+    add(driver, 1, VIRTIO_BLK_T_FLUSH, 0, 0);
+    ring_bell(driver);
+    step(driver);
+    assert_int_equal(used_index(driver), 0);
+    step(driver);
+    assert_int_equal(used_index(driver), 2);
+    assert_int_equal(used_element(driver, 0)->id, 0);
     detach(driver);
 }
 
@@ -1421,6 +1444,7 @@ int main(void)
         cmocka_unit_test(held_requests_touch_nothing),
         cmocka_unit_test(faults_hit_the_requests_they_name),
         cmocka_unit_test(a_request_is_never_answered),
+        cmocka_unit_test(in_order_waits_for_the_first),
         cmocka_unit_test(the_used_ring_lies),
         cmocka_unit_test(interrupts_get_lost_and_come_unasked),
         cmocka_unit_test(the_configuration_changes),

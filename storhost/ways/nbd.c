@@ -22,6 +22,18 @@
 
 #define ACTIVATION_FD 3 /* where socket activation puts the first socket */
 
+/* The UNIX socket that is there because of this process; NULL: none. */
+static const char *bound_path;
+
+static void remove_bound_path(void *unused)
+{
+    (void)unused;
+    if (bound_path != NULL) {
+        unlink(bound_path);
+        bound_path = NULL;
+    }
+}
+
 static int listen_on_port(const char *port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
@@ -54,13 +66,18 @@ static int listen_on_path(const char *path)
         listen(fd, 16) != 0) {
         fatal("%s: %s (choose another with --nbd-socket)", path, strerror(errno));
     }
+    bound_path = path;
+    at_end(remove_bound_path, NULL);
     return fd;
 }
 
-static _Noreturn void exec_nbdkit(const struct nbd_options *options, int listener)
+/* Runs nbdkit in this new process. If that cannot be, its errno value goes into the pipe, which
+ * otherwise closes. */
+static _Noreturn void exec_nbdkit(const struct nbd_options *options, int listener, int failure)
 {
     char parameter[PATH_MAX + 8], pid[16];
     const char *arguments[] = {options->nbdkit, "--foreground", options->plugin, parameter, NULL};
+    int error;
 
     snprintf(parameter, sizeof(parameter), "socket=%s", options->server_socket);
     snprintf(pid, sizeof(pid), "%d", (int)getpid());
@@ -75,29 +92,33 @@ static _Noreturn void exec_nbdkit(const struct nbd_options *options, int listene
         dup2(listener, ACTIVATION_FD);
     }
     execvp(arguments[0], (char *const *)(uintptr_t)arguments);
-    fprintf(stderr, "storhost: %s: %s (install nbdkit, or give --nbdkit)\n", options->nbdkit,
-            strerror(errno));
-    _exit(127);
+    error = errno;
+    _exit(write(failure, &error, sizeof(error)) == sizeof(error) ? 127 : 126);
 }
 
 pid_t nbd_start(const struct nbd_options *options)
 {
     int listener = options->port != NULL ? listen_on_port(options->port)
                                          : listen_on_path(options->unix_socket);
+    int failure[2], error;
     pid_t child;
 
     if (access(options->plugin, R_OK) != 0) {
         fatal("%s: %s (the nbdkit plugin; build it, or give --plugin)", options->plugin,
               strerror(errno));
     }
-    child = fork();
-    if (child < 0) {
-        fatal("fork: %s", strerror(errno));
+    if (pipe2(failure, O_CLOEXEC) != 0 || (child = fork()) < 0) {
+        fatal("cannot start a process: %s", strerror(errno));
     }
     if (child == 0) {
-        exec_nbdkit(options, listener);
+        exec_nbdkit(options, listener, failure[1]);
     }
     close(listener);
+    close(failure[1]);
+    if (read(failure[0], &error, sizeof(error)) == sizeof(error)) {
+        fatal("%s: %s (install nbdkit, or give --nbdkit)", options->nbdkit, strerror(error));
+    }
+    close(failure[0]);
     return child;
 }
 
@@ -106,11 +127,9 @@ bool nbd_ended(pid_t nbdkit)
     return waitpid(nbdkit, NULL, WNOHANG) == nbdkit;
 }
 
-void nbd_stop(const struct nbd_options *options, pid_t nbdkit)
+void nbd_stop(pid_t nbdkit)
 {
     kill(nbdkit, SIGTERM);
     waitpid(nbdkit, NULL, 0);
-    if (options->unix_socket != NULL) {
-        unlink(options->unix_socket);
-    }
+    remove_bound_path(NULL);
 }

@@ -18,13 +18,14 @@ struct nbd_options {
     const char *unix_socket;   /* ... UNIX socket */
 };
 
-/* Starts nbdkit; its process. Ends the program with a text if it cannot listen. */
+/* Starts nbdkit; its process. Ends the program with a text if it cannot listen or start
+ * nbdkit. The UNIX socket is gone when the program ends, however it does. */
 pid_t nbd_start(const struct nbd_options *options);
 
 /* Whether it ended by itself. */
 bool nbd_ended(pid_t nbdkit);
 
 /* Ends it and waits for that; removes the UNIX socket. */
-void nbd_stop(const struct nbd_options *options, pid_t nbdkit);
+void nbd_stop(pid_t nbdkit);
 
 #endif

@@ -149,7 +149,7 @@ int command_serve(const struct options *options)
     good = wait_for_end(&nbdkit);
 
     if (nbdkit != 0) {
-        nbd_stop(&nbd, nbdkit);
+        nbd_stop(nbdkit);
     }
     if (!server_stop(server, DRAIN_MS)) {
         fatal("requests are still outstanding after %u seconds", DRAIN_MS / 1000);

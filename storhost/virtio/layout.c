@@ -44,11 +44,13 @@ static void read_virtio_capability(struct device *device, struct virtio_layout *
     const uint8_t type = read8(device, offset + offsetof(struct virtio_pci_cap, cfg_type));
     struct virtio_structure *structure = structure_of_type(layout, type);
 
-    if (!structure || structure->present) {
+    const unsigned bar = read8(device, offset + offsetof(struct virtio_pci_cap, bar));
+    /* Reserved BAR numbers are to be passed over (4.1.4.1). */
+    if (!structure || structure->present || bar >= DEVICE_BARS) {
         return;
     }
     structure->present = true;
-    structure->bar = read8(device, offset + offsetof(struct virtio_pci_cap, bar));
+    structure->bar = bar;
     structure->offset = read32(device, offset + offsetof(struct virtio_pci_cap, offset));
     structure->length = read32(device, offset + offsetof(struct virtio_pci_cap, length));
     if (type == VIRTIO_PCI_CAP_NOTIFY_CFG) {

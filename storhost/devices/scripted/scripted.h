@@ -52,8 +52,8 @@
 
 #include "devices/device.h"
 
-#define SCRIPTED_QUEUES    64
-#define SCRIPTED_VECTORS   256
+#define SCRIPTED_QUEUES    64u
+#define SCRIPTED_VECTORS   256u
 #define SCRIPTED_AUTO      UINT32_MAX       /* the device chooses */
 #define SCRIPTED_UNLIMITED 0u               /* of take and complete */
 #define SCRIPTED_NEVER     UINT32_MAX       /* of reset_reads */

@@ -180,6 +180,10 @@ int command_run(const struct options *options)
     json_t *before, *after;
     bool good;
 
+    if (options->device != DEVICE_QEMU) {
+        fatal("run compares an image with what was written, and the scripted device has none: use "
+              "script");
+    }
     bench_open(&bench, options);
     check_consent(&bench);
     run.map = pattern_map_create();

@@ -205,6 +205,23 @@ def test_refused_device_is_reported_and_let_go(storhost, device, event):
     assert "did not start its adapter" in done.stdout
 
 
+@pytest.mark.parametrize("case", ["reserved-bar", "unknown-type", "duplicate"])
+def test_odd_capabilities_are_understood(storhost, case):
+    run(storhost, "write 0 8 1\nverify 0 8 1", f"transport=modern,capabilities={case}")
+
+
+@pytest.mark.parametrize("case", [
+    "loop", "self-loop", "no-list", "into-header", "at-the-end", "no-common", "no-notify", "no-isr",
+    "no-config", "short-common", "short-notify", "beyond-bar", "across-end", "overflow", "bad-bar",
+    "absent-bar", "unaligned", "small-common", "small-notify", "no-bytes", "huge-multiplier"])
+def test_hostile_capabilities_are_refused_cleanly(storhost, case):
+    """Whatever configuration space says: an event, no adapter, nothing kept, no wild access."""
+    done = storhost.run("--device", f"scripted:transport=modern,queues=2,capabilities={case}", "--events",
+                        "info")
+    assert done.returncode == 1, done.stdout
+    assert "unique id 0x000" in done.stdout and "did not start its adapter" in done.stdout
+
+
 def test_get_id_never_answered(storhost):
     """Without a serial number the disk works, identified by its place."""
     printed = run(storhost, """

@@ -43,9 +43,9 @@ typedef struct _CONFIG_FIELD {
 } CONFIG_FIELD;
 #define CONFIG_FIELD_ALWAYS 0xff
 
-#define BLK_FIELD(Name)                                                                 \
-    {                                                                                   \
-        (USHORT) FIELD_OFFSET(blk_config, Name), (USHORT)sizeof(((pblk_config)0)->Name) \
+#define BLK_FIELD(Name)                                                             \
+    {                                                                               \
+        (USHORT) offsetof(blk_config, Name), (USHORT)sizeof(((pblk_config)0)->Name) \
     }
 
 static const CONFIG_FIELD ConfigFields[] = {

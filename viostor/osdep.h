@@ -6,10 +6,20 @@
 #ifndef VIOSTOR_OSDEP_H
 #define VIOSTOR_OSDEP_H
 
+#include <stddef.h>
+
 #include <ntddk.h>
 #include <storport.h>
 #include <ntddscsi.h>
 #include <srbhelper.h>
+
+/* Not every version of Microsoft's headers defines these for drivers. */
+#ifndef min
+#define min(a, b) ((a) < (b) ? (a) : (b))
+#endif
+#ifndef max
+#define max(a, b) ((a) > (b) ? (a) : (b))
+#endif
 
 /* Keeps data that two processors write apart: bytes in a cache line of every processor that
  * Windows runs on, as far as it matters here. */

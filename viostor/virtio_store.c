@@ -260,7 +260,7 @@ static BOOLEAN QueryPerformanceOptions(PADAPTER_EXTENSION Adapter, PPERF_CONFIGU
         Data->Version = Version;
         Data->Size = Version >= STOR_PERF_VERSION_3
                          ? (ULONG)sizeof(*Data)
-                         : (ULONG)FIELD_OFFSET(PERF_CONFIGURATION_DATA, MessageTargets);
+                         : (ULONG)offsetof(PERF_CONFIGURATION_DATA, MessageTargets);
         if (StorPortInitializePerfOpts(Adapter, TRUE, Data) == STOR_STATUS_SUCCESS) {
             return TRUE;
         }
@@ -574,8 +574,7 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     Status = StorPortInitialize(DriverObject, RegistryPath, &Data, NULL);
     if (Status == (ULONG)STATUS_REVISION_MISMATCH) {
         /* Before Windows 8: the structure ends before what Windows 8 added. */
-        Data.HwInitializationDataSize =
-            FIELD_OFFSET(HW_INITIALIZATION_DATA, HwFreeAdapterResources);
+        Data.HwInitializationDataSize = offsetof(HW_INITIALIZATION_DATA, HwFreeAdapterResources);
         Status = StorPortInitialize(DriverObject, RegistryPath, &Data, NULL);
     }
     return (NTSTATUS)Status;

@@ -89,7 +89,7 @@ typedef struct virtio_blk_req {
 } blk_req, *pblk_req;
 
 _Static_assert(sizeof(blk_outhdr) == 16, "the header's layout is the specification's");
-_Static_assert(FIELD_OFFSET(blk_config, num_queues) == 34, "so is the configuration's");
+_Static_assert(offsetof(blk_config, num_queues) == 34, "so is the configuration's");
 _Static_assert(sizeof(blk_req) == 2 * CACHE_LINE_SIZE, "a slot is two cache lines");
 
 /* The most queues that are used, whatever device and machine offer. */

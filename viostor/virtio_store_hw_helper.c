@@ -154,7 +154,7 @@ FORCEINLINE VOID CommitRequest(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG I
     const ULONGLONG SlotAddress = Queue->Memory.SlotsAddress + (ULONGLONG)Id * sizeof(blk_req);
     pblk_req Slot = &Queue->Memory.Slots[Id];
 
-    VirtQueueAppend(Chain, SlotAddress + FIELD_OFFSET(blk_req, header), sizeof(blk_outhdr), FALSE);
+    VirtQueueAppend(Chain, SlotAddress + offsetof(blk_req, header), sizeof(blk_outhdr), FALSE);
     if (Request->Kind == RequestKindIdentify) {
         Slot->header.type = VIRTIO_BLK_T_GET_ID;
         VirtQueueAppend(Chain, Queue->Adapter->IdentityAddress, DISK_SERIAL_LENGTH, TRUE);
@@ -164,7 +164,7 @@ FORCEINLINE VOID CommitRequest(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG I
             AppendData(Chain, &Queue->Adapter->Limits, Request);
         }
     }
-    VirtQueueAppend(Chain, SlotAddress + FIELD_OFFSET(blk_req, status), sizeof(Slot->status), TRUE);
+    VirtQueueAppend(Chain, SlotAddress + offsetof(blk_req, status), sizeof(Slot->status), TRUE);
 
     Slot->header.ioprio = 0;
     Slot->header.sector = RequestHasData(Request) ? Request->Sector : 0;
@@ -185,7 +185,7 @@ FORCEINLINE BOOLEAN BeginChain(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG I
     } else if (LIKELY(DataSegments <= REQUEST_SLOT_SEGMENTS)) {
         VirtQueueBeginIndirect(Chain, &Queue->Ring, Id, Queue->Memory.Slots[Id].table,
                                Queue->Memory.SlotsAddress + (ULONGLONG)Id * sizeof(blk_req) +
-                                   FIELD_OFFSET(blk_req, table));
+                                   offsetof(blk_req, table));
     } else {
         const ULONG TableBytes = Queue->Adapter->Limits.LongTableBytes;
         USHORT Table;

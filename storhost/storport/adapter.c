@@ -20,16 +20,20 @@ uint32_t port_random(struct port *port, uint32_t limit)
     return limit == 0 ? 0 : (uint32_t)(random_mix(state + RANDOM_STEP) % limit);
 }
 
-static void *zeroed(size_t bytes, const char *name)
+static void *zeroed_kind(enum memory_kind kind, size_t bytes, const char *name)
 {
-    struct memory_request request = {
-        .kind = MEMORY_POOL, .bytes = bytes, .alignment = 16, .name = name};
+    struct memory_request request = {.kind = kind, .bytes = bytes, .alignment = 16, .name = name};
     void *memory = memory_alloc(&request);
 
     if (memory == NULL) {
         fatal("out of guest memory for %s (%zu bytes): give the machine more", name, bytes);
     }
     return memset(memory, 0, bytes);
+}
+
+static void *zeroed(size_t bytes, const char *name)
+{
+    return zeroed_kind(MEMORY_POOL, bytes, name);
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */
@@ -341,7 +345,8 @@ bool port_start(struct port *port, struct device *device, char *error, size_t er
     }
     port->device = device;
     device_events_set(port);
-    port->extension = zeroed(port->init.DeviceExtensionSize + 1, "device extension");
+    port->extension = zeroed_kind(MEMORY_UNCACHED_EXTENSION, port->init.DeviceExtensionSize + 1,
+                                  "device extension");
     if (!find_adapter(port, error, error_size)) {
         adapter_give_back(port, ADAPTER_END_NOT_FOUND);
         return false;

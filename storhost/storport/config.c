@@ -163,9 +163,7 @@ static void check_untouched(const struct port *port, const PORT_CONFIGURATION_IN
     if (config->Length != config_length(port->options.windows)) {
         violation(RULE_ARGUMENT, "the driver changed ConfigInfo->Length to %u", config->Length);
     }
-    if (!config->WmiDataProvider) {
-        violation(RULE_ARGUMENT, "the driver changed ConfigInfo->WmiDataProvider (leave it TRUE)");
-    }
+    /* WmiDataProvider: the reference says to leave it, drivers in use set it FALSE, and both work. */
     if (config->AccessRanges != (void *)port->ranges) {
         violation(RULE_ARGUMENT, "the driver changed ConfigInfo->AccessRanges");
     }

@@ -499,6 +499,7 @@ struct port {
     void *uncached;
     size_t uncached_bytes;
     struct grant *uncached_grant;
+    struct grant *extension_grant; /* once the driver has asked for its extension's address */
     size_t srb_extension_bytes;
     unsigned physical_breaks;
     uint32_t maximum_transfer; /* what one request may carry, whatever its buffer's alignment */

@@ -241,6 +241,26 @@ static bool in_uncached(const struct port *port, const uint8_t *address)
     return start != NULL && address >= start && address < start + port->uncached_bytes;
 }
 
+/*
+ * The device extension. The reference does not list it among what StorPortGetPhysicalAddress knows,
+ * but it is nonpaged memory with an address, drivers in use ask for it, and it works. From then on
+ * the device may be told of it. *left gets the bytes to its end.
+ */
+static bool in_extension(struct port *port, uint8_t *address, uint64_t *left)
+{
+    uint8_t *start = port->extension;
+    const size_t bytes = port->init.DeviceExtensionSize;
+
+    if (address < start || address >= start + bytes) {
+        return false;
+    }
+    if (port->extension_grant == NULL) {
+        port->extension_grant = grant_begin(start, bytes, GRANT_BOTH, "device extension", NULL);
+    }
+    *left = (uint64_t)(start + bytes - address);
+    return true;
+}
+
 /* Contiguous and DMA memory; *left gets the bytes to its end. */
 static bool in_resource(struct port *port, const uint8_t *address, uint64_t *left)
 {
@@ -292,7 +312,7 @@ uint64_t NTAPI sp_get_physical_address(PVOID extension, PSCSI_REQUEST_BLOCK srb,
         request_of(port, srb, "StorPortGetPhysicalAddress");
     }
     valid = in_uncached(port, address) || in_resource(port, address, &left) ||
-            in_live_request(port, address);
+            in_live_request(port, address) || in_extension(port, address, &left);
     if (!valid || !memory_bus_address(address, &bus, &bytes)) {
         char text[160];
 

@@ -316,6 +316,10 @@ static void free_adapter_memory(struct port *port)
     port->ranges = NULL;
     dpcs_free(port);
     units_free(port);
+    if (port->extension_grant != NULL) {
+        grant_end(port->extension_grant, false);
+        port->extension_grant = NULL;
+    }
     memory_free(port->extension);
 }
 

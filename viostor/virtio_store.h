@@ -239,8 +239,6 @@ typedef struct _SHARED_MEMORY {
 typedef struct _MAPPED_RANGE {
     ULONGLONG Start; /* as in the access range; identifies it when HwFindAdapter runs again */
     PVOID Base;      /* NULL: unused entry */
-    BOOLEAN IsMemory;
-    ULONG Length; /* bytes */
 } MAPPED_RANGE;
 
 /* What the driver has counted since the adapter was found: for the debugger and for events. Not

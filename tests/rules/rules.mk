@@ -16,12 +16,8 @@ $(BUILD)/rules/missing.lib: tests/rules/missing.def | tools-driver
 	$(Q)$(LLVM_DLLTOOL) -m $(DLLTOOL_x64) -d $< -l $@
 
 $(RULE_DRIVERS): $(BUILD)/rules/%.sys: $(BUILD)/rules/obj/%.o $(RULE_SHARED:%=$(BUILD)/rules/obj/%.o) \
-    $(DRIVER_LIBRARIES_x64) $(BUILD)/rules/missing.lib packaging/set_checksum.py
+    $(call driver_libraries,x64,storport) $(BUILD)/rules/missing.lib packaging/set_checksum.py
 	$(call say,LINK    $@)
-	$(Q)$(LLD_LINK) /driver /subsystem:native,6.00 /osversion:6.00 /machine:$(MACHINE_x64) \
-	    /entry:DriverEntry /nodefaultlib /dynamicbase /nxcompat /align:4096 /opt:ref /incremental:no \
-	    /Brepro /out:$@.unsealed $(filter %.o %.lib,$^)
-	$(Q)$(PYTHON) packaging/set_checksum.py $@.unsealed $@
-	@rm -f $@.unsealed
+	$(call link_driver,6.00,x64)
 
 -include $(patsubst %,$(BUILD)/rules/obj/%.d,$(RULE_TESTS) $(RULE_SHARED))

@@ -8,6 +8,10 @@ TOOLS_driver := clang-14:clang-14 lld-link-14:lld-14 /usr/lib/llvm-14/bin/llvm-r
 TOOLS_bench := gcc:gcc pkg-config:pkg-config /usr/include/Zydis/Zydis.h:libzydis-dev \
     /usr/include/jansson.h:libjansson-dev /usr/include/nbdkit-plugin.h:nbdkit-plugin-dev \
     /usr/include/stdio.h:libc6-dev
+# For driver files of other processors (their libraries: SYSROOT_PACKAGES_ in storhost/storhost.mk).
+TOOLS_bench-x86 := i686-linux-gnu-gcc:gcc-i686-linux-gnu /usr/i686-linux-gnu/lib/crt1.o:libc6-dev-i386-cross
+TOOLS_bench-arm64 := aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/lib/crt1.o:libc6-dev-arm64-cross \
+    qemu-aarch64:qemu-user
 TOOLS_run := qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils nbdkit:nbdkit
 TOOLS_check := /usr/include/cmocka.h:libcmocka-dev fio:fio nbdcopy:libnbd-bin nbdinfo:libnbd-bin \
     sg_inq:sg3-utils sdparm:sdparm qemu-io:qemu-utils qemu-nbd:qemu-utils \
@@ -17,7 +21,7 @@ TOOLS_check := /usr/include/cmocka.h:libcmocka-dev fio:fio nbdcopy:libnbd-bin nb
 TOOLS_lint := clang-tidy-14:clang-tidy-14 clang-format-14:clang-format-14 cppcheck:cppcheck shellcheck:shellcheck \
     x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64 i686-w64-mingw32-gcc:gcc-mingw-w64-i686
 
-TOOL_GROUPS  := driver bench run check lint
+TOOL_GROUPS  := driver bench bench-x86 bench-arm64 run check lint
 # qemu-block-extra: what QEMU opens beyond files (iscsi, rbd, ...).
 EXTRA_PACKAGES := qemu-block-extra libiscsi-bin
 ALL_PACKAGES := $(sort $(foreach g,$(TOOL_GROUPS),$(foreach t,$(TOOLS_$(g)),$(lastword $(subst :, ,$(t))))) $(EXTRA_PACKAGES))
@@ -37,3 +41,4 @@ $(addprefix tools-,$(TOOL_GROUPS)): tools-%:
 
 setup:
 	@sh packaging/setup.sh $(ALL_PACKAGES)
+	@$(foreach a,$(SYSROOT_ARCHS),sh packaging/sysroot.sh fetch $(SYSROOT)/$(a) $(BENCH_DEBIAN_$(a)) $(SYSROOT_PACKAGES_$(a)) &&) true

@@ -1,35 +1,111 @@
-# The bench: build/storhost, the nbdkit plugin and the SG preload library.
+# The bench: build/storhost, the nbdkit plugin and the SG preload library; and storhost for driver
+# files of other processors than this machine's.
+#
+#   build/storhost         runs x64 files
+#   build/x86/storhost     runs 32-bit x86 files (an i686 program; the processor runs it natively)
+#   build/arm64/storhost   runs ARM64 files (under qemu-aarch64)
+
+BENCH_ARCHS := x64 x86 arm64
+
+# A source whose path has a folder named so belongs to those architectures only: "intel" is what x64
+# and x86 share. Headers in machine/<first of them> are found without their folder.
+BENCH_FOLDERS_x64   := intel x64
+BENCH_FOLDERS_x86   := intel x86
+BENCH_FOLDERS_arm64 := arm64
+BENCH_OWN_FOLDERS   := $(sort $(foreach a,$(BENCH_ARCHS),$(BENCH_FOLDERS_$(a))))
+
+# By architecture: compiler, where its output goes, libraries' name for it, Debian's.
+BENCH_CC_x64       := $(CC)
+BENCH_CC_x86       := i686-linux-gnu-gcc
+BENCH_CC_arm64     := aarch64-linux-gnu-gcc
+BENCH_OUT_x64      := $(BUILD)
+BENCH_OUT_x86      := $(BUILD)/x86
+BENCH_OUT_arm64    := $(BUILD)/arm64
+BENCH_TRIPLE_x86   := i386-linux-gnu
+BENCH_TRIPLE_arm64 := aarch64-linux-gnu
+BENCH_CROSS_x86    := /usr/i686-linux-gnu
+BENCH_CROSS_arm64  := /usr/aarch64-linux-gnu
+BENCH_DEBIAN_x86   := i386
+BENCH_DEBIAN_arm64 := arm64
+
+# Libraries for the other processors: packages whose files "make setup" unpacks here, outside of
+# what "make clean" removes (packaging/sysroot.sh).
+SYSROOT ?= .sysroot
+SYSROOT_PACKAGES_x86   := libjansson-dev libzydis-dev libzydis4.0 libzycore-dev libzycore1.4 libcmocka-dev libcmocka0
+SYSROOT_PACKAGES_arm64 := libjansson-dev libcapstone-dev libcapstone4 libcmocka-dev libcmocka0
+SYSROOT_ARCHS := x86 arm64
 
 BENCH_WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 BENCH_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE -pthread -Istorhost -isystem ddk \
     -DSTORHOST_VERSION='"$(VERSION)"' $(BENCH_WARNINGS)
-BENCH_LIBS := -pthread -lZydis -ljansson -lm
+# x86: a driver leaves the stack aligned to 4 bytes where it calls us; files are large (guest
+# memory, disks); and unions come back in registers as from Microsoft's compiler (ddk/README.md).
+BENCH_TARGET_x64   := -Istorhost/machine/intel
+BENCH_TARGET_x86   := -Istorhost/machine/intel -march=i686 -msse2 -mfpmath=sse -mstackrealign \
+    -freg-struct-return -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
+BENCH_TARGET_arm64 := -Istorhost/machine/arm64
+BENCH_LIBS_x64   := -pthread -lZydis -ljansson -lm
+BENCH_LIBS_x86   := -pthread -lZydis -lZycore -ljansson -latomic -lm
+BENCH_LIBS_arm64 := -pthread -lcapstone -ljansson -lm
+BENCH_LIBS       := $(BENCH_LIBS_x64)
+# The other processors' own C library is found at run time where the cross packages have it.
+bench_sysroot = $(abspath $(SYSROOT))/$(1)/usr
+define BENCH_CROSS_RULES
+BENCH_TARGET_$(1) += -isystem $(call bench_sysroot,$(1))/include
+BENCH_LDFLAGS_$(1) := -L$(call bench_sysroot,$(1))/lib/$(BENCH_TRIPLE_$(1)) -Wl,--disable-new-dtags \
+    -Wl,-rpath,$(call bench_sysroot,$(1))/lib/$(BENCH_TRIPLE_$(1)):$(BENCH_CROSS_$(1))/lib
+endef
+$(foreach a,$(SYSROOT_ARCHS),$(eval $(call BENCH_CROSS_RULES,$(a))))
+BENCH_LDFLAGS_x86   += -Wl,--dynamic-linker=$(BENCH_CROSS_x86)/lib/ld-linux.so.2
 
-BENCH_SOURCES := $(filter-out storhost/ways/nbdkit/% storhost/ways/sg/%,\
+BENCH_ALL_SOURCES := $(filter-out storhost/ways/nbdkit/% storhost/ways/sg/%,\
     $(sort $(wildcard storhost/*/*.c storhost/*/*/*.c)))
-BENCH_OBJECTS := $(BENCH_SOURCES:%.c=$(BUILD)/bench/%.o)
-BENCH_MAIN    := $(BUILD)/bench/storhost/ways/main.o
+# $(call bench_in_folders,FOLDERS,SOURCES): those of the sources that lie in one of the folders.
+bench_in_folders = $(foreach f,$(1),$(foreach s,$(2),$(if $(findstring /$(f)/,$(s)),$(s))))
+bench_sources = $(filter-out $(call bench_in_folders,$(filter-out $(BENCH_FOLDERS_$(1)),$(BENCH_OWN_FOLDERS)),\
+    $(BENCH_ALL_SOURCES)),$(BENCH_ALL_SOURCES))
+$(foreach a,$(BENCH_ARCHS),$(eval BENCH_SOURCES_$(a) := $(call bench_sources,$(a))))
+BENCH_SOURCES := $(BENCH_SOURCES_x64)
 
 STORHOST := $(BUILD)/storhost
 NBDKIT_PLUGIN := $(BUILD)/nbdkit-storhost-plugin.so
 SG_PRELOAD := $(BUILD)/libstorhost-sg.so
 
-.PHONY: bench run serve
-bench: tools-bench $(STORHOST) $(NBDKIT_PLUGIN) $(SG_PRELOAD)
+.PHONY: bench $(BENCH_ARCHS:%=bench-%) $(SYSROOT_ARCHS:%=sysroot-%) run serve
+bench: bench-x64 $(NBDKIT_PLUGIN) $(SG_PRELOAD)
+$(BENCH_ARCHS:%=bench-%): bench-%: tools-bench
+bench-x64: $(STORHOST)
+bench-x86: tools-bench-x86 $(BUILD)/x86/storhost
+bench-arm64: tools-bench-arm64 $(BUILD)/arm64/storhost
 
-$(BUILD)/bench/%.o: %.c storhost/storhost.mk VERSION | tools-bench
-	@mkdir -p $(@D)
-	$(call say,CC      $@)
-	$(Q)$(CC) $(BENCH_CFLAGS) -MMD -MP -c $< -o $@
+$(SYSROOT_ARCHS:%=sysroot-%): sysroot-%:
+	@sh packaging/sysroot.sh check $(SYSROOT)/$* $(BENCH_DEBIAN_$*) $(SYSROOT_PACKAGES_$*)
+# A phony prerequisite would build anew each time; behind the bar it only checks.
+bench_ready = $(if $(filter $(1),$(SYSROOT_ARCHS)),tools-bench-$(1) sysroot-$(1),tools-bench)
+
+# $(1): architecture
+define BENCH_RULES
+BENCH_MAIN_$(1)    := $(BENCH_OUT_$(1))/bench/storhost/ways/main.o
+BENCH_OBJECTS_$(1) := $(BENCH_SOURCES_$(1):%.c=$(BENCH_OUT_$(1))/bench/%.o)
+
+$(BENCH_OUT_$(1))/bench/%.o: %.c storhost/storhost.mk VERSION | $(call bench_ready,$(1))
+	@mkdir -p $$(@D)
+	$$(call say,CC      $$@)
+	$$(Q)$$(BENCH_CC_$(1)) $$(BENCH_CFLAGS) $$(BENCH_TARGET_$(1)) -MMD -MP -c $$< -o $$@
 
 # Everything but main(), for unit tests to link with.
-$(BUILD)/libstorhost.a: $(filter-out $(BENCH_MAIN),$(BENCH_OBJECTS))
-	$(call say,AR      $@)
-	$(Q)rm -f $@ && ar rcs $@ $^
+$(BENCH_OUT_$(1))/libstorhost.a: $$(filter-out $$(BENCH_MAIN_$(1)),$$(BENCH_OBJECTS_$(1)))
+	$$(call say,AR      $$@)
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
 
-$(STORHOST): $(BENCH_MAIN) $(BUILD)/libstorhost.a
-	$(call say,CC      $@)
-	$(Q)$(CC) -o $@ $(BENCH_MAIN) -Wl,--whole-archive $(BUILD)/libstorhost.a -Wl,--no-whole-archive $(BENCH_LIBS)
+$(BENCH_OUT_$(1))/storhost: $$(BENCH_MAIN_$(1)) $(BENCH_OUT_$(1))/libstorhost.a
+	$$(call say,CC      $$@)
+	$$(Q)$$(BENCH_CC_$(1)) -o $$@ $$(BENCH_MAIN_$(1)) $$(BENCH_LDFLAGS_$(1)) \
+	    -Wl,--whole-archive $(BENCH_OUT_$(1))/libstorhost.a -Wl,--no-whole-archive $$(BENCH_LIBS_$(1))
+
+-include $$(BENCH_OBJECTS_$(1):.o=.d)
+endef
+$(foreach a,$(BENCH_ARCHS),$(eval $(call BENCH_RULES,$(a))))
 
 WAYS_PROTOCOL := storhost/ways/client.c storhost/ways/protocol.c
 
@@ -43,7 +119,7 @@ $(SG_PRELOAD): $(wildcard storhost/ways/sg/*.c) $(WAYS_PROTOCOL) | tools-bench
 	$(call say,CC      $@)
 	$(Q)$(CC) $(BENCH_CFLAGS) -fPIC -shared -MMD -MP -MF $@.d -o $@ $(filter %.c,$^) -ldl
 
--include $(BENCH_OBJECTS:.o=.d) $(NBDKIT_PLUGIN).d $(SG_PRELOAD).d
+-include $(NBDKIT_PLUGIN).d $(SG_PRELOAD).d
 
 DRIVER ?= $(BUILD)/wlh/x64/viostor.sys
 QEMU_DEVICE ?=

@@ -26,7 +26,7 @@ $(BUILD)/tidy/viostor/%.ok: viostor/%.c .clang-tidy | tools-lint
 $(BUILD)/tidy/storhost/%.ok: storhost/%.c .clang-tidy | tools-lint
 	@mkdir -p $(@D)
 	$(call say,TIDY    $<)
-	$(Q)clang-tidy-14 --quiet $< -- $(BENCH_CFLAGS) 2>/dev/null
+	$(Q)clang-tidy-14 --quiet $< -- $(BENCH_CFLAGS) $(BENCH_TARGET_x64) 2>/dev/null
 	@touch $@
 
 CPPCHECK := cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \

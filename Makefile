@@ -2,6 +2,7 @@
 #
 #   make setup       install by apt what the build, the bench and the tests need
 #   make             build the driver (build/wlh/x64/viostor.sys and .pdb)
+#   make inf         the installation files (build/<flavour>/viostor.inf, build/txtsetup.oem)
 #   make run         build, then write and read a disk through the driver on QEMU's device
 #   make serve IMAGE=disk.qcow2 [QEMU_DEVICE=...]   a disk through the driver, until Ctrl-C
 #   make check       all tests (check-full: every combination of the system matrix)
@@ -15,6 +16,8 @@ say      = $(if $(V),,@echo "  $(1)")
 
 BUILD   := build
 VERSION := $(shell cat VERSION)
+# The day of the release, YYYY-MM-DD: with VERSION it goes into the resource and the installation files.
+RELEASE_DATE := $(shell cat RELEASE_DATE)
 
 CLANG       ?= clang-14
 LLD_LINK    ?= lld-link-14
@@ -32,6 +35,7 @@ PYTHON      ?= /usr/bin/python3
 
 include packaging/tools.mk
 include viostor/viostor.mk
+include packaging/inf.mk
 include ddk/ddk.mk
 include storhost/storhost.mk
 -include tests/rules/rules.mk

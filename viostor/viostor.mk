@@ -88,10 +88,10 @@ $$(BUILD)/$(1)/obj/%.o: viostor/%.c VERSION viostor/viostor.mk | tools-driver
 	$$(call say,CC      $$@)
 	$$(Q)$$(CLANG) --target=$$(TARGET_$(3)) $$(DRIVER_CFLAGS) $$(DRIVER_CFLAGS_$(3)) $$(DRIVER_CFLAGS_$(2)) -MMD -MP -c $$< -o $$@
 
-$$(BUILD)/$(1)/obj/virtio_store.res: viostor/virtio_store.rc VERSION viostor/viostor.mk | tools-driver
+$$(BUILD)/$(1)/obj/virtio_store.res: viostor/virtio_store.rc VERSION RELEASE_DATE viostor/viostor.mk | tools-driver
 	@mkdir -p $$(@D)
 	$$(call say,RC      $$@)
-	$$(Q)$$(LLVM_RC) $$(subst -D,/D ,$$(DRIVER_DEFINES)) /FO $$@ -- $$<
+	$$(Q)$$(LLVM_RC) $$(subst -D,/D ,$$(DRIVER_DEFINES)) /D VIOSTOR_RELEASE_DATE=$$(RELEASE_DATE) /FO $$@ -- $$<
 
 $$(BUILD)/$(1)/viostor.sys: $$(DRIVER_OBJECTS_$(2)_$(3)) $$(BUILD)/$(1)/obj/virtio_store.res \
     $$(call driver_libraries,$(3),$$(DRIVER_PORT_$(2))) packaging/set_checksum.py viostor/viostor.mk

@@ -5,7 +5,7 @@
  * format's own width, %S and %C of the other, h and l/w saying which; %Z counted strings; %p with
  * all digits. Floating point is not for the kernel and is printed as it stands.
  *
- * Arguments are the driver's: each takes 8 bytes of the Windows x64 argument list.
+ * Arguments are the driver's (arguments.h).
  */
 #include <string.h>
 
@@ -35,7 +35,7 @@ struct formatter {
     struct format_buffer *buffer;
     struct format_text format;
     size_t position; /* in the format */
-    __builtin_ms_va_list *arguments;
+    struct arguments *arguments;
     const char *function;
 };
 
@@ -68,9 +68,15 @@ static void put_repeated(struct formatter *formatter, unsigned letter, int count
     }
 }
 
-static uint64_t next_argument(struct formatter *formatter)
+static uintptr_t next_argument(struct formatter *formatter)
 {
-    return __builtin_va_arg(*formatter->arguments, uint64_t);
+    return arguments_next(formatter->arguments);
+}
+
+static uint64_t next_number(struct formatter *formatter, const struct conversion *conversion)
+{
+    return conversion->length == LENGTH_64 ? arguments_next_64(formatter->arguments)
+                                           : arguments_next(formatter->arguments);
 }
 
 /* ---- Numbers ------------------------------------------------------------------------------- */
@@ -83,8 +89,9 @@ static int64_t signed_value(const struct conversion *conversion, uint64_t argume
     case LENGTH_SHORT:
         return (int16_t)argument;
     case LENGTH_64:
-    case LENGTH_POINTER:
         return (int64_t)argument;
+    case LENGTH_POINTER:
+        return (intptr_t)argument;
     default:
         return (int32_t)argument;
     }
@@ -146,7 +153,7 @@ static void put_number(struct formatter *formatter, const struct conversion *con
 
 static void put_signed(struct formatter *formatter, const struct conversion *conversion)
 {
-    int64_t value = signed_value(conversion, next_argument(formatter));
+    int64_t value = signed_value(conversion, next_number(formatter, conversion));
     const char *prefix = conversion->plus ? "+" : conversion->space ? " " : "";
 
     put_number(formatter, conversion, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 10, false,
@@ -156,7 +163,7 @@ static void put_signed(struct formatter *formatter, const struct conversion *con
 static void put_unsigned(struct formatter *formatter, const struct conversion *conversion,
                          unsigned base, bool capitals)
 {
-    uint64_t value = unsigned_value(conversion, next_argument(formatter));
+    uint64_t value = unsigned_value(conversion, next_number(formatter, conversion));
     const char *prefix = "";
 
     if (conversion->alternate && value != 0) {
@@ -170,7 +177,7 @@ static void put_pointer(struct formatter *formatter, const struct conversion *co
     struct conversion whole = *conversion;
 
     whole.has_precision = true;
-    whole.precision = 16;
+    whole.precision = 2 * sizeof(void *);
     put_number(formatter, &whole, next_argument(formatter), 16, true, "");
 }
 
@@ -231,7 +238,7 @@ static void put_text(struct formatter *formatter, const struct conversion *conve
 
 static void put_string(struct formatter *formatter, const struct conversion *conversion)
 {
-    const void *text = (const void *)(uintptr_t)next_argument(formatter);
+    const void *text = (const void *)next_argument(formatter);
     size_t limit = conversion->has_precision ? (size_t)conversion->precision : SIZE_MAX;
     bool wide = is_wide(formatter, conversion);
     size_t length = 0;
@@ -251,7 +258,7 @@ static void put_string(struct formatter *formatter, const struct conversion *con
 
 static void put_counted_string(struct formatter *formatter, const struct conversion *conversion)
 {
-    const UNICODE_STRING *counted = (const UNICODE_STRING *)(uintptr_t)next_argument(formatter);
+    const UNICODE_STRING *counted = (const UNICODE_STRING *)next_argument(formatter);
     bool wide = is_wide(formatter, conversion);
 
     if (wide) {
@@ -268,7 +275,7 @@ static void put_counted_string(struct formatter *formatter, const struct convers
 static void put_character(struct formatter *formatter, const struct conversion *conversion)
 {
     bool wide = is_wide(formatter, conversion);
-    uint64_t argument = next_argument(formatter);
+    uintptr_t argument = next_argument(formatter);
     WCHAR letter = wide ? (WCHAR)argument : (unsigned char)argument;
 
     if (wide) {
@@ -413,7 +420,7 @@ static void convert(struct formatter *formatter, const struct conversion *conver
 }
 
 void kernel_format(struct format_buffer *buffer, struct format_text format,
-                   __builtin_ms_va_list *arguments, const char *function)
+                   struct arguments *arguments, const char *function)
 {
     struct formatter formatter = {
         .buffer = buffer, .format = format, .arguments = arguments, .function = function};

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel/arguments.h"
+
 /* Where a format string is, and whether its characters have 16 bits. */
 struct format_text {
     const void *characters;
@@ -26,6 +28,6 @@ struct format_buffer {
  * the report of a wide conversion above PASSIVE_LEVEL (NULL: allowed at any IRQL).
  */
 void kernel_format(struct format_buffer *buffer, struct format_text format,
-                   __builtin_ms_va_list *arguments, const char *function);
+                   struct arguments *arguments, const char *function);
 
 #endif

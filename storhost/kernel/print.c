@@ -36,7 +36,7 @@ void kernel_debug_write(const char *text, size_t length)
 
 /* ---- DbgPrint ------------------------------------------------------------------------------ */
 
-static ULONG debug_print(const char *prefix, const char *format, __builtin_ms_va_list *arguments,
+static ULONG debug_print(const char *prefix, const char *format, struct arguments *arguments,
                          const char *function)
 {
     char text[DEBUG_TEXT_LIMIT];
@@ -53,37 +53,39 @@ static ULONG debug_print(const char *prefix, const char *format, __builtin_ms_va
 
 static ULONG NTAPIV dbg_print(const char *format, ...)
 {
-    __builtin_ms_va_list arguments;
+    struct arguments arguments;
 
-    __builtin_ms_va_start(arguments, format);
+    ARGUMENTS_START(arguments, format);
     debug_print("", format, &arguments, "DbgPrint");
-    __builtin_ms_va_end(arguments);
     return STATUS_SUCCESS;
 }
 
 static ULONG NTAPIV dbg_print_ex(ULONG component, ULONG level, const char *format, ...)
 {
-    __builtin_ms_va_list arguments;
+    struct arguments arguments;
 
     (void)component;
     (void)level;
-    __builtin_ms_va_start(arguments, format);
+    ARGUMENTS_START(arguments, format);
     debug_print("", format, &arguments, "DbgPrintEx");
-    __builtin_ms_va_end(arguments);
     return STATUS_SUCCESS;
 }
 
 static ULONG NTAPI v_dbg_print_ex(ULONG component, ULONG level, const char *format,
-                                  __builtin_ms_va_list arguments)
+                                  driver_va_list list)
 {
+    struct arguments arguments = arguments_of_list(list);
+
     (void)component;
     (void)level;
     return debug_print("", format, &arguments, "vDbgPrintEx");
 }
 
 static ULONG NTAPI v_dbg_print_ex_with_prefix(const char *prefix, ULONG component, ULONG level,
-                                              const char *format, __builtin_ms_va_list arguments)
+                                              const char *format, driver_va_list list)
 {
+    struct arguments arguments = arguments_of_list(list);
+
     (void)component;
     (void)level;
     return debug_print(prefix, format, &arguments, "vDbgPrintExWithPrefix");
@@ -93,7 +95,7 @@ static ULONG NTAPI v_dbg_print_ex_with_prefix(const char *prefix, ULONG componen
 
 /* Formats into `space` characters and ends the text if there is room; -1: it did not fit. */
 static int format_limited(void *target, size_t space, struct format_text format,
-                          __builtin_ms_va_list *arguments, const char *function)
+                          struct arguments *arguments, const char *function)
 {
     struct format_buffer buffer = {.characters = target, .wide = format.wide, .space = space};
     SERVES(function);
@@ -109,7 +111,7 @@ static int format_limited(void *target, size_t space, struct format_text format,
 
 /* The same, always ended: what does not fit is cut off (-1). */
 static int format_ended(void *target, size_t space, struct format_text format,
-                        __builtin_ms_va_list *arguments, const char *function)
+                        struct arguments *arguments, const char *function)
 {
     int length = format_limited(target, space, format, arguments, function);
 
@@ -129,117 +131,125 @@ static int format_ended(void *target, size_t space, struct format_text format,
 #define NARROW(format) ((struct format_text){(format), false})
 #define WIDE(format)   ((struct format_text){(format), true})
 
-static int NTAPI v_sprintf(char *target, const char *format, __builtin_ms_va_list arguments)
+static int NTAPI v_sprintf(char *target, const char *format, driver_va_list list)
 {
+    struct arguments arguments = arguments_of_list(list);
+
     return format_limited(target, UNLIMITED, NARROW(format), &arguments, "vsprintf");
 }
 
-static int NTAPI v_snprintf(char *target, SIZE_T space, const char *format,
-                            __builtin_ms_va_list arguments)
+static int NTAPI v_snprintf(char *target, SIZE_T space, const char *format, driver_va_list list)
 {
+    struct arguments arguments = arguments_of_list(list);
+
     return format_limited(target, space, NARROW(format), &arguments, "_vsnprintf");
 }
 
-static int NTAPI v_snwprintf(WCHAR *target, SIZE_T space, const WCHAR *format,
-                             __builtin_ms_va_list arguments)
+static int NTAPI v_snwprintf(WCHAR *target, SIZE_T space, const WCHAR *format, driver_va_list list)
 {
+    struct arguments arguments = arguments_of_list(list);
+
     return format_limited(target, space, WIDE(format), &arguments, "_vsnwprintf");
 }
 
-static int NTAPI v_swprintf(WCHAR *target, const WCHAR *format, __builtin_ms_va_list arguments)
+static int NTAPI v_swprintf(WCHAR *target, const WCHAR *format, driver_va_list list)
 {
+    struct arguments arguments = arguments_of_list(list);
+
     return format_limited(target, UNLIMITED, WIDE(format), &arguments, "vswprintf");
 }
 
-static int NTAPI v_sprintf_s(char *target, SIZE_T space, const char *format,
-                             __builtin_ms_va_list arguments)
+static int NTAPI v_sprintf_s(char *target, SIZE_T space, const char *format, driver_va_list list)
 {
+    struct arguments arguments = arguments_of_list(list);
+
     return format_ended(target, space, NARROW(format), &arguments, "vsprintf_s");
 }
 
 /* `count`: at most so many characters are wanted, (SIZE_T)-1: what fits. */
-static int NTAPI v_snprintf_s(char *target, SIZE_T space, SIZE_T count, const char *format,
-                              __builtin_ms_va_list arguments)
+static int snprintf_ended(char *target, SIZE_T space, SIZE_T count, const char *format,
+                          struct arguments *arguments)
 {
-    return format_ended(target, count < space ? count + 1 : space, NARROW(format), &arguments,
+    return format_ended(target, count < space ? count + 1 : space, NARROW(format), arguments,
                         "_vsnprintf_s");
+}
+
+static int NTAPI v_snprintf_s(char *target, SIZE_T space, SIZE_T count, const char *format,
+                              driver_va_list list)
+{
+    struct arguments arguments = arguments_of_list(list);
+
+    return snprintf_ended(target, space, count, format, &arguments);
 }
 
 static int NTAPIV s_printf(char *target, const char *format, ...)
 {
-    __builtin_ms_va_list arguments;
+    struct arguments arguments;
     int length;
 
-    __builtin_ms_va_start(arguments, format);
+    ARGUMENTS_START(arguments, format);
     length = format_limited(target, UNLIMITED, NARROW(format), &arguments, "sprintf");
-    __builtin_ms_va_end(arguments);
     return length;
 }
 
 static int NTAPIV sn_printf(char *target, SIZE_T space, const char *format, ...)
 {
-    __builtin_ms_va_list arguments;
+    struct arguments arguments;
     int length;
 
-    __builtin_ms_va_start(arguments, format);
+    ARGUMENTS_START(arguments, format);
     length = format_limited(target, space, NARROW(format), &arguments, "_snprintf");
-    __builtin_ms_va_end(arguments);
     return length;
 }
 
 static int NTAPIV sprintf_checked(char *target, SIZE_T space, const char *format, ...)
 {
-    __builtin_ms_va_list arguments;
+    struct arguments arguments;
     int length;
 
-    __builtin_ms_va_start(arguments, format);
+    ARGUMENTS_START(arguments, format);
     length = format_ended(target, space, NARROW(format), &arguments, "sprintf_s");
-    __builtin_ms_va_end(arguments);
     return length;
 }
 
 static int NTAPIV snprintf_checked(char *target, SIZE_T space, SIZE_T count, const char *format,
                                    ...)
 {
-    __builtin_ms_va_list arguments;
+    struct arguments arguments;
     int length;
 
-    __builtin_ms_va_start(arguments, format);
-    length = v_snprintf_s(target, space, count, format, arguments);
-    __builtin_ms_va_end(arguments);
+    ARGUMENTS_START(arguments, format);
+    length = snprintf_ended(target, space, count, format, &arguments);
     return length;
 }
 
 static int NTAPIV sw_printf(WCHAR *target, const WCHAR *format, ...)
 {
-    __builtin_ms_va_list arguments;
+    struct arguments arguments;
     int length;
 
-    __builtin_ms_va_start(arguments, format);
+    ARGUMENTS_START(arguments, format);
     length = format_limited(target, UNLIMITED, WIDE(format), &arguments, "swprintf");
-    __builtin_ms_va_end(arguments);
     return length;
 }
 
 static int NTAPIV snw_printf(WCHAR *target, SIZE_T space, const WCHAR *format, ...)
 {
-    __builtin_ms_va_list arguments;
+    struct arguments arguments;
     int length;
 
-    __builtin_ms_va_start(arguments, format);
+    ARGUMENTS_START(arguments, format);
     length = format_limited(target, space, WIDE(format), &arguments, "_snwprintf");
-    __builtin_ms_va_end(arguments);
     return length;
 }
 
 static int NTAPIV swprintf_checked(WCHAR *target, SIZE_T space, const WCHAR *format, ...)
 {
-    __builtin_ms_va_list arguments;
+    struct arguments arguments;
     int length;
 
-    __builtin_ms_va_start(arguments, format);
+    ARGUMENTS_START(arguments, format);
     length = format_ended(target, space, WIDE(format), &arguments, "swprintf_s");
-    __builtin_ms_va_end(arguments);
     return length;
 }
 

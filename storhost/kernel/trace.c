@@ -3,6 +3,7 @@
  * Event tracing (ETW, and WPP over it): nobody listens, so registration succeeds and events go
  * nowhere. Handles are remembered only by being other than 0.
  */
+#include "kernel/arguments.h"
 #include "kernel/kernel_internal.h"
 
 #define REGISTRATION 0x5347ull
@@ -115,7 +116,7 @@ static NTSTATUS NTAPIV wmi_trace_message(ULONGLONG logger, ULONG flags, const GU
 }
 
 static NTSTATUS NTAPI wmi_trace_message_va(ULONGLONG logger, ULONG flags, const GUID *message,
-                                           USHORT number, __builtin_ms_va_list parts)
+                                           USHORT number, driver_va_list parts)
 {
     (void)logger;
     (void)flags;

@@ -14,6 +14,8 @@
 
 #include <stdlib.h>
 
+#include "kernel/arguments.h"
+
 /* ---- small ones ------------------------------------------------------------------------------ */
 
 /* What Windows offers and this machine lacks (no ACPI methods, no host memory buffer, no service
@@ -388,7 +390,7 @@ ULONG NTAPIV sp_extended_function(ULONG code, PVOID extension, ...)
     ULONG status = STOR_STATUS_NOT_IMPLEMENTED;
     struct export_site *called;
     struct port *port;
-    __builtin_ms_va_list list;
+    struct arguments list;
 
     rule_checked(RULE_UNKNOWN_CODE);
     if (function == NULL) {
@@ -398,11 +400,10 @@ ULONG NTAPIV sp_extended_function(ULONG code, PVOID extension, ...)
     called->name = function->name;
     called->highest_irql = function->highest_irql;
     port = export_enter(called, extension, __builtin_return_address(0));
-    __builtin_ms_va_start(list, extension);
+    ARGUMENTS_START(list, extension);
     for (unsigned i = 0; i < function->arguments; i++) {
-        arguments[i] = __builtin_va_arg(list, uint64_t);
+        arguments[i] = arguments_next(&list);
     }
-    __builtin_ms_va_end(list);
     if (port->options.windows >= function->since) {
         status = function->run(port, arguments);
     }

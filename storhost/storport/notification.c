@@ -9,6 +9,8 @@
 #include "storport/internal.h"
 #include "storport/exports.h"
 
+#include "kernel/arguments.h"
+
 struct notification {
     uint32_t type;
     const char *name;
@@ -214,7 +216,7 @@ VOID NTAPIV sp_notification(ULONG type, PVOID extension, ...)
     uint64_t arguments[8] = {0};
     struct export_site *notified;
     struct port *port;
-    __builtin_ms_va_list list;
+    struct arguments list;
     size_t i;
 
     for (i = 0; i < NOTIFICATIONS && found == NULL; i++) {
@@ -228,11 +230,10 @@ VOID NTAPIV sp_notification(ULONG type, PVOID extension, ...)
     notified->name = found->name;
     notified->highest_irql = found->highest_irql;
     port = export_enter(notified, extension, __builtin_return_address(0));
-    __builtin_ms_va_start(list, extension);
+    ARGUMENTS_START(list, extension);
     for (i = 0; i < found->arguments; i++) {
-        arguments[i] = __builtin_va_arg(list, uint64_t);
+        arguments[i] = arguments_next(&list);
     }
-    __builtin_ms_va_end(list);
     if (port->options.windows >= found->since) {
         found->run(port, arguments);
     }

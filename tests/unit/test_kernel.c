@@ -116,6 +116,33 @@ static void text_that_does_not_fit_is_not_ended(void **context)
     assert_int_equal(wide[4], 0);
 }
 
+/* More arguments than any processor has registers for, 64-bit ones among them. */
+static void arguments_go_on_behind_the_registers(void **context)
+{
+    (void)context;
+    expect_text("1 2 3 4 5 6 7 8 9 10 11 12", "%d %d %d %d %d %d %d %d %d %d %d %d", 1, 2, 3, 4, 5,
+                6, 7, 8, 9, 10, 11, 12);
+    expect_text("1 20000000000 3 40000000000 5 60000000000 7 80000000000 end",
+                "%d %lld %d %lld %d %I64d %d %I64d %s", 1, 20000000000ll, 3, 40000000000ll, 5,
+                60000000000ll, 7, 80000000000ll, "end");
+}
+
+/* A va_list of Windows is a pointer to the arguments, each in a slot as wide as a pointer. */
+static void a_list_is_a_pointer_to_arguments(void **context)
+{
+    IMPORT(int, _vsnprintf, char *target, SIZE_T space, const char *format, const void *list);
+    IMPORT(int, _vsnprintf_s, char *target, SIZE_T space, SIZE_T count, const char *format,
+           const void *list);
+    const ULONG_PTR list[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, (ULONG_PTR) "ten", 11};
+    char text[64];
+
+    (void)context;
+    assert_int_equal(_vsnprintf(text, sizeof(text), "%d%d%d%d%d%d%d%d%d %s %u", list), 16);
+    assert_string_equal(text, "123456789 ten 11");
+    assert_int_equal(_vsnprintf_s(text, 8, 3, "%d%d%d%d%d", list), -1);
+    assert_string_equal(text, "123");
+}
+
 static char printed[256];
 
 static void keep_printed(const char *text, size_t length)
@@ -404,6 +431,8 @@ int main(void)
         cmocka_unit_test(young_exports_are_hidden_from_old_windows),
         cmocka_unit_test(text_is_formatted_as_windows_does),
         cmocka_unit_test(text_that_does_not_fit_is_not_ended),
+        cmocka_unit_test(arguments_go_on_behind_the_registers),
+        cmocka_unit_test(a_list_is_a_pointer_to_arguments),
         cmocka_unit_test(dbg_print_reaches_its_reader),
         cmocka_unit_test(memory_functions_move_bytes),
         cmocka_unit_test(sequenced_lists_are_last_in_first_out),

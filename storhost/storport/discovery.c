@@ -77,7 +77,9 @@ static void capabilities(struct port *port, const struct port_io *address)
                          .data_length = sizeof(data),
                          .processor = -1};
 
-    port_execute(port, &io);
+    if (port_sends_pnp(port)) {
+        port_execute(port, &io);
+    }
 }
 
 /* One address; true if a device is there. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What storport.sys exports to miniports. All there is since Server 2003 with a service pack, but
- * StorPortExtendedFunction, which is Server 2003 SP2's (windows.md 11); everything younger stands
- * behind its codes.
+ * What storport.sys exports to miniports. All is there since Server 2003 SP1, which is what 5.2
+ * stands for, but StorPortExtendedFunction: of its functions the reference names SP2 for the first
+ * (StorPortGetSystemAddress), and a driver that imports it does not load on SP1. Everything younger
+ * stands behind its codes.
  */
 #include "storport/exports.h"
 
@@ -17,7 +18,7 @@ static const struct kernel_export exports[] = {
     {"StorPortDebugPrint", (void *)sp_debug_print, 0x502},
     {"StorPortDeviceBusy", (void *)sp_device_busy, 0x502},
     {"StorPortDeviceReady", (void *)sp_device_ready, 0x502},
-    {"StorPortExtendedFunction", (void *)sp_extended_function, 0x502},
+    {"StorPortExtendedFunction", (void *)sp_extended_function, 0x600},
     {"StorPortFreeDeviceBase", (void *)sp_free_device_base, 0x502},
     {"StorPortFreeRegistryBuffer", (void *)sp_free_registry_buffer, 0x502},
     {"StorPortGetBusData", (void *)sp_get_bus_data, 0x502},

@@ -273,6 +273,11 @@ struct request *request_of(struct port *port, const void *srb, const char *what)
 struct request *request_find(struct port *port, const void *srb);
 /* RequestComplete. */
 void request_complete(struct port *port, struct request *request);
+/*
+ * Whether a PnP request block comes now. Nothing says for certain which of them Server 2003 sends:
+ * there each comes or does not, by the seed, and a driver must live with both.
+ */
+bool port_sends_pnp(struct port *port);
 /* Sends a request of the model's own past queue and depth. */
 void request_send(struct request *request);
 struct request *request_new(struct port *port, struct port_io *io, enum request_kind kind);

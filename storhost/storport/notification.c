@@ -80,10 +80,13 @@ static void overrun(struct port *port, const uint64_t *a)
 static void enable_passive(struct port *port, const uint64_t *a)
 {
     BOOLEAN *success = (BOOLEAN *)a[1];
-    bool granted = !port->options.refuse_dpc && !port->options.single_passive_refusal;
+    bool granted = !port->options.single_passive_refusal;
 
     if (!entry_inside(ENTRY_INITIALIZE)) {
         violation(RULE_PHASE, "StorPortEnablePassiveInitialization called outside of HwInitialize");
+    }
+    if (port->options.refuse_dpc) {
+        return; /* without effect, the output untouched */
     }
     port->options.single_passive_refusal = false;
     if (granted) {

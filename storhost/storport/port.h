@@ -31,7 +31,7 @@ struct port_registry_value {
 };
 
 struct port_options {
-    uint16_t windows;            /* presented version: 0x600 ... 0xa00 */
+    uint16_t windows;            /* presented version: 0x502 ... 0xa00 */
     unsigned message_vectors;    /* granted at most; 0: line interrupt */
     enum port_srb_type srb_type; /* AUTO: what driver and Windows agree on */
     bool refuse_dpc;             /* StorPort 5.2's refusals (windows.md rules) */

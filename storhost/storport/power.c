@@ -132,6 +132,18 @@ static uint8_t send_function(struct port *port, const struct unit *unit, uint8_t
     return io.srb_status;
 }
 
+bool port_sends_pnp(struct port *port)
+{
+    return port->options.windows >= WINDOWS_VISTA || port_random(port, 2) != 0;
+}
+
+static void send_pnp(struct port *port, const struct unit *unit, uint32_t action)
+{
+    if (port_sends_pnp(port)) {
+        send_function(port, unit, SRB_FUNCTION_PNP, action, 0);
+    }
+}
+
 static struct unit *first_unit(struct port *port)
 {
     struct unit *unit = port->units;
@@ -354,9 +366,9 @@ void port_remove(struct port *port)
         drain(port, "the adapter is removed");
         flush_all(port, true);
         if (unit != NULL) {
-            send_function(port, unit, SRB_FUNCTION_PNP, StorRemoveDevice, 0);
+            send_pnp(port, unit, StorRemoveDevice);
         }
-        send_function(port, NULL, SRB_FUNCTION_PNP, StorRemoveDevice, 0);
+        send_pnp(port, NULL, StorRemoveDevice);
         queue_gate_hold(port, &port->gate);
         drain_owned(port, "the adapter is removed");
         stop(port);
@@ -379,7 +391,9 @@ void port_surprise_remove(struct port *port)
     queue_gate_hold(port, &port->gate);
     port->state = ADAPTER_REMOVED;
     control_call(port, ScsiAdapterSurpriseRemoval, NULL);
-    send_function(port, NULL, SRB_FUNCTION_PNP, StorSurpriseRemoval, 0);
+    if (port->options.windows >= WINDOWS_7) { /* reference of SCSI_PNP_REQUEST_BLOCK */
+        send_pnp(port, NULL, StorSurpriseRemoval);
+    }
     if (unit != NULL && requests_owned_before(port, NULL, UINT64_MAX, NULL) != 0) {
         port_reset_bus(port);
     }

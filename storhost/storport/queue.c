@@ -245,7 +245,9 @@ BOOLEAN NTAPI sp_set_device_queue_depth(PVOID extension, UCHAR path, UCHAR targe
 {
     EXPORT_ENTER("StorPortSetDeviceQueueDepth", extension, IRQL_DEVICE);
     struct unit *unit = unit_at(port, path, target, lun, false);
-    ULONG limit = port->max_ios_per_lun > 254 ? port->max_ios_per_lun : 254;
+    ULONG limit = port->options.windows >= WINDOWS_8 && port->max_ios_per_lun > 254
+                      ? port->max_ios_per_lun
+                      : 254;
     BOOLEAN result = unit != NULL && depth != 0 && depth <= limit;
 
     if (result) {

@@ -109,7 +109,8 @@ static const struct argp_option option_table[] = {
     OPTION("qemu-img", KEY_QEMU_IMG, "FILE", "the qemu-img to use (default: qemu-img)"),
     OPTION("throttle", KEY_THROTTLE, "N", "let the disk do N requests per second"),
     GROUP("Windows:"),
-    OPTION("windows", KEY_WINDOWS, "6.0|6.1|6.2|6.3|10.0", "the version to play (default: 10.0)"),
+    OPTION("windows", KEY_WINDOWS, "5.2|6.0|6.1|6.2|6.3|10.0",
+           "the version to play (default: 10.0)"),
     OPTION("srb", KEY_SRB, "auto|legacy|extended", "kind of request blocks (default: auto)"),
     OPTION("vectors", KEY_VECTORS, "N",
            "messages granted at most; 0: line interrupt (default: one per processor, and one)"),
@@ -377,8 +378,8 @@ static bool parse_device_option(int key, char *text, struct argp_state *state,
 static bool parse_windows_option(int key, char *text, struct argp_state *state,
                                  struct options *options)
 {
-    static const char *const versions[] = {"6.0", "6.1", "6.2", "6.3", "10.0", NULL};
-    static const uint16_t numbers[] = {0x600, 0x601, 0x602, 0x603, 0xa00};
+    static const char *const versions[] = {"5.2", "6.0", "6.1", "6.2", "6.3", "10.0", NULL};
+    static const uint16_t numbers[] = {0x502, 0x600, 0x601, 0x602, 0x603, 0xa00};
     static const char *const srbs[] = {"auto", "legacy", "extended", NULL};
 
     switch (key) {

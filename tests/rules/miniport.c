@@ -16,6 +16,8 @@ static HW_RESET_BUS ResetBus;
 static HW_ADAPTER_CONTROL AdapterControl;
 static HW_FREE_ADAPTER_RESOURCES FreeResources;
 
+ULONG InitializeStatus;
+
 VOID Complete(PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb, UCHAR SrbStatus)
 {
     Srb->SrbStatus = SrbStatus;
@@ -59,10 +61,11 @@ static ULONG NTAPI FindAdapter(PVOID DeviceExtension, PVOID HwContext, PVOID Bus
     UNREFERENCED_PARAMETER(ArgumentString);
     *Again = FALSE;
     RtlZeroMemory(Extension, sizeof(*Extension));
+    Extension->Config = Config;
+    (VOID) BreakRule(PlaceConfiguration, Extension, NULL);
     Declare(Config);
     Block = StorPortGetUncachedExtension(Extension, Config, RING_BYTES);
-    if (Block == NULL || StorPortAllocatePool(Extension, DISK_BLOCKS * BLOCK_BYTES, POOL_TAG,
-                                              (PVOID *)&Extension->Disk) != STOR_STATUS_SUCCESS) {
+    if (Block == NULL || !DiskAllocate(Extension)) {
         return SP_RETURN_ERROR;
     }
     RtlZeroMemory(Extension->Disk, DISK_BLOCKS * BLOCK_BYTES);
@@ -125,7 +128,7 @@ static VOID NTAPI FreeResources(PVOID DeviceExtension)
     PEXTENSION Extension = (PEXTENSION)DeviceExtension;
 
     if (!BreakRule(PlaceFreeResources, Extension, NULL)) {
-        StorPortFreePool(Extension, Extension->Disk);
+        DiskFree(Extension);
     }
     if (Extension->Device.Ports != NULL) {
         StorPortFreeDeviceBase(Extension, Extension->Device.Ports);
@@ -273,7 +276,7 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     Data.HwResetBus = ResetBus;
     Data.HwAdapterControl = AdapterControl;
     Data.HwFreeAdapterResources = FreeResources;
-    Data.DeviceExtensionSize = sizeof(EXTENSION);
+    Data.DeviceExtensionSize = sizeof(EXTENSION) + DiskExtensionBytes;
     Data.SrbExtensionSize = sizeof(SRB_EXTENSION);
     Data.NumberOfAccessRanges = 6;
     Data.MapBuffers = STOR_MAP_ALL_BUFFERS_INCLUDING_READ_WRITE;
@@ -281,5 +284,10 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     Data.TaggedQueuing = TRUE;
     Data.AutoRequestSense = TRUE;
     Data.MultipleRequestPerLu = TRUE;
+    InitializeStatus = StorPortInitialize(DriverObject, RegistryPath, &Data, NULL);
+    if (InitializeStatus != (ULONG)STATUS_REVISION_MISMATCH) {
+        return (NTSTATUS)InitializeStatus;
+    }
+    Data.HwInitializationDataSize = offsetof(HW_INITIALIZATION_DATA, HwFreeAdapterResources);
     return (NTSTATUS)StorPortInitialize(DriverObject, RegistryPath, &Data, NULL);
 }

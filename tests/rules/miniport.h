@@ -2,7 +2,7 @@
 /*
  * A small StorPort miniport that keeps all rules, for tests that each break one.
  *
- * It is a disk of 64 KiB in pool memory. Each test is a file of its own that is linked with
+ * It is a disk of 64 KiB in memory. Each test is a file of its own that is linked with
  * miniport.c and device.c into a driver and defines BreakRule, which is called at the places below.
  * The first line behind a test's licence names the rule and a piece of the report that it must
  * give: EXPECT: RULE: TEXT. Lines OPTIONS: and SCRIPT: (commands parted by ";") say how storhost is
@@ -22,6 +22,7 @@
 
 /* Where BreakRule is called. */
 typedef enum _PLACE {
+    PlaceConfiguration,     /* HwFindAdapter, before anything is set in Extension->Config */
     PlaceFindAdapter,       /* PASSIVE_LEVEL, at its end */
     PlaceInitialize,        /* DIRQL */
     PlacePassiveInitialize, /* PASSIVE_LEVEL, after the DPC was made */
@@ -55,7 +56,8 @@ typedef struct _DEVICE {
 
 typedef struct _EXTENSION {
     STOR_DPC Dpc;
-    BOOLEAN Ready; /* the DPC can be issued */
+    PPORT_CONFIGURATION_INFORMATION Config; /* in HwFindAdapter */
+    BOOLEAN Ready;                          /* the DPC can be issued */
     PUCHAR Disk;
     DEVICE Device;
     PVOID Spare; /* the test's own */
@@ -68,6 +70,18 @@ BOOLEAN BreakRule(PLACE Where, PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb);
 
 /* Completes a request. */
 VOID Complete(PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb, UCHAR SrbStatus);
+
+/* What StorPortInitialize answered to the newest HW_INITIALIZATION_DATA; the one before Windows 8
+ * is tried then. */
+extern ULONG InitializeStatus;
+
+/* ---- memory_pool.c, memory_extension.c: where the disk lies ---- */
+
+/* Pool is had by StorPortExtendedFunction, which Server 2003 SP1 does not export: miniports for it
+ * (server-2003*) have the disk behind the device extension. */
+extern const ULONG DiskExtensionBytes;
+BOOLEAN DiskAllocate(PEXTENSION Extension);
+VOID DiskFree(PEXTENSION Extension);
 
 /* ---- device.c ---- */
 

@@ -2,7 +2,10 @@
 # that they share. Compiled and linked as the driver is (viostor/viostor.mk).
 
 RULE_SHARED := miniport device
-RULE_TESTS  := $(filter-out $(RULE_SHARED),$(patsubst tests/rules/%.c,%,$(sort $(wildcard tests/rules/*.c))))
+# Where the disk lies: in pool, but for Server 2003's.
+RULE_MEMORY := memory_pool memory_extension
+rule_memory  = $(if $(filter server-2003%,$(1)),memory_extension,memory_pool)
+RULE_TESTS  := $(filter-out $(RULE_SHARED) $(RULE_MEMORY),$(patsubst tests/rules/%.c,%,$(sort $(wildcard tests/rules/*.c))))
 RULE_DRIVERS := $(RULE_TESTS:%=$(BUILD)/rules/%.sys)
 
 $(BUILD)/rules/obj/%.o: tests/rules/%.c tests/rules/rules.mk viostor/viostor.mk | tools-driver
@@ -20,4 +23,6 @@ $(RULE_DRIVERS): $(BUILD)/rules/%.sys: $(BUILD)/rules/obj/%.o $(RULE_SHARED:%=$(
 	$(call say,LINK    $@)
 	$(call link_driver,6.00,x64)
 
--include $(patsubst %,$(BUILD)/rules/obj/%.d,$(RULE_TESTS) $(RULE_SHARED))
+$(foreach t,$(RULE_TESTS),$(eval $(BUILD)/rules/$(t).sys: $(BUILD)/rules/obj/$(call rule_memory,$(t)).o))
+
+-include $(patsubst %,$(BUILD)/rules/obj/%.d,$(RULE_TESTS) $(RULE_SHARED) $(RULE_MEMORY))

@@ -9,7 +9,7 @@ import pytest
 from conftest import BUILD, ROOT
 
 SOURCES = sorted((ROOT / "tests/rules").glob("*.c"))
-SHARED = {"miniport", "device"}
+SHARED = {"miniport", "device", "memory_pool", "memory_extension"}
 MINIPORTS = [source for source in SOURCES if source.stem not in SHARED]
 
 DEFAULT_OPTIONS = "--vectors=0 --timeout=10"

@@ -8,7 +8,7 @@
 BENCH_ARCHS := x64 x86 arm64
 
 # A source whose path has a folder named so belongs to those architectures only: "intel" is what x64
-# and x86 share. Headers in machine/<first of them> are found without their folder.
+# and x86 share. Headers of those in machine/ are found without the folder's name.
 BENCH_FOLDERS_x64   := intel x64
 BENCH_FOLDERS_x86   := intel x86
 BENCH_FOLDERS_arm64 := arm64
@@ -38,12 +38,13 @@ SYSROOT_ARCHS := x86 arm64
 BENCH_WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 BENCH_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE -pthread -Istorhost -isystem ddk \
     -DSTORHOST_VERSION='"$(VERSION)"' $(BENCH_WARNINGS)
+bench_include = $(BENCH_FOLDERS_$(1):%=-Istorhost/machine/%)
 # x86: a driver leaves the stack aligned to 4 bytes where it calls us; files are large (guest
 # memory, disks); and unions come back in registers as from Microsoft's compiler (ddk/README.md).
-BENCH_TARGET_x64   := -Istorhost/machine/intel
-BENCH_TARGET_x86   := -Istorhost/machine/intel -march=i686 -msse2 -mfpmath=sse -mstackrealign \
+BENCH_TARGET_x64   := $(call bench_include,x64)
+BENCH_TARGET_x86   := $(call bench_include,x86) -march=i686 -msse2 -mfpmath=sse -mstackrealign \
     -freg-struct-return -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
-BENCH_TARGET_arm64 := -Istorhost/machine/arm64
+BENCH_TARGET_arm64 := $(call bench_include,arm64)
 BENCH_LIBS_x64   := -pthread -lZydis -ljansson -lm
 BENCH_LIBS_x86   := -pthread -lZydis -lZycore -ljansson -latomic -lm
 BENCH_LIBS_arm64 := -pthread -lcapstone -ljansson -lm

@@ -3,11 +3,12 @@
 # A test that names its sources in a line "SOURCES: a.c b.c" in its first comment is built from
 # them twice: by gcc, and by clang with address and undefined-behaviour sanitizers. One without is
 # linked with the whole bench (build/libstorhost.a) and built by gcc only, as the bench's own
-# handling of faults and AddressSanitizer's exclude each other.
+# handling of faults and AddressSanitizer's exclude each other. @ARCH@ in a path stands for the
+# folder of an architecture.
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
-unit_sources = $(shell sed -n 's|.*SOURCES: *\(.*[^ ]\) *\*/.*|\1|p' tests/unit/$(1).c)
-UNIT_FLAGS := -std=gnu11 -g -O1 -D_GNU_SOURCE -pthread -Itests/unit -Iviostor -Istorhost -isystem ddk \
+unit_sources = $(subst @ARCH@,x64,$(shell sed -n 's|.*SOURCES: *\(.*[^ ]\) *\*/.*|\1|p' tests/unit/$(1).c))
+UNIT_FLAGS := -std=gnu11 -g -O1 -D_GNU_SOURCE -pthread -Itests/unit -Iviostor -Istorhost $(call bench_include,x64) -isystem ddk \
     $(DRIVER_DEFINES) -DSTORHOST_VERSION='"$(VERSION)"' -Wall -Wextra -Werror
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 

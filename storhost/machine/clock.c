@@ -225,7 +225,7 @@ static void wait_real(uint64_t microseconds)
         return;
     }
     while (real_now() < until) {
-        __builtin_ia32_pause();
+        cpu_pause();
     }
 }
 

@@ -127,7 +127,9 @@ void cpu_insert(struct cpu_work *work)
 /* Whether work above the floor waits. No mutex. */
 static bool due(struct processor *processor, int floor)
 {
-    return atomic_load_explicit(&processor->pending, memory_order_acquire) >> (floor + 1) != 0;
+    uint64_t pending = atomic_load_explicit(&processor->pending, memory_order_acquire);
+
+    return pending >> (floor + 1) != 0;
 }
 
 /* Takes the work of the highest IRQL above the floor, NULL if there is none. */
@@ -246,7 +248,7 @@ void cpu_relax(void)
         return;
     }
     if (!processor || cpu_machine.mode == CPU_FREE) {
-        __builtin_ia32_pause();
+        cpu_pause();
         if (++relaxes % RELAXES_PER_YIELD == 0) {
             sched_yield();
         }

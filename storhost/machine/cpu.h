@@ -14,8 +14,8 @@
  * The one exception: processors that only wait (cpu_relax) get such work to end their wait.
  * CPU_FREE: real concurrency, for stress.
  *
- * Every processor thread has GS pointing at a page that looks like the beginning of a KPCR as far
- * as drivers read it inline (Self, processor number, IRQL).
+ * Every processor thread has a page that looks like the beginning of a KPCR where drivers of its
+ * architecture look for it, as far as they read it inline (Self, processor number, IRQL): kpcr.h.
  */
 #ifndef STORHOST_MACHINE_CPU_H
 #define STORHOST_MACHINE_CPU_H
@@ -23,15 +23,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cpu_arch.h" /* the architecture's: IRQL_HIGH, cpu_pause */
+
 #define CPU_MAXIMUM 64
 
-/* IRQLs of x64. */
+/* IRQLs; IRQL_HIGH, above all devices', differs between architectures. */
 enum {
     IRQL_PASSIVE = 0,
     IRQL_APC = 1,
     IRQL_DISPATCH = 2,
-    IRQL_DEVICE = 6,
-    IRQL_HIGH = 15
+    IRQL_DEVICE = 6
 };
 
 enum cpu_mode {

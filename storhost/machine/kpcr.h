@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a driver finds behind GS: the beginning of a processor control region (KPCR) of x64
- * Windows, as far as inlined kernel functions read it. Internal to the processors.
+ * What a driver finds behind GS on x64 and FS on x86: the beginning of a processor control region
+ * (KPCR) of Windows, as far as inlined kernel functions read it. Internal to the processors; the
+ * folder of an architecture defines it.
  */
 #ifndef STORHOST_MACHINE_KPCR_H
 #define STORHOST_MACHINE_KPCR_H
@@ -10,7 +11,7 @@
 
 struct kpcr;
 
-/* Makes a region for processor `number` and points the calling thread's GS at it. */
+/* Makes a region for processor `number` and lets the calling thread find it. */
 struct kpcr *kpcr_install(unsigned number);
 void kpcr_remove(struct kpcr *kpcr);
 

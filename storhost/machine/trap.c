@@ -13,7 +13,7 @@
  * No lock is held then. The system saves and restores all registers around a handler, vector
  * registers included. The Windows calling convention has no red zone, so the frame hurts nothing.
  *
- * A later count of instructions belongs into on_debug(): the trap flag left on, and a step counted
+ * A later count of instructions belongs into on_stepped(): the trap flag left on, and a step counted
  * whenever the instruction pointer lies in an image.
  */
 #include <errno.h>
@@ -134,27 +134,18 @@ void trap_preemption_point(void)
 
 /* ---- Signals ------------------------------------------------------------------------------- */
 
-/* Whether an operand of the instruction lies in a register window. */
+/* Whether an access of the instruction lies in a register window. */
 static bool touches_window(const struct trap_instruction *instruction)
 {
     unsigned index;
 
-    for (index = 0; index < instruction->info.operand_count; index++) {
-        const ZydisDecodedOperand *operand = &instruction->operand[index];
-
-        if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY &&
-            operand->mem.type == ZYDIS_MEMOP_TYPE_MEM &&
-            trap_window_touches(trap_operand_address(instruction, operand), operand->size / 8u)) {
+    for (index = 0; index < instruction->access_count; index++) {
+        if (trap_window_touches(instruction->access[index].address,
+                                instruction->access[index].size)) {
             return true;
         }
     }
     return false;
-}
-
-static bool is_port_instruction(const struct trap_instruction *instruction)
-{
-    return instruction->info.meta.category == ZYDIS_CATEGORY_IO ||
-           instruction->info.meta.category == ZYDIS_CATEGORY_IOSTRINGOP;
 }
 
 /* Executes the instruction in the driver's place. Only code of the driver is preempted: the bench's
@@ -185,14 +176,14 @@ static bool on_page_fault(const struct trap_fault *fault)
     return false;
 }
 
-static bool on_general_protection(const struct trap_fault *fault)
+static bool on_protection(const struct trap_fault *fault)
 {
     struct trap_instruction instruction;
 
     if (!fault->in_image || !trap_decode(&instruction, fault->context)) {
         return false;
     }
-    if (is_port_instruction(&instruction) || touches_window(&instruction)) {
+    if (instruction.ports || touches_window(&instruction)) {
         execute(fault, &instruction);
         return true;
     }
@@ -200,11 +191,11 @@ static bool on_general_protection(const struct trap_fault *fault)
 }
 
 /* The end of a single step. */
-static bool on_debug(const struct trap_fault *fault)
+static bool on_stepped(const struct trap_fault *fault)
 {
     bool watched = trap_watch_stepped();
 
-    fault->context->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP_FLAG_STEP;
+    trap_frame_step(fault->context, false);
     if (watched && fault->in_image) {
         trap_preemption_point();
     }
@@ -223,27 +214,20 @@ static void decline(const struct trap_fault *fault)
 static void on_signal(int number, siginfo_t *info, void *context)
 {
     int saved_errno = errno;
-    greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
-    struct trap_fault fault = {
-        .signal = number,
-        .exception = (int)registers[REG_TRAPNO],
-        .code = (uint64_t)registers[REG_RIP],
-        .address = (uint64_t)(uintptr_t)info->si_addr,
-        .write = (registers[REG_ERR] & 2) != 0,
-        .in_image = trap_in_image((uint64_t)registers[REG_RIP]),
-        .context = context,
-    };
+    struct trap_fault fault = {.signal = number};
     bool handled = false;
 
+    trap_frame_read(&fault, info, context);
+    fault.in_image = trap_in_image(fault.code);
     switch (fault.exception) {
     case TRAP_PAGE_FAULT:
         handled = on_page_fault(&fault);
         break;
-    case TRAP_GENERAL_PROTECTION:
-        handled = on_general_protection(&fault);
+    case TRAP_PROTECTION:
+        handled = on_protection(&fault);
         break;
-    case TRAP_DEBUG:
-        handled = on_debug(&fault);
+    case TRAP_STEPPED:
+        handled = on_stepped(&fault);
         break;
     default:
         break;

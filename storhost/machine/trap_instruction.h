@@ -3,6 +3,9 @@
  * One machine instruction that faulted, decoded, with the registers that it works on (those that
  * the signal saved; they are loaded again when the handler returns), and its execution with the
  * memory and port accesses replaced by calls.
+ *
+ * What every processor has in common stands here; the folder of an architecture (intel for x64 and
+ * x86) decodes and executes. It keeps what it needs for that in struct trap_decoded.
  */
 #ifndef STORHOST_MACHINE_TRAP_INSTRUCTION_H
 #define STORHOST_MACHINE_TRAP_INSTRUCTION_H
@@ -12,28 +15,26 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-#include <Zydis/Zydis.h>
+#include "trap_decoded.h" /* the architecture's */
 
-/* Bits of RFLAGS (AMD64 Architecture Programmer's Manual, volume 1, section 3.1.4). */
-enum trap_flag {
-    TRAP_FLAG_CARRY = 1u << 0,
-    TRAP_FLAG_PARITY = 1u << 2,
-    TRAP_FLAG_ADJUST = 1u << 4,
-    TRAP_FLAG_ZERO = 1u << 6,
-    TRAP_FLAG_SIGN = 1u << 7,
-    TRAP_FLAG_STEP = 1u << 8,
-    TRAP_FLAG_INTERRUPT = 1u << 9,
-    TRAP_FLAG_DIRECTION = 1u << 10,
-    TRAP_FLAG_OVERFLOW = 1u << 11,
-    TRAP_FLAGS_ARITHMETIC = TRAP_FLAG_CARRY | TRAP_FLAG_PARITY | TRAP_FLAG_ADJUST | TRAP_FLAG_ZERO |
-                            TRAP_FLAG_SIGN | TRAP_FLAG_OVERFLOW,
+#define TRAP_ACCESSES 4 /* that one instruction may make */
+
+/* One access to memory that the instruction makes. */
+struct trap_access {
+    uint64_t address;
+    unsigned size; /* bytes */
+    bool reads, writes;
 };
 
 struct trap_instruction {
     ucontext_t *context;
     uint64_t address; /* of its first byte */
-    ZydisDecodedInstruction info;
-    ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
+    unsigned length;  /* bytes */
+    bool ports;       /* accesses a port */
+    bool privileged;  /* user mode does not have it */
+    unsigned access_count;
+    struct trap_access access[TRAP_ACCESSES];
+    struct trap_decoded decoded;
 };
 
 /* Decodes the instruction at the context's instruction pointer. False: no instruction. The bytes
@@ -43,20 +44,8 @@ bool trap_decode(struct trap_instruction *instruction, ucontext_t *context);
 /* Assembler text of the instruction. */
 void trap_instruction_text(const struct trap_instruction *instruction, char *text, size_t size);
 
-/* A general register of the context by its number in the instruction set: 0 rax, 1 rcx, 2 rdx,
- * 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi, 8 to 15 r8 to r15. */
-uint64_t trap_register(const ucontext_t *context, unsigned number);
-void trap_set_register(ucontext_t *context, unsigned number, uint64_t value);
-
-/* Address that a memory operand means. */
-uint64_t trap_operand_address(const struct trap_instruction *instruction,
-                              const ZydisDecodedOperand *operand);
-
 /* Goes on behind the instruction. */
 void trap_skip(const struct trap_instruction *instruction);
-
-/* Sets the arithmetic flags of the context, leaving the others. */
-void trap_set_flags(ucontext_t *context, uint64_t flags);
 
 /* How accesses are done instead. Sizes are 1, 2, 4 or 8 bytes; ports 1, 2 or 4. */
 struct trap_bus {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the files that trap accesses share. trap.c receives the signals and decides whose they are;
- * trap_window.c has the register windows and ports, trap_watch.c the watched memory,
- * trap_processor.c what the driver does to its processor, trap_report.c the reports.
+ * trap_window.c has the register windows and ports, trap_watch.c the watched memory, trap_report.c
+ * the reports. The folder of an architecture has the frame that a signal saves (trap_frame.c), its
+ * instructions (trap_instruction.h) and what the driver does to its processor (trap_processor.c).
  */
 #ifndef STORHOST_MACHINE_TRAP_INTERNAL_H
 #define STORHOST_MACHINE_TRAP_INTERNAL_H
@@ -12,21 +13,21 @@
 #include "machine/trap.h"
 #include "machine/trap_instruction.h"
 
-/* Exceptions by their vector, as the signal frame tells it. */
+/* What kind of fault it was, on any processor. */
 enum trap_exception {
-    TRAP_DIVIDE_ERROR = 0,
-    TRAP_DEBUG = 1,
-    TRAP_BREAKPOINT = 3,
-    TRAP_INVALID_OPCODE = 6,
-    TRAP_STACK_FAULT = 12,
-    TRAP_GENERAL_PROTECTION = 13,
-    TRAP_PAGE_FAULT = 14,
+    TRAP_PAGE_FAULT,
+    TRAP_PROTECTION, /* the instruction is not for user mode, or its address for no one */
+    TRAP_STEPPED,    /* the end of a single step */
+    TRAP_BREAKPOINT,
+    TRAP_INVALID_OPCODE,
+    TRAP_DIVIDE_ERROR,
+    TRAP_OTHER,
 };
 
 /* One fault as the handler got it. */
 struct trap_fault {
     int signal;
-    int exception;    /* enum trap_exception */
+    enum trap_exception exception;
     uint64_t code;    /* instruction pointer */
     uint64_t address; /* of a page fault: what could not be accessed */
     bool write;       /* of a page fault */
@@ -39,6 +40,20 @@ bool trap_in_image(uint64_t address);
 
 /* Lets other work run on this processor, if the thread is one. */
 void trap_preemption_point(void);
+
+/* ---- trap_frame.c of the architecture ---- */
+
+/* Fills in what the signal tells of a fault: all but `signal` and `in_image`. */
+void trap_frame_read(struct trap_fault *fault, const siginfo_t *info, ucontext_t *context);
+
+/* Lets only one instruction run when the handler returns, or no longer. */
+void trap_frame_step(ucontext_t *context, bool on);
+
+/* Where the function returns to whose first instruction the context is at. */
+uint64_t trap_frame_return_address(const ucontext_t *context);
+
+/* All registers, for reports: lines that each begin with a line feed. */
+void trap_frame_text(const ucontext_t *context, char *text, size_t size);
 
 /* ---- trap_window.c ---- */
 
@@ -59,7 +74,7 @@ bool trap_watch_fault(const struct trap_fault *fault);
 /* After that instruction: closes the memory again. False if none was open on this thread. */
 bool trap_watch_stepped(void);
 
-/* ---- trap_processor.c ---- */
+/* ---- trap_processor.c of the architecture ---- */
 
 /* Executes a privileged instruction that drivers use inline. False: not one of them. */
 bool trap_processor_execute(struct trap_instruction *instruction);

@@ -60,7 +60,7 @@ static void append_instruction(struct text *text, const struct trap_instruction 
     append(text, "\n  ");
     append_code(text, instruction->address);
     append(text, ":");
-    for (index = 0; index < instruction->info.length; index++) {
+    for (index = 0; index < instruction->length; index++) {
         append(text, " %02x", bytes[index]);
     }
     append(text, "  %s", assembler);
@@ -68,17 +68,10 @@ static void append_instruction(struct text *text, const struct trap_instruction 
 
 static void append_registers(struct text *text, const ucontext_t *context)
 {
-    static const char *const names[16] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-                                          "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
-    unsigned number;
+    char registers[1024];
 
-    for (number = 0; number < 16; number++) {
-        append(text, "%s%3s=%016llx", number % 4 == 0 ? "\n  " : "  ", names[number],
-               (unsigned long long)trap_register(context, number));
-    }
-    append(text, "\n  rip=%016llx  flags=%08llx",
-           (unsigned long long)context->uc_mcontext.gregs[REG_RIP],
-           (unsigned long long)context->uc_mcontext.gregs[REG_EFL]);
+    trap_frame_text(context, registers, sizeof(registers));
+    append(text, "%s", registers);
 }
 
 /* What is at an address; false if nobody knows. */
@@ -120,13 +113,8 @@ static void append_operand_addresses(struct text *text, const struct trap_instru
 {
     unsigned index;
 
-    for (index = 0; index < instruction->info.operand_count; index++) {
-        const ZydisDecodedOperand *operand = &instruction->operand[index];
-
-        if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY) {
-            append(text, " (address 0x%llx)",
-                   (unsigned long long)trap_operand_address(instruction, operand));
-        }
+    for (index = 0; index < instruction->access_count; index++) {
+        append(text, " (address 0x%llx)", (unsigned long long)instruction->access[index].address);
     }
 }
 
@@ -156,8 +144,7 @@ static enum rule describe_fault(struct text *text, const struct trap_fault *faul
         append(text, "division by zero or overflow");
         break;
     default:
-        if (instruction != NULL &&
-            (instruction->info.attributes & ZYDIS_ATTRIB_IS_PRIVILEGED) != 0) {
+        if (instruction != NULL && instruction->privileged) {
             append(text, "privileged instruction that a miniport has no use for");
         } else {
             append(text, "general protection fault: an address that no processor knows, or a "
@@ -174,14 +161,13 @@ static enum rule describe_fault(struct text *text, const struct trap_fault *faul
 /* A call through a bad pointer: the instruction pointer itself is what cannot be accessed. */
 static bool report_bad_call(struct text *text, const struct trap_fault *fault)
 {
-    enum {
-        STACK_POINTER = 4
-    };
-    const uint64_t *stack =
-        (const uint64_t *)(uintptr_t)trap_register(fault->context, STACK_POINTER);
+    uint64_t caller;
 
-    if (fault->exception != TRAP_PAGE_FAULT || fault->address != fault->code ||
-        !trap_in_image(*stack)) {
+    if (fault->exception != TRAP_PAGE_FAULT || fault->address != fault->code) {
+        return false;
+    }
+    caller = trap_frame_return_address(fault->context);
+    if (!trap_in_image(caller)) {
         return false;
     }
     append(text, "call of 0x%llx, which is no code (", (unsigned long long)fault->code);
@@ -189,7 +175,7 @@ static bool report_bad_call(struct text *text, const struct trap_fault *fault)
         append(text, "no memory there");
     }
     append(text, ")\n  returning to ");
-    append_code(text, *stack);
+    append_code(text, caller);
     append_registers(text, fault->context);
     return true;
 }

@@ -119,22 +119,16 @@ static void tell_watchers(const struct trap_fault *fault)
     unsigned index;
 
     if (trap_decode(&instruction, fault->context)) {
-        for (index = 0; index < instruction.info.operand_count; index++) {
-            const ZydisDecodedOperand *operand = &instruction.operand[index];
-            uint64_t address;
+        for (index = 0; index < instruction.access_count; index++) {
+            const struct trap_access *access = &instruction.access[index];
 
-            if (operand->type != ZYDIS_OPERAND_TYPE_MEMORY ||
-                operand->mem.type != ZYDIS_MEMOP_TYPE_MEM || operand->size == 0) {
-                continue;
-            }
-            address = trap_operand_address(&instruction, operand);
-            watch = find_watch(address, operand->size / 8u);
-            if (watch != NULL && (operand->actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0) {
-                tell(watch, address, operand->size / 8u, false);
+            watch = find_watch(access->address, access->size);
+            if (watch != NULL && access->reads) {
+                tell(watch, access->address, access->size, false);
                 told = true;
             }
-            if (watch != NULL && (operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0) {
-                tell(watch, address, operand->size / 8u, true);
+            if (watch != NULL && access->writes) {
+                tell(watch, access->address, access->size, true);
                 told = true;
             }
         }
@@ -174,7 +168,7 @@ bool trap_watch_fault(const struct trap_fault *fault)
         step.code = fault->code;
     }
     open_page((uintptr_t)fault->address & ~(uintptr_t)(GUEST_PAGE_SIZE - 1));
-    fault->context->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG_STEP;
+    trap_frame_step(fault->context, true);
     return true;
 }
 

@@ -2,7 +2,7 @@
 /*
  * The clock: manual and real time, timers in order, stalls.
  */
-/* SOURCES: storhost/machine/clock.c storhost/machine/cpu.c storhost/machine/cpu_baton.c storhost/machine/cpu_lock.c storhost/machine/kpcr.c storhost/base/violation.c */
+/* SOURCES: storhost/machine/clock.c storhost/machine/cpu.c storhost/machine/cpu_baton.c storhost/machine/cpu_lock.c storhost/machine/@ARCH@/kpcr.c storhost/base/violation.c */
 #include "expect_violation.h"
 
 #include "machine/clock.h"

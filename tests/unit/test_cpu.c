@@ -2,7 +2,7 @@
 /*
  * Processors: IRQL, preemption, determinism, locks and their rules.
  */
-/* SOURCES: storhost/machine/cpu.c storhost/machine/cpu_baton.c storhost/machine/cpu_lock.c storhost/machine/kpcr.c storhost/base/violation.c */
+/* SOURCES: storhost/machine/cpu.c storhost/machine/cpu_baton.c storhost/machine/cpu_lock.c storhost/machine/@ARCH@/kpcr.c storhost/base/violation.c */
 #include "expect_violation.h"
 
 #include "base/random.h"

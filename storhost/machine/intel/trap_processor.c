@@ -7,8 +7,11 @@
  * drivers put the old state back, does not fault and would silently ignore the interrupt flag.
  * So while interrupts are off the driver is stepped, and pushfq and popfq are executed here.
  */
+#include <string.h>
+
 #include "base/violation.h"
 #include "machine/cpu.h"
+#include "machine/intel/intel.h"
 #include "machine/trap_internal.h"
 
 /* Interrupt state of this thread's processor. */
@@ -66,17 +69,17 @@ static void interrupts_on(void)
 /* mov register, cr8 and mov cr8, register. */
 static bool move_cr8(struct trap_instruction *instruction)
 {
-    const ZydisDecodedOperand *operand = instruction->operand;
+    const ZydisDecodedOperand *operand = instruction->decoded.operand;
 
     if (operand[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
         operand[1].reg.value == ZYDIS_REGISTER_CR8) {
-        trap_set_register(instruction->context, (unsigned)ZydisRegisterGetId(operand[0].reg.value),
-                          effective_irql());
+        intel_set_register(instruction->context, (unsigned)ZydisRegisterGetId(operand[0].reg.value),
+                           effective_irql());
     } else if (operand[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
                operand[0].reg.value == ZYDIS_REGISTER_CR8) {
-        set_irql(
-            trap_register(instruction->context, (unsigned)ZydisRegisterGetId(operand[1].reg.value)),
-            instruction);
+        set_irql(intel_register(instruction->context,
+                                (unsigned)ZydisRegisterGetId(operand[1].reg.value)),
+                 instruction);
     } else {
         return false;
     }
@@ -116,8 +119,8 @@ static const char *fast_fail_name(uint64_t code)
 
 static void report_interrupt(const struct trap_instruction *instruction)
 {
-    uint64_t vector = instruction->operand[0].imm.value.u & 0xff;
-    uint64_t code = trap_register(instruction->context, 1) & 0xffffffff;
+    uint64_t vector = instruction->decoded.operand[0].imm.value.u & 0xff;
+    uint64_t code = intel_register(instruction->context, INTEL_CX) & 0xffffffff;
 
     switch (vector) {
     case 0x29:
@@ -137,7 +140,7 @@ static void report_interrupt(const struct trap_instruction *instruction)
 
 bool trap_processor_execute(struct trap_instruction *instruction)
 {
-    switch (instruction->info.mnemonic) {
+    switch (instruction->decoded.info.mnemonic) {
     case ZYDIS_MNEMONIC_MOV:
         return move_cr8(instruction);
     case ZYDIS_MNEMONIC_CLI:
@@ -156,45 +159,48 @@ bool trap_processor_execute(struct trap_instruction *instruction)
     }
 }
 
-/* Executes pushfq or popfq at the instruction pointer; false: it is another instruction. */
+/* Executes pushf or popf of full width at the instruction pointer; false: it is another
+ * instruction. */
 static bool execute_flags_instruction(ucontext_t *context)
 {
-    enum {
-        STACK_POINTER = 4
-    };
+    const uint64_t put_back = INTEL_FLAGS_ARITHMETIC | INTEL_FLAG_DIRECTION;
+    uint64_t stack = intel_register(context, INTEL_SP);
+    uint64_t flags = intel_flags(context) & ~(uint64_t)(INTEL_FLAG_INTERRUPT | INTEL_FLAG_STEP);
     struct trap_instruction instruction;
-    uint64_t flags = (uint64_t)context->uc_mcontext.gregs[REG_EFL];
-    uint64_t *stack;
 
     if (!trap_decode(&instruction, context)) {
         return false;
     }
-    stack = (uint64_t *)(uintptr_t)trap_register(context, STACK_POINTER);
-    if (instruction.info.mnemonic == ZYDIS_MNEMONIC_PUSHFQ) {
-        *--stack = flags & ~(uint64_t)(TRAP_FLAG_INTERRUPT | TRAP_FLAG_STEP);
-    } else if (instruction.info.mnemonic == ZYDIS_MNEMONIC_POPFQ) {
-        flags = *stack++;
-        trap_set_flags(context, flags);
-        context->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP_FLAG_DIRECTION;
-        context->uc_mcontext.gregs[REG_EFL] |= (greg_t)(flags & TRAP_FLAG_DIRECTION);
-        if ((flags & TRAP_FLAG_INTERRUPT) != 0) {
+    switch (instruction.decoded.info.mnemonic) {
+    case ZYDIS_MNEMONIC_PUSHFQ:
+    case ZYDIS_MNEMONIC_PUSHFD:
+        stack -= intel_model.pointer_bytes;
+        memcpy((void *)(uintptr_t)stack, &flags, intel_model.pointer_bytes);
+        break;
+    case ZYDIS_MNEMONIC_POPFQ:
+    case ZYDIS_MNEMONIC_POPFD:
+        flags = 0;
+        memcpy(&flags, (const void *)(uintptr_t)stack, intel_model.pointer_bytes);
+        stack += intel_model.pointer_bytes;
+        intel_set_flags(context, flags, put_back);
+        if ((flags & INTEL_FLAG_INTERRUPT) != 0) {
             interrupts_on();
         }
-    } else {
+        break;
+    default:
         return false;
     }
-    trap_set_register(context, STACK_POINTER, (uint64_t)(uintptr_t)stack);
+    intel_set_register(context, INTEL_SP, stack);
     trap_skip(&instruction);
     return true;
 }
 
 void trap_processor_before_next(ucontext_t *context)
 {
-    while (processor.interrupts == INTERRUPTS_OFF &&
-           trap_in_image((uint64_t)context->uc_mcontext.gregs[REG_RIP]) &&
+    while (processor.interrupts == INTERRUPTS_OFF && trap_in_image(intel_ip(context)) &&
            execute_flags_instruction(context)) {
     }
     if (processor.interrupts == INTERRUPTS_OFF) {
-        context->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG_STEP;
+        trap_frame_step(context, true);
     }
 }

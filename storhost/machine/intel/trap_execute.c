@@ -10,7 +10,9 @@
  */
 #include <string.h>
 
-#include "machine/trap_instruction.h"
+#include "machine/intel/intel.h"
+
+#define VECTOR_BYTES 16u /* of an SSE register */
 
 struct result {
     uint64_t value;
@@ -29,7 +31,12 @@ static uint64_t sign_extend(uint64_t value, unsigned bits)
 
 static uint64_t current_flags(const struct trap_instruction *instruction)
 {
-    return (uint64_t)instruction->context->uc_mcontext.gregs[REG_EFL];
+    return intel_flags(instruction->context);
+}
+
+static void set_arithmetic_flags(const struct trap_instruction *instruction, uint64_t flags)
+{
+    intel_set_flags(instruction->context, flags, INTEL_FLAGS_ARITHMETIC);
 }
 
 /* ---- Arithmetic ---------------------------------------------------------------------------- */
@@ -40,13 +47,13 @@ static uint64_t result_flags(uint64_t value, unsigned bits)
     uint64_t flags = 0;
 
     if ((value & width_mask(bits)) == 0) {
-        flags |= TRAP_FLAG_ZERO;
+        flags |= INTEL_FLAG_ZERO;
     }
     if ((value >> (bits - 1)) & 1) {
-        flags |= TRAP_FLAG_SIGN;
+        flags |= INTEL_FLAG_SIGN;
     }
     if (!__builtin_parityll(value & 0xff)) {
-        flags |= TRAP_FLAG_PARITY;
+        flags |= INTEL_FLAG_PARITY;
     }
     return flags;
 }
@@ -57,13 +64,13 @@ static uint64_t carry_flags(uint64_t carries, uint64_t overflow, unsigned bits)
     uint64_t flags = 0;
 
     if ((carries >> (bits - 1)) & 1) {
-        flags |= TRAP_FLAG_CARRY;
+        flags |= INTEL_FLAG_CARRY;
     }
     if ((carries >> 3) & 1) {
-        flags |= TRAP_FLAG_ADJUST;
+        flags |= INTEL_FLAG_ADJUST;
     }
     if ((overflow >> (bits - 1)) & 1) {
-        flags |= TRAP_FLAG_OVERFLOW;
+        flags |= INTEL_FLAG_OVERFLOW;
     }
     return flags;
 }
@@ -94,7 +101,7 @@ static struct result logic(uint64_t value, unsigned bits)
 /* Increment and decrement leave the carry flag as it was. */
 static struct result keep_carry(struct result result, uint64_t flags)
 {
-    result.flags = (result.flags & ~(uint64_t)TRAP_FLAG_CARRY) | (flags & TRAP_FLAG_CARRY);
+    result.flags = (result.flags & ~(uint64_t)INTEL_FLAG_CARRY) | (flags & INTEL_FLAG_CARRY);
     return result;
 }
 
@@ -124,21 +131,23 @@ static struct result shift(ZydisMnemonic mnemonic, uint64_t value, unsigned coun
         }
         overflow = mnemonic == ZYDIS_MNEMONIC_SAR ? 0 : value ^ before;
     }
-    flags = result_flags(value, bits) | (out ? TRAP_FLAG_CARRY : 0);
+    flags = result_flags(value, bits) | (out ? INTEL_FLAG_CARRY : 0);
     if (count == 1 && (overflow & top) != 0) {
-        flags |= TRAP_FLAG_OVERFLOW;
+        flags |= INTEL_FLAG_OVERFLOW;
     }
     return (struct result){value, flags};
 }
 
 static struct result multiply(uint64_t a, uint64_t b, unsigned bits)
 {
-    __int128 product = (__int128)(int64_t)sign_extend(a, bits) * (int64_t)sign_extend(b, bits);
+    int64_t product;
+    bool overflow = __builtin_mul_overflow((int64_t)sign_extend(a, bits),
+                                           (int64_t)sign_extend(b, bits), &product);
     uint64_t value = (uint64_t)product & width_mask(bits);
     uint64_t flags = 0;
 
-    if ((__int128)(int64_t)sign_extend(value, bits) != product) {
-        flags = TRAP_FLAG_CARRY | TRAP_FLAG_OVERFLOW;
+    if (overflow || (int64_t)sign_extend(value, bits) != product) {
+        flags = INTEL_FLAG_CARRY | INTEL_FLAG_OVERFLOW;
     }
     return (struct result){value, flags};
 }
@@ -146,10 +155,10 @@ static struct result multiply(uint64_t a, uint64_t b, unsigned bits)
 /* Whether a condition holds, by the low four bits of the opcode of a Jcc, SETcc or CMOVcc. */
 static bool condition_holds(unsigned code, uint64_t flags)
 {
-    bool carry = (flags & TRAP_FLAG_CARRY) != 0;
-    bool zero = (flags & TRAP_FLAG_ZERO) != 0;
-    bool sign = (flags & TRAP_FLAG_SIGN) != 0;
-    bool overflow = (flags & TRAP_FLAG_OVERFLOW) != 0;
+    bool carry = (flags & INTEL_FLAG_CARRY) != 0;
+    bool zero = (flags & INTEL_FLAG_ZERO) != 0;
+    bool sign = (flags & INTEL_FLAG_SIGN) != 0;
+    bool overflow = (flags & INTEL_FLAG_OVERFLOW) != 0;
     bool holds = false;
 
     switch (code >> 1) {
@@ -169,7 +178,7 @@ static bool condition_holds(unsigned code, uint64_t flags)
         holds = sign;
         break;
     case 5:
-        holds = (flags & TRAP_FLAG_PARITY) != 0;
+        holds = (flags & INTEL_FLAG_PARITY) != 0;
         break;
     case 6:
         holds = sign != overflow;
@@ -206,7 +215,7 @@ static bool is_general(ZydisRegister name)
 static uint64_t read_general(const struct trap_instruction *instruction, ZydisRegister name,
                              unsigned bits)
 {
-    uint64_t value = trap_register(instruction->context, register_number(name));
+    uint64_t value = intel_register(instruction->context, register_number(name));
 
     return (is_high_byte(name) ? value >> 8 : value) & width_mask(bits);
 }
@@ -216,25 +225,28 @@ static void write_general(const struct trap_instruction *instruction, ZydisRegis
                           unsigned bits, uint64_t value)
 {
     unsigned number = register_number(name);
-    uint64_t old = trap_register(instruction->context, number);
+    uint64_t old = intel_register(instruction->context, number);
     unsigned position = is_high_byte(name) ? 8 : 0;
     uint64_t mask = width_mask(bits) << position;
 
     value = (value & width_mask(bits)) << position;
-    trap_set_register(instruction->context, number, bits >= 32 ? value : (old & ~mask) | value);
+    intel_set_register(instruction->context, number, bits >= 32 ? value : (old & ~mask) | value);
 }
 
 /* The saved SSE register, or NULL: xmm16 and up are not kept where old handlers find them. */
-static struct _libc_xmmreg *vector_register(const struct trap_instruction *instruction,
-                                            ZydisRegister name)
+static uint8_t *vector_register(const struct trap_instruction *instruction, ZydisRegister name)
 {
+    enum {
+        FXSAVE_XMM = 160 /* offset of the first one; 16 bytes each */
+    };
+    uint8_t *area = intel_fxsave_area(instruction->context);
     ZyanI8 number = ZydisRegisterGetId(name);
 
-    if (ZydisRegisterGetClass(name) != ZYDIS_REGCLASS_XMM || number < 0 || number > 15 ||
-        instruction->context->uc_mcontext.fpregs == NULL) {
+    if (ZydisRegisterGetClass(name) != ZYDIS_REGCLASS_XMM || number < 0 ||
+        (unsigned)number >= intel_model.vector_count || area == NULL) {
         return NULL;
     }
-    return &instruction->context->uc_mcontext.fpregs->_xmm[number];
+    return area + FXSAVE_XMM + VECTOR_BYTES * (size_t)number;
 }
 
 static bool is_memory(const ZydisDecodedOperand *operand)
@@ -246,7 +258,7 @@ static uint64_t read_operand(const struct trap_instruction *instruction,
                              const ZydisDecodedOperand *operand, const struct trap_bus *bus)
 {
     if (is_memory(operand)) {
-        return bus->read(trap_operand_address(instruction, operand), operand->size / 8u) &
+        return bus->read(intel_operand_address(instruction, operand), operand->size / 8u) &
                width_mask(operand->size);
     }
     if (operand->type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
@@ -260,7 +272,7 @@ static void write_operand(const struct trap_instruction *instruction,
                           uint64_t value)
 {
     if (is_memory(operand)) {
-        bus->write(trap_operand_address(instruction, operand), operand->size / 8u,
+        bus->write(intel_operand_address(instruction, operand), operand->size / 8u,
                    value & width_mask(operand->size));
     } else {
         write_general(instruction, operand->reg.value, operand->size, value);
@@ -277,11 +289,11 @@ static uint64_t swap_bytes(uint64_t value, unsigned bits)
 static enum trap_outcome execute_move(struct trap_instruction *instruction,
                                       const struct trap_bus *bus)
 {
-    const ZydisDecodedOperand *target = &instruction->operand[0];
-    const ZydisDecodedOperand *source = &instruction->operand[1];
+    const ZydisDecodedOperand *target = &instruction->decoded.operand[0];
+    const ZydisDecodedOperand *source = &instruction->decoded.operand[1];
     uint64_t value = read_operand(instruction, source, bus);
 
-    switch (instruction->info.mnemonic) {
+    switch (instruction->decoded.info.mnemonic) {
     case ZYDIS_MNEMONIC_MOVSX:
     case ZYDIS_MNEMONIC_MOVSXD:
         value = sign_extend(value, source->size);
@@ -300,16 +312,17 @@ static enum trap_outcome execute_move(struct trap_instruction *instruction,
 static enum trap_outcome execute_arithmetic(struct trap_instruction *instruction,
                                             const struct trap_bus *bus)
 {
-    const ZydisDecodedOperand *target = &instruction->operand[0];
+    const ZydisDecodedOperand *target = &instruction->decoded.operand[0];
     unsigned bits = target->size;
     uint64_t flags = current_flags(instruction);
-    unsigned carry = (flags & TRAP_FLAG_CARRY) != 0;
-    uint64_t b = read_operand(instruction, &instruction->operand[1], bus) & width_mask(bits);
+    unsigned carry = (flags & INTEL_FLAG_CARRY) != 0;
+    uint64_t b =
+        read_operand(instruction, &instruction->decoded.operand[1], bus) & width_mask(bits);
     uint64_t a = read_operand(instruction, target, bus);
     bool writes = true;
     struct result result;
 
-    switch (instruction->info.mnemonic) {
+    switch (instruction->decoded.info.mnemonic) {
     case ZYDIS_MNEMONIC_ADD:
         result = add(a, b, 0, bits);
         break;
@@ -340,26 +353,26 @@ static enum trap_outcome execute_arithmetic(struct trap_instruction *instruction
         result = logic(a ^ b, bits);
         break;
     default: /* a shift */
-        result = shift(instruction->info.mnemonic, a, (unsigned)b & 0xff, bits, flags);
+        result = shift(instruction->decoded.info.mnemonic, a, (unsigned)b & 0xff, bits, flags);
         break;
     }
     if (writes) {
         write_operand(instruction, target, bus, result.value);
     }
-    trap_set_flags(instruction->context, result.flags);
+    set_arithmetic_flags(instruction, result.flags);
     return TRAP_DONE;
 }
 
 static enum trap_outcome execute_unary(struct trap_instruction *instruction,
                                        const struct trap_bus *bus)
 {
-    const ZydisDecodedOperand *target = &instruction->operand[0];
+    const ZydisDecodedOperand *target = &instruction->decoded.operand[0];
     unsigned bits = target->size;
     uint64_t flags = current_flags(instruction);
     uint64_t value = read_operand(instruction, target, bus);
     struct result result;
 
-    switch (instruction->info.mnemonic) {
+    switch (instruction->decoded.info.mnemonic) {
     case ZYDIS_MNEMONIC_INC:
         result = keep_carry(add(value, 1, 0, bits), flags);
         break;
@@ -374,37 +387,38 @@ static enum trap_outcome execute_unary(struct trap_instruction *instruction,
         break;
     }
     write_operand(instruction, target, bus, result.value);
-    trap_set_flags(instruction->context, result.flags);
+    set_arithmetic_flags(instruction, result.flags);
     return TRAP_DONE;
 }
 
 static enum trap_outcome execute_exchange(struct trap_instruction *instruction,
                                           const struct trap_bus *bus)
 {
-    const ZydisDecodedOperand *target = &instruction->operand[0];
-    const ZydisDecodedOperand *source = &instruction->operand[1];
+    const ZydisDecodedOperand *target = &instruction->decoded.operand[0];
+    const ZydisDecodedOperand *source = &instruction->decoded.operand[1];
     unsigned bits = target->size;
     uint64_t b = read_operand(instruction, source, bus);
     uint64_t a = read_operand(instruction, target, bus);
     struct result result;
 
-    switch (instruction->info.mnemonic) {
+    switch (instruction->decoded.info.mnemonic) {
     case ZYDIS_MNEMONIC_XADD:
         result = add(a, b, 0, bits);
         write_operand(instruction, source, bus, a);
         write_operand(instruction, target, bus, result.value);
-        trap_set_flags(instruction->context, result.flags);
+        set_arithmetic_flags(instruction, result.flags);
         break;
     case ZYDIS_MNEMONIC_CMPXCHG:
-        result = subtract(trap_register(instruction->context, 0) & width_mask(bits), a, 0, bits);
-        trap_set_flags(instruction->context, result.flags);
+        result =
+            subtract(intel_register(instruction->context, INTEL_AX) & width_mask(bits), a, 0, bits);
+        set_arithmetic_flags(instruction, result.flags);
         /* The processor writes in both cases: the old value back if they differ. */
         write_operand(instruction, target, bus, result.value == 0 ? b : a);
         if (result.value != 0) {
-            uint64_t old = trap_register(instruction->context, 0);
+            uint64_t old = intel_register(instruction->context, INTEL_AX);
 
-            trap_set_register(instruction->context, 0,
-                              bits >= 32 ? a : (old & ~width_mask(bits)) | a);
+            intel_set_register(instruction->context, INTEL_AX,
+                               bits >= 32 ? a : (old & ~width_mask(bits)) | a);
         }
         break;
     default: /* XCHG */
@@ -419,12 +433,12 @@ static enum trap_outcome execute_exchange(struct trap_instruction *instruction,
 static enum trap_outcome execute_bit_test(struct trap_instruction *instruction,
                                           const struct trap_bus *bus)
 {
-    const ZydisDecodedOperand *target = &instruction->operand[0];
-    const ZydisDecodedOperand *number = &instruction->operand[1];
+    const ZydisDecodedOperand *target = &instruction->decoded.operand[0];
+    const ZydisDecodedOperand *number = &instruction->decoded.operand[1];
     unsigned bits = target->size;
-    uint64_t address = trap_operand_address(instruction, target);
+    uint64_t address = intel_operand_address(instruction, target);
     int64_t position = (int64_t)sign_extend(read_operand(instruction, number, bus), number->size);
-    uint64_t flags = current_flags(instruction) & ~(uint64_t)TRAP_FLAG_CARRY;
+    uint64_t flags = current_flags(instruction) & ~(uint64_t)INTEL_FLAG_CARRY;
     uint64_t value;
     uint64_t bit;
 
@@ -435,8 +449,8 @@ static enum trap_outcome execute_bit_test(struct trap_instruction *instruction,
     }
     bit = 1ull << ((uint64_t)position & (bits - 1));
     value = bus->read(address, bits / 8);
-    trap_set_flags(instruction->context, flags | ((value & bit) != 0 ? TRAP_FLAG_CARRY : 0));
-    switch (instruction->info.mnemonic) {
+    set_arithmetic_flags(instruction, flags | ((value & bit) != 0 ? INTEL_FLAG_CARRY : 0));
+    switch (instruction->decoded.info.mnemonic) {
     case ZYDIS_MNEMONIC_BTS:
         bus->write(address, bits / 8, value | bit);
         break;
@@ -456,8 +470,8 @@ static enum trap_outcome execute_bit_test(struct trap_instruction *instruction,
 static enum trap_outcome execute_multiply(struct trap_instruction *instruction,
                                           const struct trap_bus *bus)
 {
-    const ZydisDecodedOperand *operand = instruction->operand;
-    unsigned count = instruction->info.operand_count_visible;
+    const ZydisDecodedOperand *operand = instruction->decoded.operand;
+    unsigned count = instruction->decoded.info.operand_count_visible;
     unsigned bits = operand[0].size;
     struct result result;
 
@@ -467,21 +481,22 @@ static enum trap_outcome execute_multiply(struct trap_instruction *instruction,
     result = multiply(read_operand(instruction, &operand[1], bus),
                       read_operand(instruction, &operand[count == 3 ? 2 : 0], bus), bits);
     write_operand(instruction, &operand[0], bus, result.value);
-    trap_set_flags(instruction->context, result.flags);
+    set_arithmetic_flags(instruction, result.flags);
     return TRAP_DONE;
 }
 
 static enum trap_outcome execute_conditional(struct trap_instruction *instruction,
                                              const struct trap_bus *bus)
 {
-    const ZydisDecodedOperand *target = &instruction->operand[0];
-    bool holds = condition_holds(instruction->info.opcode & 0xf, current_flags(instruction));
+    const ZydisDecodedOperand *target = &instruction->decoded.operand[0];
+    bool holds =
+        condition_holds(instruction->decoded.info.opcode & 0xf, current_flags(instruction));
 
-    if (instruction->info.meta.category == ZYDIS_CATEGORY_SETCC) {
+    if (instruction->decoded.info.meta.category == ZYDIS_CATEGORY_SETCC) {
         write_operand(instruction, target, bus, holds);
     } else {
         /* The load happens in any case; a 32-bit target is cleared above in any case. */
-        uint64_t loaded = read_operand(instruction, &instruction->operand[1], bus);
+        uint64_t loaded = read_operand(instruction, &instruction->decoded.operand[1], bus);
         uint64_t old = read_operand(instruction, target, bus);
 
         write_operand(instruction, target, bus, holds ? loaded : old);
@@ -498,14 +513,15 @@ static void clear_upper_half(const struct trap_instruction *instruction, ZydisRe
         XSAVE_UPPER_HALVES = 576,
         FRAME_MAGIC = 464
     };
-    uint8_t *area = (uint8_t *)instruction->context->uc_mcontext.fpregs;
+    uint8_t *area = intel_fxsave_area(instruction->context);
     uint64_t saved;
     uint32_t magic;
 
     memcpy(&magic, area + FRAME_MAGIC, sizeof(magic));
     memcpy(&saved, area + XSAVE_HEADER, sizeof(saved));
     if (magic == 0x46505853 /* FP_XSTATE_MAGIC1 */ && (saved & 4) != 0) {
-        memset(area + XSAVE_UPPER_HALVES + 16 * ZydisRegisterGetId(name), 0, 16);
+        memset(area + XSAVE_UPPER_HALVES + VECTOR_BYTES * (size_t)ZydisRegisterGetId(name), 0,
+               VECTOR_BYTES);
     }
 }
 
@@ -513,32 +529,32 @@ static void clear_upper_half(const struct trap_instruction *instruction, ZydisRe
 static enum trap_outcome execute_vector_move(struct trap_instruction *instruction,
                                              const struct trap_bus *bus)
 {
-    bool loads = is_memory(&instruction->operand[1]);
-    const ZydisDecodedOperand *memory = &instruction->operand[loads ? 1 : 0];
-    const ZydisDecodedOperand *other = &instruction->operand[loads ? 0 : 1];
-    struct _libc_xmmreg *vector;
+    bool loads = is_memory(&instruction->decoded.operand[1]);
+    const ZydisDecodedOperand *memory = &instruction->decoded.operand[loads ? 1 : 0];
+    const ZydisDecodedOperand *other = &instruction->decoded.operand[loads ? 0 : 1];
+    uint8_t *vector;
     uint64_t value;
 
-    if (instruction->info.operand_count_visible != 2 || !is_memory(memory)) {
+    if (instruction->decoded.info.operand_count_visible != 2 || !is_memory(memory)) {
         return TRAP_UNKNOWN;
     }
     if (memory->size > 64) {
         return TRAP_TOO_WIDE;
     }
     vector = vector_register(instruction, other->reg.value);
-    if (vector == NULL || instruction->info.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX) {
+    if (vector == NULL || instruction->decoded.info.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX) {
         return TRAP_UNKNOWN;
     }
     if (loads) {
-        value = bus->read(trap_operand_address(instruction, memory), memory->size / 8u);
-        memset(vector, 0, sizeof(*vector));
+        value = bus->read(intel_operand_address(instruction, memory), memory->size / 8u);
+        memset(vector, 0, VECTOR_BYTES);
         memcpy(vector, &value, memory->size / 8u);
-        if (instruction->info.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX) {
+        if (instruction->decoded.info.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX) {
             clear_upper_half(instruction, other->reg.value);
         }
     } else {
         memcpy(&value, vector, sizeof(value));
-        bus->write(trap_operand_address(instruction, memory), memory->size / 8u,
+        bus->write(intel_operand_address(instruction, memory), memory->size / 8u,
                    value & width_mask(memory->size));
     }
     return TRAP_DONE;
@@ -548,12 +564,12 @@ static enum trap_outcome execute_vector_move(struct trap_instruction *instructio
 static enum trap_outcome execute_port(struct trap_instruction *instruction,
                                       const struct trap_bus *bus)
 {
-    bool input = instruction->info.mnemonic == ZYDIS_MNEMONIC_IN;
-    const ZydisDecodedOperand *data = &instruction->operand[input ? 0 : 1];
-    const ZydisDecodedOperand *where = &instruction->operand[input ? 1 : 0];
+    bool input = instruction->decoded.info.mnemonic == ZYDIS_MNEMONIC_IN;
+    const ZydisDecodedOperand *data = &instruction->decoded.operand[input ? 0 : 1];
+    const ZydisDecodedOperand *where = &instruction->decoded.operand[input ? 1 : 0];
     uint16_t port = (uint16_t)(where->type == ZYDIS_OPERAND_TYPE_IMMEDIATE
                                    ? where->imm.value.u & 0xff
-                                   : trap_register(instruction->context, 2));
+                                   : intel_register(instruction->context, INTEL_DX));
 
     if (input) {
         write_general(instruction, data->reg.value, data->size,
@@ -567,38 +583,31 @@ static enum trap_outcome execute_port(struct trap_instruction *instruction,
 
 /* ---- String instructions ------------------------------------------------------------------- */
 
-enum {
-    REGISTER_COUNT = 1,
-    REGISTER_PORT = 2,
-    REGISTER_SOURCE = 6,
-    REGISTER_TARGET = 7
-};
-
 /* A register as far as the address size reaches; a 32-bit one clears the upper half. */
 static uint64_t counter(const struct trap_instruction *instruction, unsigned number)
 {
-    return trap_register(instruction->context, number) &
-           width_mask(instruction->info.address_width);
+    return intel_register(instruction->context, number) &
+           width_mask(instruction->decoded.info.address_width);
 }
 
 static void set_counter(struct trap_instruction *instruction, unsigned number, uint64_t value)
 {
-    trap_set_register(instruction->context, number,
-                      value & width_mask(instruction->info.address_width));
+    intel_set_register(instruction->context, number,
+                       value & width_mask(instruction->decoded.info.address_width));
 }
 
 /* Moves one element; false: a string instruction that does more than move. */
 static bool move_element(struct trap_instruction *instruction, const struct trap_bus *bus,
                          bool *uses_source, bool *uses_target, unsigned *size)
 {
-    const ZydisDecodedOperand *to = &instruction->operand[0];
-    const ZydisDecodedOperand *from = &instruction->operand[1];
-    uint16_t port = (uint16_t)trap_register(instruction->context, REGISTER_PORT);
+    const ZydisDecodedOperand *to = &instruction->decoded.operand[0];
+    const ZydisDecodedOperand *from = &instruction->decoded.operand[1];
+    uint16_t port = (uint16_t)intel_register(instruction->context, INTEL_DX);
 
     *uses_source = is_memory(from);
     *uses_target = is_memory(to);
     *size = (is_memory(from) ? from->size : to->size) / 8u;
-    switch (instruction->info.mnemonic) {
+    switch (instruction->decoded.info.mnemonic) {
     case ZYDIS_MNEMONIC_MOVSB:
     case ZYDIS_MNEMONIC_MOVSW:
     case ZYDIS_MNEMONIC_MOVSD:
@@ -631,9 +640,9 @@ static bool move_element(struct trap_instruction *instruction, const struct trap
 static enum trap_outcome execute_string(struct trap_instruction *instruction,
                                         const struct trap_bus *bus)
 {
-    bool repeats = (instruction->info.attributes & ZYDIS_ATTRIB_HAS_REP) != 0;
-    bool backward = (current_flags(instruction) & TRAP_FLAG_DIRECTION) != 0;
-    uint64_t left = repeats ? counter(instruction, REGISTER_COUNT) : 1;
+    bool repeats = (instruction->decoded.info.attributes & ZYDIS_ATTRIB_HAS_REP) != 0;
+    bool backward = (current_flags(instruction) & INTEL_FLAG_DIRECTION) != 0;
+    uint64_t left = repeats ? counter(instruction, INTEL_CX) : 1;
     bool uses_source;
     bool uses_target;
     unsigned size;
@@ -645,13 +654,13 @@ static enum trap_outcome execute_string(struct trap_instruction *instruction,
         }
         step = backward ? -(uint64_t)size : size;
         if (uses_source) {
-            set_counter(instruction, REGISTER_SOURCE, counter(instruction, REGISTER_SOURCE) + step);
+            set_counter(instruction, INTEL_SI, counter(instruction, INTEL_SI) + step);
         }
         if (uses_target) {
-            set_counter(instruction, REGISTER_TARGET, counter(instruction, REGISTER_TARGET) + step);
+            set_counter(instruction, INTEL_DI, counter(instruction, INTEL_DI) + step);
         }
         if (repeats) {
-            set_counter(instruction, REGISTER_COUNT, --left);
+            set_counter(instruction, INTEL_CX, --left);
         }
     }
     if (!repeats || left == 0) {
@@ -665,7 +674,7 @@ static enum trap_outcome execute_string(struct trap_instruction *instruction,
 static enum trap_outcome execute_one(struct trap_instruction *instruction,
                                      const struct trap_bus *bus)
 {
-    switch (instruction->info.mnemonic) {
+    switch (instruction->decoded.info.mnemonic) {
     case ZYDIS_MNEMONIC_MOV:
     case ZYDIS_MNEMONIC_MOVZX:
     case ZYDIS_MNEMONIC_MOVSX:
@@ -731,8 +740,8 @@ static enum trap_outcome execute_one(struct trap_instruction *instruction,
     default:
         break;
     }
-    if (instruction->info.meta.category == ZYDIS_CATEGORY_SETCC ||
-        instruction->info.meta.category == ZYDIS_CATEGORY_CMOV) {
+    if (instruction->decoded.info.meta.category == ZYDIS_CATEGORY_SETCC ||
+        instruction->decoded.info.meta.category == ZYDIS_CATEGORY_CMOV) {
         return execute_conditional(instruction, bus);
     }
     return TRAP_UNKNOWN;
@@ -740,7 +749,7 @@ static enum trap_outcome execute_one(struct trap_instruction *instruction,
 
 enum trap_outcome trap_execute(struct trap_instruction *instruction, const struct trap_bus *bus)
 {
-    ZydisInstructionCategory category = instruction->info.meta.category;
+    ZydisInstructionCategory category = instruction->decoded.info.meta.category;
     enum trap_outcome outcome;
     unsigned index;
 
@@ -748,12 +757,12 @@ enum trap_outcome trap_execute(struct trap_instruction *instruction, const struc
         return execute_string(instruction, bus);
     }
     /* Segment, control and debug registers are moved by instructions of the same name. */
-    for (index = 0; index < instruction->info.operand_count_visible; index++) {
-        const ZydisDecodedOperand *operand = &instruction->operand[index];
+    for (index = 0; index < instruction->decoded.info.operand_count_visible; index++) {
+        const ZydisDecodedOperand *operand = &instruction->decoded.operand[index];
 
         if (operand->type == ZYDIS_OPERAND_TYPE_REGISTER && !is_general(operand->reg.value) &&
             vector_register(instruction, operand->reg.value) == NULL &&
-            instruction->info.mnemonic == ZYDIS_MNEMONIC_MOV) {
+            instruction->decoded.info.mnemonic == ZYDIS_MNEMONIC_MOV) {
             return TRAP_UNKNOWN;
         }
     }

@@ -31,6 +31,13 @@ uint64_t arguments_next_64(struct arguments *arguments)
 }
 #endif
 
+void arguments_read(struct arguments *arguments, const char *types, uint64_t *values)
+{
+    for (; *types != 0; types++) {
+        *values++ = *types == 'q' ? arguments_next_64(arguments) : arguments_next(arguments);
+    }
+}
+
 #if defined(__aarch64__)
 /* Source of the fields: Procedure Call Standard for the Arm 64-bit Architecture, appendix "Variable
  * argument lists". The general registers end at __gr_top, the next one being __gr_offs (negative,

@@ -70,4 +70,8 @@ uintptr_t arguments_next(struct arguments *arguments);
 /* The next argument, of 64 bits. */
 uint64_t arguments_next_64(struct arguments *arguments);
 
+/* Reads one argument for each letter of `types`: 'w' for one of at most a pointer's size, 'q' for
+ * one of 64 bits. */
+void arguments_read(struct arguments *arguments, const char *types, uint64_t *values);
+
 #endif

@@ -5,7 +5,7 @@
  * from one file of the model to another besides.
  *
  * Physical addresses, 8-byte unions in Windows' declarations, are plain 64-bit integers here: they
- * travel in the same registers.
+ * travel in the same registers and stack slots.
  */
 #ifndef STORHOST_STORPORT_EXPORTS_H
 #define STORHOST_STORPORT_EXPORTS_H
@@ -105,7 +105,7 @@ VOID NTAPI sp_write_port_ulong(PVOID extension, ULONG *address, ULONG value);
 VOID NTAPI sp_read_port_buffer_ulong(PVOID extension, ULONG *address, ULONG *buffer, ULONG count);
 VOID NTAPI sp_write_port_buffer_ulong(PVOID extension, ULONG *address, ULONG *buffer, ULONG count);
 
-/* Handlers of extended functions: their arguments, one 8-byte slot each, behind the extension. */
+/* Handlers of extended functions: their arguments behind the extension, one element each. */
 ULONG ext_acquire_msi_lock(struct port *port, const uint64_t *a);
 ULONG ext_acquire_spin_lock(struct port *port, const uint64_t *a);
 ULONG ext_allocate_contiguous(struct port *port, const uint64_t *a);

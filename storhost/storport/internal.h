@@ -451,9 +451,9 @@ void control_query(struct port *port);
 
 struct extended_function {
     uint16_t code;
-    const char *name;  /* of the function in the headers */
-    uint16_t since;    /* first Windows that has it */
-    uint8_t arguments; /* behind code and extension */
+    const char *name;      /* of the function in the headers */
+    uint16_t since;        /* first Windows that has it */
+    const char *arguments; /* behind code and extension: their types, as of arguments_read() */
     uint8_t highest_irql;
     ULONG (*run)(struct port *port, const uint64_t *arguments);
 };

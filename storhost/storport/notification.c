@@ -3,8 +3,6 @@
  * StorPortNotification: one variadic export behind which completion, timers, DPCs, locks and
  * changes of the bus stand. A notification that the presented Windows does not know does nothing
  * and leaves its outputs untouched; one that no Windows knows is a violation, by number.
- *
- * Every argument takes one 8-byte slot in the x64 convention, so all are read as such.
  */
 #include "storport/internal.h"
 #include "storport/exports.h"
@@ -15,7 +13,7 @@ struct notification {
     uint32_t type;
     const char *name;
     uint16_t since;
-    uint8_t arguments;
+    const char *arguments; /* types, as of arguments_read() */
     uint8_t highest_irql;
     void (*run)(struct port *port, const uint64_t *arguments);
 };
@@ -176,37 +174,38 @@ static void function_table(struct port *port, const uint64_t *a)
 #define ANY IRQL_HIGH
 
 static const struct notification notifications[] = {
-    {RequestComplete, "RequestComplete", 0x502, 1, IRQL_DEVICE, request_completed},
-    {NextRequest, "NextRequest", 0x502, 0, ANY, nothing},
-    {NextLuRequest, "NextLuRequest", 0x502, 3, ANY, nothing},
-    {ResetDetected, "ResetDetected", 0x502, 1, IRQL_DEVICE, reset_detected},
-    {_obsolete1, "obsolete1", 0x502, 0, ANY, nothing},
-    {_obsolete2, "obsolete2", 0x502, 0, ANY, nothing},
-    {RequestTimerCall, "RequestTimerCall", 0x502, 2, IRQL_DEVICE, request_timer},
-    {BusChangeDetected, "BusChangeDetected", 0x502, 1, IRQL_DEVICE, bus_change},
-    {WMIEvent, "WMIEvent", 0x502, 3, IRQL_DEVICE, nothing},
-    {WMIReregister, "WMIReregister", 0x502, 3, IRQL_DEVICE, nothing},
-    {LinkUp, "LinkUp", 0x502, 1, IRQL_DEVICE, link_up},
-    {LinkDown, "LinkDown", 0x502, 1, IRQL_DEVICE, link_down},
-    {QueryTickCount, "QueryTickCount", 0x502, 1, ANY, tick_count},
-    {BufferOverrunDetected, "BufferOverrunDetected", 0x502, 0, ANY, overrun},
-    {TraceNotification, "TraceNotification", 0x600, 0, ANY, nothing},
-    {GetExtendedFunctionTable, "GetExtendedFunctionTable", 0x600, 1, ANY, function_table},
-    {EnablePassiveInitialization, "EnablePassiveInitialization", 0x502, 2, IRQL_DEVICE,
+    {RequestComplete, "RequestComplete", 0x502, "w", IRQL_DEVICE, request_completed},
+    {NextRequest, "NextRequest", 0x502, "", ANY, nothing},
+    {NextLuRequest, "NextLuRequest", 0x502, "www", ANY, nothing},
+    {ResetDetected, "ResetDetected", 0x502, "w", IRQL_DEVICE, reset_detected},
+    {_obsolete1, "obsolete1", 0x502, "", ANY, nothing},
+    {_obsolete2, "obsolete2", 0x502, "", ANY, nothing},
+    {RequestTimerCall, "RequestTimerCall", 0x502, "ww", IRQL_DEVICE, request_timer},
+    {BusChangeDetected, "BusChangeDetected", 0x502, "w", IRQL_DEVICE, bus_change},
+    {WMIEvent, "WMIEvent", 0x502, "www", IRQL_DEVICE, nothing},
+    {WMIReregister, "WMIReregister", 0x502, "www", IRQL_DEVICE, nothing},
+    {LinkUp, "LinkUp", 0x502, "w", IRQL_DEVICE, link_up},
+    {LinkDown, "LinkDown", 0x502, "w", IRQL_DEVICE, link_down},
+    {QueryTickCount, "QueryTickCount", 0x502, "w", ANY, tick_count},
+    {BufferOverrunDetected, "BufferOverrunDetected", 0x502, "", ANY, overrun},
+    {TraceNotification, "TraceNotification", 0x600, "", ANY, nothing},
+    {GetExtendedFunctionTable, "GetExtendedFunctionTable", 0x600, "w", ANY, function_table},
+    {EnablePassiveInitialization, "EnablePassiveInitialization", 0x502, "ww", IRQL_DEVICE,
      enable_passive},
-    {InitializeDpc, "InitializeDpc", 0x502, 2, IRQL_DEVICE, initialize_dpc},
-    {IssueDpc, "IssueDpc", 0x502, 4, IRQL_DEVICE, issue_dpc},
-    {AcquireSpinLock, "AcquireSpinLock", 0x502, 3, IRQL_DEVICE, acquire_spin_lock},
-    {ReleaseSpinLock, "ReleaseSpinLock", 0x502, 1, IRQL_DEVICE, release_spin_lock},
-    {StateChangeDetectedCall, "StateChangeDetected", 0x602, 6, IRQL_DEVICE, state_change},
-    {IoTargetRequestServiceTime, "IoTargetRequestServiceTime", 0x601, 2, ANY, nothing},
-    {AsyncNotificationDetected, "AsyncNotificationDetected", 0x602, 3, IRQL_DEVICE,
+    {InitializeDpc, "InitializeDpc", 0x502, "ww", IRQL_DEVICE, initialize_dpc},
+    {IssueDpc, "IssueDpc", 0x502, "wwww", IRQL_DEVICE, issue_dpc},
+    {AcquireSpinLock, "AcquireSpinLock", 0x502, "www", IRQL_DEVICE, acquire_spin_lock},
+    {ReleaseSpinLock, "ReleaseSpinLock", 0x502, "w", IRQL_DEVICE, release_spin_lock},
+    {StateChangeDetectedCall, "StateChangeDetected", 0x602, "wwwwww", IRQL_DEVICE, state_change},
+    {IoTargetRequestServiceTime, "IoTargetRequestServiceTime", 0x601, "ww", ANY, nothing},
+    {AsyncNotificationDetected, "AsyncNotificationDetected", 0x602, "wqw", IRQL_DEVICE,
      async_notification},
-    {RequestDirectComplete, "RequestDirectComplete", 0xa00, 1, IRQL_DISPATCH, request_completed},
-    {InitializeDpcWithContext, "InitializeDpcWithContext", 0xa00, 4, IRQL_DISPATCH, initialize_dpc},
-    {InitializeThreadedDpc, "InitializeThreadedDpc", 0xa00, 4, IRQL_DISPATCH,
+    {RequestDirectComplete, "RequestDirectComplete", 0xa00, "w", IRQL_DISPATCH, request_completed},
+    {InitializeDpcWithContext, "InitializeDpcWithContext", 0xa00, "wwww", IRQL_DISPATCH,
+     initialize_dpc},
+    {InitializeThreadedDpc, "InitializeThreadedDpc", 0xa00, "wwww", IRQL_DISPATCH,
      initialize_threaded_dpc},
-    {SetTargetProcessorDpc, "SetTargetProcessorDpc", 0xa00, 2, IRQL_DISPATCH, set_dpc_target},
+    {SetTargetProcessorDpc, "SetTargetProcessorDpc", 0xa00, "ww", IRQL_DISPATCH, set_dpc_target},
 };
 
 #define NOTIFICATIONS (sizeof(notifications) / sizeof(notifications[0]))
@@ -234,9 +233,7 @@ VOID NTAPIV sp_notification(ULONG type, PVOID extension, ...)
     notified->highest_irql = found->highest_irql;
     port = export_enter(notified, extension, __builtin_return_address(0));
     ARGUMENTS_START(list, extension);
-    for (i = 0; i < found->arguments; i++) {
-        arguments[i] = arguments_next(&list);
-    }
+    arguments_read(&list, found->arguments, arguments);
     if (port->options.windows >= found->since) {
         found->run(port, arguments);
     }

@@ -58,7 +58,8 @@ static void test_extended_functions_complete(void **state)
         assert_non_null(function->name);
         assert_non_null(function->run);
         assert_in_range(function->since, WINDOWS_2003, WINDOWS_10);
-        assert_true(function->arguments <= EXTENDED_ARGUMENTS);
+        assert_true(strlen(function->arguments) <= EXTENDED_ARGUMENTS);
+        assert_int_equal(strspn(function->arguments, "wq"), strlen(function->arguments));
     }
     assert_null(extended_function(ExtFunctionGetProcessorCount + 1));
     assert_null(extended_function(UINT32_MAX));
@@ -70,21 +71,24 @@ static void test_extended_functions_by_version(void **state)
         uint32_t code;
         const char *name;
         uint16_t since;
-        uint8_t arguments, irql;
+        const char *arguments;
+        uint8_t irql;
     } expected[] = {
-        {ExtFunctionAllocatePool, "StorPortAllocatePool", 0x600, 3, IRQL_DISPATCH},
-        {ExtFunctionGetMessageInterruptInformation, "StorPortGetMSIInfo", 0x600, 2, IRQL_HIGH},
-        {ExtFunctionGetCurrentProcessorNumber, "StorPortGetCurrentProcessorNumber", 0x601, 1,
+        {ExtFunctionAllocatePool, "StorPortAllocatePool", 0x600, "www", IRQL_DISPATCH},
+        {ExtFunctionGetMessageInterruptInformation, "StorPortGetMSIInfo", 0x600, "ww", IRQL_HIGH},
+        {ExtFunctionGetCurrentProcessorNumber, "StorPortGetCurrentProcessorNumber", 0x601, "w",
          IRQL_DISPATCH},
         {ExtFunctionAllocateContiguousMemorySpecifyCacheNode,
-         "StorPortAllocateContiguousMemorySpecifyCacheNode", 0x601, 7, IRQL_PASSIVE},
-        {ExtFunctionInitializeTimer, "StorPortInitializeTimer", 0x602, 1, IRQL_DISPATCH},
-        {ExtFunctionQueueWorkItem, "StorPortQueueWorkItem", 0x602, 3, IRQL_DISPATCH},
-        {ExtFunctionInvokeAcpiMethod, "StorPortInvokeAcpiMethod", 0x602, 7, IRQL_PASSIVE},
-        {ExtFunctionDeviceOperationAllowed, "StorPortIsDeviceOperationAllowed", 0x603, 3,
+         "StorPortAllocateContiguousMemorySpecifyCacheNode", 0x601, "wqqqwww", IRQL_PASSIVE},
+        {ExtFunctionInitializeTimer, "StorPortInitializeTimer", 0x602, "w", IRQL_DISPATCH},
+        {ExtFunctionQueueWorkItem, "StorPortQueueWorkItem", 0x602, "www", IRQL_DISPATCH},
+        {ExtFunctionInvokeAcpiMethod, "StorPortInvokeAcpiMethod", 0x602, "wwwwwww", IRQL_PASSIVE},
+        {ExtFunctionDeviceOperationAllowed, "StorPortIsDeviceOperationAllowed", 0x603, "www",
          IRQL_PASSIVE},
-        {ExtFunctionAllocateDmaMemory, "StorPortAllocateDmaMemory", 0xa00, 8, IRQL_PASSIVE},
-        {ExtFunctionMiniportChannelEtwEvent8, "StorPortEtwChannelEvent8", 0xa00, 24, IRQL_DISPATCH},
+        {ExtFunctionAllocateDmaMemory, "StorPortAllocateDmaMemory", 0xa00, "wqqqwwww",
+         IRQL_PASSIVE},
+        {ExtFunctionMiniportChannelEtwEvent8, "StorPortEtwChannelEvent8", 0xa00,
+         "wwwwqwwwwqwqwqwqwqwqwqwq", IRQL_DISPATCH},
     };
 
     (void)state;
@@ -93,7 +97,7 @@ static void test_extended_functions_by_version(void **state)
 
         assert_string_equal(function->name, expected[i].name);
         assert_int_equal(function->since, expected[i].since);
-        assert_int_equal(function->arguments, expected[i].arguments);
+        assert_string_equal(function->arguments, expected[i].arguments);
         assert_int_equal(function->highest_irql, expected[i].irql);
     }
 }

@@ -72,7 +72,7 @@ VOID NTAPI sp_log_error(PVOID extension, PSCSI_REQUEST_BLOCK srb, UCHAR path, UC
 
 ULONG ext_log_system_event(struct port *port, const uint64_t *a)
 {
-    const STOR_LOG_EVENT_DETAILS *details = (const void *)a[0];
+    const STOR_LOG_EVENT_DETAILS *details = (const void *)(uintptr_t)a[0];
     char strings[256] = "";
     size_t used = 0;
 
@@ -103,7 +103,7 @@ static void log_etw(struct port *port, const char *function, uint32_t event,
     narrow(name, sizeof(name), description, STORPORT_ETW_MAX_DESCRIPTION_LENGTH);
     used = (size_t)snprintf(text, sizeof(text), "%s: event %u, %s", function, event, name);
     for (unsigned i = 0; i < count && used + 64 < sizeof(text); i++) {
-        const WCHAR *wide = (const WCHAR *)pairs[2 * i];
+        const WCHAR *wide = (const WCHAR *)(uintptr_t)pairs[2 * i];
 
         if (wide != NULL) {
             narrow(name, sizeof(name), wide, STORPORT_ETW_MAX_PARAM_NAME_LENGTH);
@@ -117,44 +117,47 @@ static void log_etw(struct port *port, const char *function, uint32_t event,
 /* Address, event, description, keywords, level, opcode, SRB, then the pairs. */
 ULONG ext_etw_2(struct port *port, const uint64_t *a)
 {
-    log_etw(port, "StorPortEtwEvent2", (uint32_t)a[1], (const WCHAR *)a[2], a + 7, 2);
+    log_etw(port, "StorPortEtwEvent2", (uint32_t)a[1], (const WCHAR *)(uintptr_t)a[2], a + 7, 2);
     return STOR_STATUS_SUCCESS;
 }
 
 ULONG ext_etw_4(struct port *port, const uint64_t *a)
 {
-    log_etw(port, "StorPortEtwEvent4", (uint32_t)a[1], (const WCHAR *)a[2], a + 7, 4);
+    log_etw(port, "StorPortEtwEvent4", (uint32_t)a[1], (const WCHAR *)(uintptr_t)a[2], a + 7, 4);
     return STOR_STATUS_SUCCESS;
 }
 
 ULONG ext_etw_8(struct port *port, const uint64_t *a)
 {
-    log_etw(port, "StorPortEtwEvent8", (uint32_t)a[1], (const WCHAR *)a[2], a + 7, 8);
+    log_etw(port, "StorPortEtwEvent8", (uint32_t)a[1], (const WCHAR *)(uintptr_t)a[2], a + 7, 8);
     return STOR_STATUS_SUCCESS;
 }
 
 /* The same with a channel behind the address. */
 ULONG ext_etw_channel_2(struct port *port, const uint64_t *a)
 {
-    log_etw(port, "StorPortEtwChannelEvent2", (uint32_t)a[2], (const WCHAR *)a[3], a + 8, 2);
+    log_etw(port, "StorPortEtwChannelEvent2", (uint32_t)a[2], (const WCHAR *)(uintptr_t)a[3], a + 8,
+            2);
     return STOR_STATUS_SUCCESS;
 }
 
 ULONG ext_etw_channel_4(struct port *port, const uint64_t *a)
 {
-    log_etw(port, "StorPortEtwChannelEvent4", (uint32_t)a[2], (const WCHAR *)a[3], a + 8, 4);
+    log_etw(port, "StorPortEtwChannelEvent4", (uint32_t)a[2], (const WCHAR *)(uintptr_t)a[3], a + 8,
+            4);
     return STOR_STATUS_SUCCESS;
 }
 
 ULONG ext_etw_channel_8(struct port *port, const uint64_t *a)
 {
-    log_etw(port, "StorPortEtwChannelEvent8", (uint32_t)a[2], (const WCHAR *)a[3], a + 8, 8);
+    log_etw(port, "StorPortEtwChannelEvent8", (uint32_t)a[2], (const WCHAR *)(uintptr_t)a[3], a + 8,
+            8);
     return STOR_STATUS_SUCCESS;
 }
 
 ULONG ext_telemetry(struct port *port, const uint64_t *a)
 {
-    const STORPORT_TELEMETRY_EVENT *event = (const void *)a[1];
+    const STORPORT_TELEMETRY_EVENT *event = (const void *)(uintptr_t)a[1];
 
     if (event == NULL) {
         return STOR_STATUS_INVALID_PARAMETER;

@@ -38,7 +38,7 @@ static ULONG get_device_objects(struct port *port, const uint64_t *a)
 {
     for (unsigned i = 0; i < 3; i++) {
         if (a[i] != 0) {
-            *(PVOID *)a[i] = port->driver_object; /* opaque and not NULL */
+            *(PVOID *)(uintptr_t)a[i] = port->driver_object; /* opaque and not NULL */
         }
     }
     return STOR_STATUS_SUCCESS;
@@ -46,8 +46,8 @@ static ULONG get_device_objects(struct port *port, const uint64_t *a)
 
 static ULONG get_request_info(struct port *port, const uint64_t *a)
 {
-    struct request *request = request_of(port, (void *)a[0], "StorPortGetRequestInfo");
-    STOR_REQUEST_INFO *info = (void *)a[1];
+    struct request *request = request_of(port, (void *)(uintptr_t)a[0], "StorPortGetRequestInfo");
+    STOR_REQUEST_INFO *info = (void *)(uintptr_t)a[1];
 
     if (info == NULL) {
         return STOR_STATUS_INVALID_PARAMETER;
@@ -62,13 +62,13 @@ static ULONG get_request_info(struct port *port, const uint64_t *a)
 
 static ULONG get_activity_id(struct port *port, const uint64_t *a)
 {
-    request_of(port, (void *)a[0], "StorPortGetActivityIdSrb");
+    request_of(port, (void *)(uintptr_t)a[0], "StorPortGetActivityIdSrb");
     return STOR_STATUS_UNSUCCESSFUL; /* tracing is not on */
 }
 
 static ULONG get_system_port_number(struct port *port, const uint64_t *a)
 {
-    STOR_ADDRESS *address = (void *)a[0];
+    STOR_ADDRESS *address = (void *)(uintptr_t)a[0];
 
     (void)port;
     if (address == NULL) {
@@ -84,7 +84,7 @@ static ULONG device_operation_allowed(struct port *port, const uint64_t *a)
     if (a[2] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    *(ULONG *)a[2] = 0;
+    *(ULONG *)(uintptr_t)a[2] = 0;
     return STOR_STATUS_SUCCESS;
 }
 
@@ -94,7 +94,7 @@ static ULONG os_upgrade(struct port *port, const uint64_t *a)
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    *(BOOLEAN *)a[0] = FALSE;
+    *(BOOLEAN *)(uintptr_t)a[0] = FALSE;
     return STOR_STATUS_SUCCESS;
 }
 
@@ -104,13 +104,13 @@ static ULONG d3_cold_support(struct port *port, const uint64_t *a)
     if (a[1] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    *(BOOLEAN *)a[1] = FALSE;
+    *(BOOLEAN *)(uintptr_t)a[1] = FALSE;
     return STOR_STATUS_SUCCESS;
 }
 
 static ULONG flush_data_buffer(struct port *port, const uint64_t *a)
 {
-    request_of(port, (void *)a[0], "StorPortFlushDataBufferMdl");
+    request_of(port, (void *)(uintptr_t)a[0], "StorPortFlushDataBufferMdl");
     return STOR_STATUS_SUCCESS;
 }
 
@@ -131,9 +131,9 @@ static struct slist *slist_of(uint64_t argument)
 {
     if (argument == 0 || (argument & 15) != 0) {
         violation(RULE_ARGUMENT, "a list head at %p: it must be aligned to 16 bytes",
-                  (void *)argument);
+                  (void *)(uintptr_t)argument);
     }
-    return (struct slist *)argument;
+    return (struct slist *)(uintptr_t)argument;
 }
 
 static ULONG slist_initialize(struct port *port, const uint64_t *a)
@@ -150,7 +150,7 @@ static ULONG slist_flush(struct port *port, const uint64_t *a)
     (void)port;
     pthread_mutex_lock(&list_mutex);
     if (a[1] != 0) {
-        *(SINGLE_LIST_ENTRY **)a[1] = list->first;
+        *(SINGLE_LIST_ENTRY **)(uintptr_t)a[1] = list->first;
     }
     *list = (struct slist){0};
     pthread_mutex_unlock(&list_mutex);
@@ -171,7 +171,7 @@ static ULONG slist_pop(struct port *port, const uint64_t *a)
     }
     pthread_mutex_unlock(&list_mutex);
     if (a[1] != 0) {
-        *(SINGLE_LIST_ENTRY **)a[1] = entry;
+        *(SINGLE_LIST_ENTRY **)(uintptr_t)a[1] = entry;
     }
     return STOR_STATUS_SUCCESS;
 }
@@ -179,7 +179,7 @@ static ULONG slist_pop(struct port *port, const uint64_t *a)
 static ULONG slist_push(struct port *port, const uint64_t *a)
 {
     struct slist *list = slist_of(a[0]);
-    SINGLE_LIST_ENTRY *entry = (void *)a[1], *before;
+    SINGLE_LIST_ENTRY *entry = (void *)(uintptr_t)a[1], *before;
 
     (void)port;
     if (entry == NULL || (a[1] & 15) != 0) {
@@ -193,7 +193,7 @@ static ULONG slist_push(struct port *port, const uint64_t *a)
     list->depth++;
     pthread_mutex_unlock(&list_mutex);
     if (a[2] != 0) {
-        *(SINGLE_LIST_ENTRY **)a[2] = before;
+        *(SINGLE_LIST_ENTRY **)(uintptr_t)a[2] = before;
     }
     return STOR_STATUS_SUCCESS;
 }
@@ -206,19 +206,19 @@ static ULONG slist_depth(struct port *port, const uint64_t *a)
     if (a[1] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    *(SHORT *)a[1] = (SHORT)list->depth;
+    *(SHORT *)(uintptr_t)a[1] = (SHORT)list->depth;
     return STOR_STATUS_SUCCESS;
 }
 
 /* The interlocked list functions answer the entry that was first (last) before, NULL if none. */
 static ULONG list_insert_head(struct port *port, const uint64_t *a)
 {
-    LIST_ENTRY *head = (void *)a[0], *entry = (void *)a[1];
+    LIST_ENTRY *head = (void *)(uintptr_t)a[0], *entry = (void *)(uintptr_t)a[1];
 
     (void)port;
     pthread_mutex_lock(&list_mutex);
     if (a[2] != 0) {
-        *(LIST_ENTRY **)a[2] = head->Flink == head ? NULL : head->Flink;
+        *(LIST_ENTRY **)(uintptr_t)a[2] = head->Flink == head ? NULL : head->Flink;
     }
     InsertHeadList(head, entry);
     pthread_mutex_unlock(&list_mutex);
@@ -227,12 +227,12 @@ static ULONG list_insert_head(struct port *port, const uint64_t *a)
 
 static ULONG list_insert_tail(struct port *port, const uint64_t *a)
 {
-    LIST_ENTRY *head = (void *)a[0], *entry = (void *)a[1];
+    LIST_ENTRY *head = (void *)(uintptr_t)a[0], *entry = (void *)(uintptr_t)a[1];
 
     (void)port;
     pthread_mutex_lock(&list_mutex);
     if (a[2] != 0) {
-        *(LIST_ENTRY **)a[2] = head->Blink == head ? NULL : head->Blink;
+        *(LIST_ENTRY **)(uintptr_t)a[2] = head->Blink == head ? NULL : head->Blink;
     }
     InsertTailList(head, entry);
     pthread_mutex_unlock(&list_mutex);
@@ -241,7 +241,7 @@ static ULONG list_insert_tail(struct port *port, const uint64_t *a)
 
 static ULONG list_remove_head(struct port *port, const uint64_t *a)
 {
-    LIST_ENTRY *head = (void *)a[0], *entry = NULL;
+    LIST_ENTRY *head = (void *)(uintptr_t)a[0], *entry = NULL;
 
     (void)port;
     pthread_mutex_lock(&list_mutex);
@@ -250,7 +250,7 @@ static ULONG list_remove_head(struct port *port, const uint64_t *a)
     }
     pthread_mutex_unlock(&list_mutex);
     if (a[1] != 0) {
-        *(LIST_ENTRY **)a[1] = entry;
+        *(LIST_ENTRY **)(uintptr_t)a[1] = entry;
     }
     return STOR_STATUS_SUCCESS;
 }
@@ -261,7 +261,7 @@ static ULONG spin_lock_initialize(struct port *port, const uint64_t *a)
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    *(STOR_KSPIN_LOCK *)a[0] = 0;
+    *(STOR_KSPIN_LOCK *)(uintptr_t)a[0] = 0;
     return STOR_STATUS_SUCCESS;
 }
 

@@ -213,7 +213,7 @@ void interrupts_stray(struct port *port)
 ULONG ext_get_msi_info(struct port *port, const uint64_t *a)
 {
     uint32_t number = (uint32_t)a[0];
-    MESSAGE_INTERRUPT_INFORMATION *info = (void *)a[1];
+    MESSAGE_INTERRUPT_INFORMATION *info = (void *)(uintptr_t)a[1];
 
     if (info == NULL) {
         return STOR_STATUS_INVALID_PARAMETER;

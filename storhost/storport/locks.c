@@ -227,7 +227,7 @@ ULONG ext_acquire_msi_lock(struct port *port, const uint64_t *a)
     struct port_lock *lock = message_lock(port, (uint32_t)a[0], "StorPortAcquireMSISpinLock");
 
     check_entry("StorPortAcquireMSISpinLock");
-    *(ULONG *)a[1] = port_lock_acquire(port, lock);
+    *(ULONG *)(uintptr_t)a[1] = port_lock_acquire(port, lock);
     return STOR_STATUS_SUCCESS;
 }
 
@@ -241,6 +241,7 @@ ULONG ext_release_msi_lock(struct port *port, const uint64_t *a)
 
 ULONG ext_acquire_spin_lock(struct port *port, const uint64_t *a)
 {
-    lock_acquire(port, (STOR_SPINLOCK)a[0], (PVOID)a[1], (PSTOR_LOCK_HANDLE)a[2]);
+    lock_acquire(port, (STOR_SPINLOCK)a[0], (PVOID)(uintptr_t)a[1],
+                 (PSTOR_LOCK_HANDLE)(uintptr_t)a[2]);
     return STOR_STATUS_SUCCESS;
 }

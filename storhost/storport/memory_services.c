@@ -99,7 +99,7 @@ ULONG ext_allocate_pool(struct port *port, const uint64_t *a)
 {
     struct memory_request request = {
         .kind = MEMORY_POOL, .bytes = (uint32_t)a[0], .alignment = 16, .name = "pool"};
-    PVOID *result = (PVOID *)a[2];
+    PVOID *result = (PVOID *)(uintptr_t)a[2];
 
     if (result == NULL) {
         return STOR_STATUS_INVALID_PARAMETER;
@@ -128,7 +128,7 @@ ULONG ext_free_pool(struct port *port, const uint64_t *a)
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    free_memory(resource_take(port, RESOURCE_POOL, (void *)a[0], "StorPortFreePool"));
+    free_memory(resource_take(port, RESOURCE_POOL, (void *)(uintptr_t)a[0], "StorPortFreePool"));
     return STOR_STATUS_SUCCESS;
 }
 
@@ -165,7 +165,7 @@ static void *allocate_for_device(struct port *port, enum resource_kind kind, con
 /* The call is for PASSIVE_LEVEL (windows.md 10), though the reference allows DISPATCH_LEVEL. */
 ULONG ext_allocate_contiguous(struct port *port, const uint64_t *a)
 {
-    PVOID *result = (PVOID *)a[6];
+    PVOID *result = (PVOID *)(uintptr_t)a[6];
 
     if (result == NULL) {
         return STOR_STATUS_INVALID_PARAMETER;
@@ -184,7 +184,7 @@ static ULONG free_for_device(struct port *port, enum resource_kind kind, const u
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    resource = resource_take(port, kind, (void *)a[0], function);
+    resource = resource_take(port, kind, (void *)(uintptr_t)a[0], function);
     if (resource->bytes != a[1]) {
         violation(RULE_ARGUMENT, "%s: %zu bytes were allocated, %llu are freed", function,
                   resource->bytes, (unsigned long long)a[1]);
@@ -201,8 +201,8 @@ ULONG ext_free_contiguous(struct port *port, const uint64_t *a)
 
 ULONG ext_allocate_dma(struct port *port, const uint64_t *a)
 {
-    PVOID *result = (PVOID *)a[6];
-    PHYSICAL_ADDRESS *physical = (PHYSICAL_ADDRESS *)a[7];
+    PVOID *result = (PVOID *)(uintptr_t)a[6];
+    PHYSICAL_ADDRESS *physical = (PHYSICAL_ADDRESS *)(uintptr_t)a[7];
     bus_addr bus;
     uint64_t length;
 
@@ -384,8 +384,8 @@ VOID NTAPI sp_move_memory(PVOID to, PVOID from, ULONG length)
 
 ULONG ext_get_system_address(struct port *port, const uint64_t *a)
 {
-    struct request *request = request_of(port, (void *)a[0], "StorPortGetSystemAddress");
-    PVOID *result = (PVOID *)a[1];
+    struct request *request = request_of(port, (void *)(uintptr_t)a[0], "StorPortGetSystemAddress");
+    PVOID *result = (PVOID *)(uintptr_t)a[1];
 
     if (result == NULL) {
         return STOR_STATUS_INVALID_PARAMETER;
@@ -443,13 +443,13 @@ static void fill_pages(MDL *mdl)
 
 ULONG ext_allocate_mdl(struct port *port, const uint64_t *a)
 {
-    PVOID *result = (PVOID *)a[2];
+    PVOID *result = (PVOID *)(uintptr_t)a[2];
 
     if (result == NULL || a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
     check_path("StorPortAllocateMdl");
-    *result = make_mdl((void *)a[0], (uint32_t)a[1]);
+    *result = make_mdl((void *)(uintptr_t)a[0], (uint32_t)a[1]);
     if (*result == NULL) {
         return STOR_STATUS_INSUFFICIENT_RESOURCES;
     }
@@ -462,7 +462,7 @@ ULONG ext_free_mdl(struct port *port, const uint64_t *a)
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    free_memory(resource_take(port, RESOURCE_MDL, (void *)a[0], "StorPortFreeMdl"));
+    free_memory(resource_take(port, RESOURCE_MDL, (void *)(uintptr_t)a[0], "StorPortFreeMdl"));
     return STOR_STATUS_SUCCESS;
 }
 
@@ -471,17 +471,18 @@ ULONG ext_build_mdl(struct port *port, const uint64_t *a)
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    if (resource_find(port, RESOURCE_MDL, (void *)a[0]) == NULL) {
-        violation(RULE_ARGUMENT, "StorPortBuildMdlForNonPagedPool: %p is no MDL", (void *)a[0]);
+    if (resource_find(port, RESOURCE_MDL, (void *)(uintptr_t)a[0]) == NULL) {
+        violation(RULE_ARGUMENT, "StorPortBuildMdlForNonPagedPool: %p is no MDL",
+                  (void *)(uintptr_t)a[0]);
     }
-    fill_pages((MDL *)a[0]);
+    fill_pages((MDL *)(uintptr_t)a[0]);
     return STOR_STATUS_SUCCESS;
 }
 
 ULONG ext_get_original_mdl(struct port *port, const uint64_t *a)
 {
-    struct request *request = request_of(port, (void *)a[0], "StorPortGetOriginalMdl");
-    PVOID *result = (PVOID *)a[1];
+    struct request *request = request_of(port, (void *)(uintptr_t)a[0], "StorPortGetOriginalMdl");
+    PVOID *result = (PVOID *)(uintptr_t)a[1];
 
     if (result == NULL || request->data == NULL) {
         return STOR_STATUS_INVALID_PARAMETER;
@@ -500,21 +501,21 @@ ULONG ext_get_original_mdl(struct port *port, const uint64_t *a)
 /* The data-in buffer of bidirectional requests: there are none here. */
 ULONG ext_get_data_in(struct port *port, const uint64_t *a)
 {
-    request_of(port, (void *)a[0], "StorPortGetDataInBuffer...");
+    request_of(port, (void *)(uintptr_t)a[0], "StorPortGetDataInBuffer...");
     return STOR_STATUS_INVALID_PARAMETER;
 }
 
 ULONG ext_get_pfns(struct port *port, const uint64_t *a)
 {
-    MDL *mdl = (MDL *)a[1];
+    MDL *mdl = (MDL *)(uintptr_t)a[1];
 
     if (mdl == NULL || a[2] == 0 || a[3] == 0 || a[4] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
     (void)port;
-    *(PVOID *)a[2] = mdl + 1;
-    *(ULONG *)a[3] = (ULONG)((mdl->Size - sizeof(MDL)) / sizeof(PFN_NUMBER));
-    *(ULONG *)a[4] = mdl->ByteOffset;
+    *(PVOID *)(uintptr_t)a[2] = mdl + 1;
+    *(ULONG *)(uintptr_t)a[3] = (ULONG)((mdl->Size - sizeof(MDL)) / sizeof(PFN_NUMBER));
+    *(ULONG *)(uintptr_t)a[4] = mdl->ByteOffset;
     return STOR_STATUS_SUCCESS;
 }
 
@@ -525,10 +526,10 @@ ULONG ext_get_pfns(struct port *port, const uint64_t *a)
  */
 ULONG ext_build_sg_list(struct port *port, const uint64_t *a)
 {
-    MDL *mdl = (MDL *)a[0];
-    uint8_t *address = (uint8_t *)a[1];
+    MDL *mdl = (MDL *)(uintptr_t)a[0];
+    uint8_t *address = (uint8_t *)(uintptr_t)a[1];
     uint32_t length = (uint32_t)a[2];
-    PPOST_SCATTER_GATHER_EXECUTE routine = (PPOST_SCATTER_GATHER_EXECUTE)a[3];
+    PPOST_SCATTER_GATHER_EXECUTE routine = (PPOST_SCATTER_GATHER_EXECUTE)(uintptr_t)a[3];
     size_t pages = (length + 2 * GUEST_PAGE_SIZE - 2) / GUEST_PAGE_SIZE + 1;
     size_t bytes = sizeof(STOR_SCATTER_GATHER_LIST) + pages * sizeof(STOR_SCATTER_GATHER_ELEMENT);
     struct memory_request request = {
@@ -561,7 +562,7 @@ ULONG ext_build_sg_list(struct port *port, const uint64_t *a)
                  grant_begin(address, length, (UCHAR)a[5] ? GRANT_DEVICE_READS : GRANT_BOTH,
                              "memory of StorPortBuildScatterGatherList", NULL));
     entry_begin(&frame, port, ENTRY_SCATTER_GATHER, 0, NULL);
-    routine(NULL, NULL, list, (PVOID)a[4]);
+    routine(NULL, NULL, list, (PVOID)(uintptr_t)a[4]);
     entry_end(&frame);
     return STOR_STATUS_SUCCESS;
 }
@@ -573,7 +574,8 @@ ULONG ext_put_sg_list(struct port *port, const uint64_t *a)
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    resource = resource_take(port, RESOURCE_SG_LIST, (void *)a[0], "StorPortPutScatterGatherList");
+    resource = resource_take(port, RESOURCE_SG_LIST, (void *)(uintptr_t)a[0],
+                             "StorPortPutScatterGatherList");
     grant_end(resource->grant, false);
     memory_free(resource->address);
     free(resource);

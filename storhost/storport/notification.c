@@ -20,7 +20,7 @@ struct notification {
 
 static void request_completed(struct port *port, const uint64_t *a)
 {
-    request_complete(port, request_of(port, (void *)a[0], "RequestComplete"));
+    request_complete(port, request_of(port, (void *)(uintptr_t)a[0], "RequestComplete"));
 }
 
 /* Hints of SCSIPort's, without meaning for StorPort. */
@@ -38,7 +38,7 @@ static void reset_detected(struct port *port, const uint64_t *a)
 
 static void request_timer(struct port *port, const uint64_t *a)
 {
-    timer_request(port, (PHW_TIMER)a[0], (ULONG)a[1]);
+    timer_request(port, (PHW_TIMER)(uintptr_t)a[0], (ULONG)a[1]);
 }
 
 static void bus_change(struct port *port, const uint64_t *a)
@@ -63,7 +63,7 @@ static void tick_count(struct port *port, const uint64_t *a)
 {
     (void)port;
     if (a[0] != 0) {
-        ((LARGE_INTEGER *)a[0])->QuadPart = (LONGLONG)(clock_now() / 15625);
+        ((LARGE_INTEGER *)(uintptr_t)a[0])->QuadPart = (LONGLONG)(clock_now() / 15625);
     }
 }
 
@@ -77,7 +77,7 @@ static void overrun(struct port *port, const uint64_t *a)
 
 static void enable_passive(struct port *port, const uint64_t *a)
 {
-    BOOLEAN *success = (BOOLEAN *)a[1];
+    BOOLEAN *success = (BOOLEAN *)(uintptr_t)a[1];
     bool granted = !port->options.single_passive_refusal;
 
     if (!entry_inside(ENTRY_INITIALIZE)) {
@@ -88,7 +88,7 @@ static void enable_passive(struct port *port, const uint64_t *a)
     }
     port->options.single_passive_refusal = false;
     if (granted) {
-        port->passive_initialize = (PHW_PASSIVE_INITIALIZE_ROUTINE)a[0];
+        port->passive_initialize = (PHW_PASSIVE_INITIALIZE_ROUTINE)(uintptr_t)a[0];
     }
     if (success != NULL) {
         *success = granted;
@@ -98,24 +98,25 @@ static void enable_passive(struct port *port, const uint64_t *a)
 static void initialize_dpc(struct port *port, const uint64_t *a)
 {
     if (!port->options.refuse_dpc) {
-        dpc_initialize(port, (PSTOR_DPC)a[0], (PHW_DPC_ROUTINE)a[1], false);
+        dpc_initialize(port, (PSTOR_DPC)(uintptr_t)a[0], (PHW_DPC_ROUTINE)(uintptr_t)a[1], false);
     }
 }
 
 static void initialize_threaded_dpc(struct port *port, const uint64_t *a)
 {
-    dpc_initialize(port, (PSTOR_DPC)a[0], (PHW_DPC_ROUTINE)a[1], true);
+    dpc_initialize(port, (PSTOR_DPC)(uintptr_t)a[0], (PHW_DPC_ROUTINE)(uintptr_t)a[1], true);
 }
 
 static void issue_dpc(struct port *port, const uint64_t *a)
 {
-    BOOLEAN *success = (BOOLEAN *)a[3];
+    BOOLEAN *success = (BOOLEAN *)(uintptr_t)a[3];
     bool queued;
 
     if (port->options.refuse_dpc) {
         return; /* without effect, the output untouched */
     }
-    queued = dpc_issue(port, (PSTOR_DPC)a[0], (PVOID)a[1], (PVOID)a[2]);
+    queued =
+        dpc_issue(port, (PSTOR_DPC)(uintptr_t)a[0], (PVOID)(uintptr_t)a[1], (PVOID)(uintptr_t)a[2]);
     if (success != NULL) {
         *success = queued;
     }
@@ -123,30 +124,31 @@ static void issue_dpc(struct port *port, const uint64_t *a)
 
 static void set_dpc_target(struct port *port, const uint64_t *a)
 {
-    const PROCESSOR_NUMBER *number = (const void *)a[1];
+    const PROCESSOR_NUMBER *number = (const void *)(uintptr_t)a[1];
 
     if (number != NULL) {
-        dpc_set_target(port, (PSTOR_DPC)a[0], number->Number);
+        dpc_set_target(port, (PSTOR_DPC)(uintptr_t)a[0], number->Number);
     }
 }
 
 static void acquire_spin_lock(struct port *port, const uint64_t *a)
 {
-    lock_acquire(port, (STOR_SPINLOCK)a[0], (PVOID)a[1], (PSTOR_LOCK_HANDLE)a[2]);
+    lock_acquire(port, (STOR_SPINLOCK)a[0], (PVOID)(uintptr_t)a[1],
+                 (PSTOR_LOCK_HANDLE)(uintptr_t)a[2]);
 }
 
 static void release_spin_lock(struct port *port, const uint64_t *a)
 {
-    lock_release(port, (PSTOR_LOCK_HANDLE)a[0]);
+    lock_release(port, (PSTOR_LOCK_HANDLE)(uintptr_t)a[0]);
 }
 
 static void state_change(struct port *port, const uint64_t *a)
 {
-    ULONG *status = (ULONG *)a[5];
-    PHW_STATE_CHANGE routine = (PHW_STATE_CHANGE)a[3];
+    ULONG *status = (ULONG *)(uintptr_t)a[5];
+    PHW_STATE_CHANGE routine = (PHW_STATE_CHANGE)(uintptr_t)a[3];
 
     port_log(port, "StorPortStateChangeDetected: entity 0x%x", (ULONG)a[0]);
-    state_change_tell(port, (PSTOR_ADDRESS)a[1], routine, (PVOID)a[4]);
+    state_change_tell(port, (PSTOR_ADDRESS)(uintptr_t)a[1], routine, (PVOID)(uintptr_t)a[4]);
     if (status != NULL) {
         *status = STOR_STATUS_SUCCESS;
     }
@@ -154,7 +156,7 @@ static void state_change(struct port *port, const uint64_t *a)
 
 static void async_notification(struct port *port, const uint64_t *a)
 {
-    ULONG *status = (ULONG *)a[2];
+    ULONG *status = (ULONG *)(uintptr_t)a[2];
 
     port_log(port, "StorPortAsyncNotificationDetected: flags 0x%llx", (unsigned long long)a[1]);
     if (status != NULL) {
@@ -167,7 +169,7 @@ static void function_table(struct port *port, const uint64_t *a)
 {
     (void)port;
     if (a[0] != 0) {
-        *(PVOID *)a[0] = NULL;
+        *(PVOID *)(uintptr_t)a[0] = NULL;
     }
 }
 

@@ -114,7 +114,7 @@ static void take_over(struct port *port, const PERF_CONFIGURATION_DATA *data)
 ULONG ext_initialize_perf_opts(struct port *port, const uint64_t *a)
 {
     bool query = (UCHAR)a[0] != 0;
-    PERF_CONFIGURATION_DATA *data = (void *)a[1];
+    PERF_CONFIGURATION_DATA *data = (void *)(uintptr_t)a[1];
     const struct perf_level *level = level_of(port->options.windows);
     ULONG status;
 
@@ -145,8 +145,9 @@ ULONG ext_initialize_perf_opts(struct port *port, const uint64_t *a)
 
 ULONG ext_get_start_io_perf_params(struct port *port, const uint64_t *a)
 {
-    struct request *request = request_of(port, (void *)a[0], "StorPortGetStartIoPerfParams");
-    STARTIO_PERFORMANCE_PARAMETERS *data = (void *)a[1];
+    struct request *request =
+        request_of(port, (void *)(uintptr_t)a[0], "StorPortGetStartIoPerfParams");
+    STARTIO_PERFORMANCE_PARAMETERS *data = (void *)(uintptr_t)a[1];
     uint32_t here = cpu_current() < 0 ? 0 : (uint32_t)cpu_current();
 
     (void)request;
@@ -186,7 +187,7 @@ static uint32_t here(void)
 
 ULONG ext_get_processor_number(struct port *port, const uint64_t *a)
 {
-    PROCESSOR_NUMBER *number = (void *)a[0];
+    PROCESSOR_NUMBER *number = (void *)(uintptr_t)a[0];
 
     (void)port;
     if (number == NULL) {
@@ -202,7 +203,7 @@ ULONG ext_get_processor_index(struct port *port, const uint64_t *a)
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    *(ULONG *)a[0] = here();
+    *(ULONG *)(uintptr_t)a[0] = here();
     return STOR_STATUS_SUCCESS;
 }
 
@@ -212,13 +213,13 @@ ULONG ext_get_processor_count(struct port *port, const uint64_t *a)
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    *(ULONG *)a[0] = cpu_count();
+    *(ULONG *)(uintptr_t)a[0] = cpu_count();
     return STOR_STATUS_SUCCESS;
 }
 
 ULONG ext_get_index_from_number(struct port *port, const uint64_t *a)
 {
-    const PROCESSOR_NUMBER *number = (const void *)a[0];
+    const PROCESSOR_NUMBER *number = (const void *)(uintptr_t)a[0];
 
     (void)port;
     if (number == NULL || a[1] == 0) {
@@ -227,7 +228,7 @@ ULONG ext_get_index_from_number(struct port *port, const uint64_t *a)
     if (number->Group != 0 || number->Number >= cpu_count()) {
         return STOR_STATUS_UNSUCCESSFUL;
     }
-    *(ULONG *)a[1] = number->Number;
+    *(ULONG *)(uintptr_t)a[1] = number->Number;
     return STOR_STATUS_SUCCESS;
 }
 
@@ -237,7 +238,7 @@ ULONG ext_get_group_count(struct port *port, const uint64_t *a)
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    *(USHORT *)a[0] = 1;
+    *(USHORT *)(uintptr_t)a[0] = 1;
     return STOR_STATUS_SUCCESS;
 }
 
@@ -252,7 +253,7 @@ ULONG ext_get_group_affinity(struct port *port, const uint64_t *a)
     if (a[1] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    *(KAFFINITY *)a[1] = (USHORT)a[0] == 0 ? all_processors() : 0;
+    *(KAFFINITY *)(uintptr_t)a[1] = (USHORT)a[0] == 0 ? all_processors() : 0;
     return STOR_STATUS_SUCCESS;
 }
 
@@ -262,7 +263,7 @@ ULONG ext_get_node_count(struct port *port, const uint64_t *a)
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    *(ULONG *)a[0] = 1;
+    *(ULONG *)(uintptr_t)a[0] = 1;
     return STOR_STATUS_SUCCESS;
 }
 
@@ -272,13 +273,13 @@ ULONG ext_get_highest_node(struct port *port, const uint64_t *a)
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    *(ULONG *)a[0] = 0;
+    *(ULONG *)(uintptr_t)a[0] = 0;
     return STOR_STATUS_SUCCESS;
 }
 
 ULONG ext_get_node_affinity(struct port *port, const uint64_t *a)
 {
-    GROUP_AFFINITY *affinity = (void *)a[1];
+    GROUP_AFFINITY *affinity = (void *)(uintptr_t)a[1];
 
     (void)port;
     if (affinity == NULL) {
@@ -293,7 +294,7 @@ ULONG ext_get_node_affinity(struct port *port, const uint64_t *a)
 
 ULONG ext_get_performance_counter(struct port *port, const uint64_t *a)
 {
-    LARGE_INTEGER *frequency = (void *)a[0], *counter = (void *)a[1];
+    LARGE_INTEGER *frequency = (void *)(uintptr_t)a[0], *counter = (void *)(uintptr_t)a[1];
 
     (void)port;
     if (frequency != NULL) {

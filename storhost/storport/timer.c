@@ -132,7 +132,7 @@ ULONG ext_initialize_timer(struct port *port, const uint64_t *a)
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    *(PVOID *)a[0] = timer_new(port, "StorPortInitializeTimer");
+    *(PVOID *)(uintptr_t)a[0] = timer_new(port, "StorPortInitializeTimer");
     return STOR_STATUS_SUCCESS;
 }
 
@@ -143,15 +143,15 @@ ULONG ext_request_timer(struct port *port, const uint64_t *a)
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    timer = timer_of(port, (void *)a[0], "StorPortRequestTimer");
+    timer = timer_of(port, (void *)(uintptr_t)a[0], "StorPortRequestTimer");
     if (a[3] != 0 && timer->timer.armed) {
         return STOR_STATUS_BUSY; /* one request at a time */
     }
     if (a[3] != 0 && a[1] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    timer->routine = (PHW_TIMER_EX)a[1];
-    timer->context = (PVOID)a[2];
+    timer->routine = (PHW_TIMER_EX)(uintptr_t)a[1];
+    timer->context = (PVOID)(uintptr_t)a[2];
     clock_arm(&timer->timer, a[3]);
     return STOR_STATUS_SUCCESS;
 }
@@ -169,7 +169,7 @@ ULONG ext_free_timer(struct port *port, const uint64_t *a)
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    resource = resource_take(port, RESOURCE_TIMER, (void *)a[0], "StorPortFreeTimer");
+    resource = resource_take(port, RESOURCE_TIMER, (void *)(uintptr_t)a[0], "StorPortFreeTimer");
     timer_end(resource->address);
     free(resource);
     return STOR_STATUS_SUCCESS;
@@ -183,51 +183,53 @@ ULONG ext_initialize_hr_timer(struct port *port, const uint64_t *a)
         return STOR_STATUS_INVALID_PARAMETER;
     }
     timer = timer_new(port, "StorPortInitializeHighResolutionTimer");
-    timer->routine = (PHW_TIMER_EX)a[0];
-    timer->context = (PVOID)a[1];
-    *(PVOID *)a[2] = timer;
+    timer->routine = (PHW_TIMER_EX)(uintptr_t)a[0];
+    timer->context = (PVOID)(uintptr_t)a[1];
+    *(PVOID *)(uintptr_t)a[2] = timer;
     return STOR_STATUS_SUCCESS;
 }
 
 /* Due time and period in 100 ns units; a negative due time is relative, as of kernel timers. */
 ULONG ext_request_hr_timer(struct port *port, const uint64_t *a)
 {
-    struct driver_timer *timer = timer_of(port, (void *)a[0], "StorPortRequestHighResolutionTimer");
+    struct driver_timer *timer =
+        timer_of(port, (void *)(uintptr_t)a[0], "StorPortRequestHighResolutionTimer");
     int64_t due = (int64_t)a[1];
     bool was = timer->timer.armed;
 
     timer->period = a[2] / 10;
     clock_arm(&timer->timer, due < 0 ? (uint64_t)(-due + 9) / 10 : 1);
     if (a[4] != 0) {
-        *(BOOLEAN *)a[4] = was;
+        *(BOOLEAN *)(uintptr_t)a[4] = was;
     }
     return STOR_STATUS_SUCCESS;
 }
 
 ULONG ext_cancel_hr_timer(struct port *port, const uint64_t *a)
 {
-    struct driver_timer *timer = timer_of(port, (void *)a[0], "StorPortCancelHighResolutionTimer");
+    struct driver_timer *timer =
+        timer_of(port, (void *)(uintptr_t)a[0], "StorPortCancelHighResolutionTimer");
     bool was = timer->timer.armed;
 
     timer->period = 0;
     clock_arm(&timer->timer, 0);
     if (a[2] != 0) {
-        *(BOOLEAN *)a[2] = was;
+        *(BOOLEAN *)(uintptr_t)a[2] = was;
     }
     return STOR_STATUS_SUCCESS;
 }
 
 ULONG ext_free_hr_timer(struct port *port, const uint64_t *a)
 {
-    struct resource *resource =
-        resource_take(port, RESOURCE_TIMER, (void *)a[0], "StorPortFreeHighResolutionTimer");
+    struct resource *resource = resource_take(port, RESOURCE_TIMER, (void *)(uintptr_t)a[0],
+                                              "StorPortFreeHighResolutionTimer");
     struct driver_timer *timer = resource->address;
     bool was = timer->timer.armed;
 
     timer_end(timer);
     free(resource);
     if (a[4] != 0) {
-        *(BOOLEAN *)a[4] = was;
+        *(BOOLEAN *)(uintptr_t)a[4] = was;
     }
     return STOR_STATUS_SUCCESS;
 }
@@ -274,13 +276,13 @@ ULONG ext_initialize_worker(struct port *port, const uint64_t *a)
     worker->work = (struct cpu_work){
         .irql = IRQL_PASSIVE, .run = run_worker, .context = worker, .name = "work item"};
     resource_add(port, RESOURCE_WORKER, worker, sizeof(*worker), NULL);
-    *(PVOID *)a[0] = worker;
+    *(PVOID *)(uintptr_t)a[0] = worker;
     return STOR_STATUS_SUCCESS;
 }
 
 ULONG ext_queue_work_item(struct port *port, const uint64_t *a)
 {
-    struct worker *worker = (struct worker *)a[1];
+    struct worker *worker = (struct worker *)(uintptr_t)a[1];
 
     if (a[0] == 0 || a[1] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
@@ -291,8 +293,8 @@ ULONG ext_queue_work_item(struct port *port, const uint64_t *a)
     if (atomic_exchange(&worker->queued, true)) {
         return STOR_STATUS_BUSY;
     }
-    worker->routine = (PHW_WORKITEM)a[0];
-    worker->context = (PVOID)a[2];
+    worker->routine = (PHW_WORKITEM)(uintptr_t)a[0];
+    worker->context = (PVOID)(uintptr_t)a[2];
     cpu_queue(port_random(port, cpu_count()), &worker->work);
     return STOR_STATUS_SUCCESS;
 }
@@ -305,7 +307,7 @@ ULONG ext_free_worker(struct port *port, const uint64_t *a)
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    resource = resource_take(port, RESOURCE_WORKER, (void *)a[0], "StorPortFreeWorker");
+    resource = resource_take(port, RESOURCE_WORKER, (void *)(uintptr_t)a[0], "StorPortFreeWorker");
     worker = resource->address;
     if (atomic_load(&worker->queued)) {
         violation(RULE_ARGUMENT, "StorPortFreeWorker while its work item is queued");

@@ -40,9 +40,10 @@ BENCH_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE -pthread -Istorhost -isystem ddk
     -DSTORHOST_VERSION='"$(VERSION)"' $(BENCH_WARNINGS)
 bench_include = $(BENCH_FOLDERS_$(1):%=-Istorhost/machine/%)
 # x86: a driver leaves the stack aligned to 4 bytes where it calls us; files are large (guest
-# memory, disks); and unions come back in registers as from Microsoft's compiler (ddk/README.md).
+# memory, disks); unions come back in registers as from Microsoft's compiler (ddk/README.md); and a
+# program that is not in the middle of the address space leaves more of it in one piece.
 BENCH_TARGET_x64   := $(call bench_include,x64)
-BENCH_TARGET_x86   := $(call bench_include,x86) -march=i686 -msse2 -mfpmath=sse -mstackrealign \
+BENCH_TARGET_x86   := $(call bench_include,x86) -march=i686 -msse2 -mfpmath=sse -mstackrealign -fno-pie \
     -freg-struct-return -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 BENCH_TARGET_arm64 := $(call bench_include,arm64)
 BENCH_LIBS_x64   := -pthread -lZydis -ljansson -lm
@@ -57,7 +58,7 @@ BENCH_LDFLAGS_$(1) := -L$(call bench_sysroot,$(1))/lib/$(BENCH_TRIPLE_$(1)) -Wl,
     -Wl,-rpath,$(call bench_sysroot,$(1))/lib/$(BENCH_TRIPLE_$(1)):$(BENCH_CROSS_$(1))/lib
 endef
 $(foreach a,$(SYSROOT_ARCHS),$(eval $(call BENCH_CROSS_RULES,$(a))))
-BENCH_LDFLAGS_x86   += -Wl,--dynamic-linker=$(BENCH_CROSS_x86)/lib/ld-linux.so.2
+BENCH_LDFLAGS_x86   += -no-pie -Wl,--dynamic-linker=$(BENCH_CROSS_x86)/lib/ld-linux.so.2
 
 BENCH_ALL_SOURCES := $(filter-out storhost/ways/nbdkit/% storhost/ways/sg/%,\
     $(sort $(wildcard storhost/*/*.c storhost/*/*/*.c)))

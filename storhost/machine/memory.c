@@ -27,6 +27,7 @@
 #include "base/violation.h"
 #include "machine/frames.h"
 #include "machine/memory_hold.h"
+#include "memory_arch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,9 +39,7 @@
 #include <unistd.h>
 
 #define MIB                 0x100000u
-#define ARENA_BYTES         (UINT64_C(64) << 30)
 #define ARENA_PAGES         (ARENA_BYTES / GUEST_PAGE_SIZE)
-#define BLOCKS_MAXIMUM      (1u << 20)
 #define CLASS_PAGES         1024u /* larger blocks are not used again as they are */
 #define USES_BEFORE_SHUFFLE 64    /* of a block's pages */
 #define SPECIAL_FREED       64    /* blocks of special wishes that are kept inaccessible */
@@ -143,6 +142,11 @@ static void check_options(const struct memory_options *options)
               "multiples of 1 MiB, the first from 4 MiB to 4 GiB",
               (unsigned long long)options->below_4g, (unsigned long long)options->above_4g);
     }
+    if (options->below_4g + options->above_4g > VIEW_MAXIMUM) {
+        fatal("guest memory of %llu MiB: this storhost has addresses for %llu MiB",
+              (unsigned long long)((options->below_4g + options->above_4g) / MIB),
+              (unsigned long long)(VIEW_MAXIMUM / MIB));
+    }
     if (options->bus_offset % GUEST_PAGE_SIZE) {
         fatal("bus offset %#llx is no multiple of the page size",
               (unsigned long long)options->bus_offset);
@@ -201,7 +205,7 @@ void memory_init(const struct memory_options *options)
      * that with the fences at each change of protection, which costs more than all the rest. */
     private_file = create_file("private-memory", ARENA_BYTES); /* sparse */
     frames_init(options->below_4g, options->above_4g, options->seed);
-    arena = reserve(ARENA_BYTES, PROT_NONE, "the driver's memory");
+    arena = reserve((size_t)ARENA_BYTES, PROT_NONE, "the driver's memory");
     arena_owner = reserve(ARENA_PAGES * sizeof(*arena_owner), PROT_READ | PROT_WRITE,
                           "the table of the driver's pages");
     arena_frames = reserve(ARENA_PAGES * sizeof(*arena_frames), PROT_READ | PROT_WRITE,
@@ -249,7 +253,9 @@ static uint64_t arena_page(const char *address)
 
 static bool in_arena(const void *address)
 {
-    return arena && (uintptr_t)address - (uintptr_t)arena < ARENA_BYTES;
+    uint64_t offset = (uintptr_t)address - (uintptr_t)arena;
+
+    return arena && offset < ARENA_BYTES;
 }
 
 /* The block that an address, or its fence, belongs to. No lock. */
@@ -564,7 +570,7 @@ static void fill_slack(char *piece, size_t bytes)
 
 static size_t natural_alignment(enum memory_kind kind)
 {
-    return kind == MEMORY_POOL ? 16 : 8;
+    return kind == MEMORY_POOL ? POOL_ALIGNMENT : 8;
 }
 
 /* Fills in defaults; false if the wishes contradict each other. */
@@ -585,7 +591,9 @@ static bool complete_request(struct memory_request *request)
     if (request->bytes == 0) {
         request->bytes = 1;
     }
-    return request->bytes < ARENA_BYTES && request->alignment < ARENA_BYTES;
+    uint64_t most = request->bytes > request->alignment ? request->bytes : request->alignment;
+
+    return most < ARENA_BYTES;
 }
 
 /* Places an allocation at the end of its block and fills the block. */

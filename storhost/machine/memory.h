@@ -44,7 +44,7 @@ enum memory_kind {
 struct memory_request {
     enum memory_kind kind;
     size_t bytes;
-    size_t alignment; /* power of two; 0: the natural worst (8, or 16 for pool) */
+    size_t alignment; /* power of two; 0: the natural worst (8, or that of pool) */
     bool contiguous;  /* physically */
     uint64_t lowest;  /* physical limits, inclusive; highest 0: no limit */
     uint64_t highest;

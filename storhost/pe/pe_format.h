@@ -67,6 +67,31 @@ struct pe_directory {
     uint32_t size;    /* bytes */
 };
 
+/* PE32: of 32-bit images. */
+struct pe_optional_header32 {
+    uint16_t magic;
+    uint8_t linker_major, linker_minor;
+    uint32_t code_size, initialized_data_size, uninitialized_data_size;
+    uint32_t entry_point;
+    uint32_t code_base, data_base;
+    uint32_t image_base;
+    uint32_t section_alignment;
+    uint32_t file_alignment;
+    uint16_t os_major, os_minor, image_major, image_minor, subsystem_major, subsystem_minor;
+    uint32_t win32_version;
+    uint32_t image_size;
+    uint32_t headers_size;
+    uint32_t checksum;
+    uint16_t subsystem;
+    uint16_t dll_characteristics;
+    uint32_t stack_reserve, stack_commit, heap_reserve, heap_commit;
+    uint32_t loader_flags;
+    uint32_t directory_count;
+    /* struct pe_directory[directory_count] follows */
+};
+_Static_assert(sizeof(struct pe_optional_header32) == 96, "optional header of PE32");
+
+/* PE32+: of 64-bit images. */
 struct pe_optional_header64 {
     uint16_t magic;
     uint8_t linker_major, linker_minor;
@@ -112,8 +137,8 @@ struct pe_relocation_block {
 
 enum pe_relocation_type {
     PE_RELOCATION_ABSOLUTE = 0, /* padding */
-    PE_RELOCATION_HIGHLOW = 3,
-    PE_RELOCATION_DIR64 = 10,
+    PE_RELOCATION_HIGHLOW = 3,  /* 32 bits */
+    PE_RELOCATION_DIR64 = 10,   /* 64 bits */
 };
 
 struct pe_import_descriptor {
@@ -125,17 +150,25 @@ struct pe_import_descriptor {
 };
 _Static_assert(sizeof(struct pe_import_descriptor) == 20, "import descriptor");
 
-#define PE_IMPORT_BY_ORDINAL (1ull << 63)
+/*
+ * An import's entry is as wide as a pointer; its highest bit says that the rest is an ordinal. The
+ * load configuration's fields of that width hold virtual addresses (but for the first one, 32 bits:
+ * the bytes of the structure that the linker wrote). Offsets:
+ */
+enum pe_load_config32 {
+    PE_LOAD_CONFIG32_SECURITY_COOKIE = 60,
+    PE_LOAD_CONFIG32_HANDLER_TABLE = 64, /* of SafeSEH: RVAs of the exception handlers, sorted */
+    PE_LOAD_CONFIG32_HANDLER_COUNT = 68,
+    PE_LOAD_CONFIG32_GUARD_CHECK = 72,
+};
 
-/* Offsets of fields of the load configuration of PE32+ images; each holds a virtual address. */
 enum pe_load_config64 {
-    PE_LOAD_CONFIG_SIZE = 0, /* 32 bits: bytes of the structure that the linker wrote */
-    PE_LOAD_CONFIG_SECURITY_COOKIE = 88,
-    PE_LOAD_CONFIG_GUARD_CHECK = 112,
-    PE_LOAD_CONFIG_GUARD_DISPATCH = 120,
-    PE_LOAD_CONFIG_XFG_CHECK = 280,
-    PE_LOAD_CONFIG_XFG_DISPATCH = 288,
-    PE_LOAD_CONFIG_XFG_TABLE_DISPATCH = 296,
+    PE_LOAD_CONFIG64_SECURITY_COOKIE = 88,
+    PE_LOAD_CONFIG64_GUARD_CHECK = 112,
+    PE_LOAD_CONFIG64_GUARD_DISPATCH = 120,
+    PE_LOAD_CONFIG64_XFG_CHECK = 280,
+    PE_LOAD_CONFIG64_XFG_DISPATCH = 288,
+    PE_LOAD_CONFIG64_XFG_TABLE_DISPATCH = 296,
 };
 
 #endif

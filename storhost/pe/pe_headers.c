@@ -9,22 +9,46 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pe/pe_arch.h"
 #include "pe/pe_internal.h"
 
-static const char *machine_name(uint16_t machine)
+/* Machines that driver files are for, and the program here that runs such files. */
+static const struct {
+    uint16_t machine;
+    const char *name, *program;
+} machines[] = {
+    {PE_MACHINE_I386, "32-bit x86", "build/x86/storhost"},
+    {PE_MACHINE_AMD64, "x64", "build/storhost"},
+    {PE_MACHINE_ARM64, "ARM64", "build/arm64/storhost"},
+    {PE_MACHINE_ARMNT, "32-bit ARM", NULL},
+};
+
+const char *pe_machine_name(uint16_t machine)
 {
-    switch (machine) {
-    case PE_MACHINE_I386:
-        return "32-bit x86";
-    case PE_MACHINE_ARMNT:
-        return "32-bit ARM";
-    case PE_MACHINE_AMD64:
-        return "x64";
-    case PE_MACHINE_ARM64:
-        return "ARM64";
-    default:
-        return "unknown";
+    size_t index;
+
+    for (index = 0; index < sizeof(machines) / sizeof(machines[0]); index++) {
+        if (machines[index].machine == machine) {
+            return machines[index].name;
+        }
     }
+    return "an unknown processor";
+}
+
+static bool refuse_machine(uint16_t machine, const struct pe_error *error)
+{
+    const char *program = NULL;
+    size_t index;
+
+    for (index = 0; index < sizeof(machines) / sizeof(machines[0]); index++) {
+        if (machines[index].machine == machine) {
+            program = machines[index].program;
+        }
+    }
+    return pe_fail(error, "wrong machine: the file is for %s (0x%04x), this storhost runs %s; %s%s",
+                   pe_machine_name(machine), machine, pe_machine_name(pe_arch.machine),
+                   program != NULL ? "run it with " : "no storhost runs it",
+                   program != NULL ? program : "");
 }
 
 void pe_section_name(const struct pe_section_header *section, char name[9])
@@ -84,9 +108,8 @@ static bool read_coff_header(const uint8_t *file, size_t length, uint64_t *optio
 
 static bool check_coff_header(const struct pe_coff_header *coff, const struct pe_error *error)
 {
-    if (coff->machine != PE_MACHINE_AMD64) {
-        return pe_fail(error, "wrong machine: the file is for %s (0x%04x), this host runs x64",
-                       machine_name(coff->machine), coff->machine);
+    if (coff->machine != pe_arch.machine) {
+        return refuse_machine(coff->machine, error);
     }
     if ((coff->characteristics & PE_FILE_EXECUTABLE_IMAGE) == 0) {
         return pe_fail(error, "not an executable image: the linker left errors in it");
@@ -101,6 +124,45 @@ static bool check_coff_header(const struct pe_coff_header *coff, const struct pe
     return true;
 }
 
+/* Bytes of the optional header ahead of the data directories. */
+static size_t optional_size(void)
+{
+    return pe_arch.optional_magic == PE_OPTIONAL_MAGIC_32 ? sizeof(struct pe_optional_header32)
+                                                          : sizeof(struct pe_optional_header64);
+}
+
+/* Takes the fields that the loader uses over from a 32-bit image's header. */
+static void widen_optional_header(const struct pe_optional_header32 *narrow,
+                                  struct pe_optional_header64 *wide)
+{
+    *wide = (struct pe_optional_header64){
+        .magic = narrow->magic,
+        .entry_point = narrow->entry_point,
+        .image_base = narrow->image_base,
+        .section_alignment = narrow->section_alignment,
+        .file_alignment = narrow->file_alignment,
+        .image_size = narrow->image_size,
+        .headers_size = narrow->headers_size,
+        .checksum = narrow->checksum,
+        .subsystem = narrow->subsystem,
+        .dll_characteristics = narrow->dll_characteristics,
+        .directory_count = narrow->directory_count,
+    };
+}
+
+/* Copies the header as far as this processor's format has one; its magic is still to be checked. */
+static void copy_optional_header(const uint8_t *bytes, struct pe_optional_header64 *optional)
+{
+    struct pe_optional_header32 narrow;
+
+    if (pe_arch.optional_magic == PE_OPTIONAL_MAGIC_64) {
+        memcpy(optional, bytes, sizeof(*optional));
+    } else {
+        memcpy(&narrow, bytes, sizeof(narrow));
+        widen_optional_header(&narrow, optional);
+    }
+}
+
 static bool read_optional_header(const uint8_t *file, size_t length, uint64_t offset,
                                  struct pe_headers *headers, const struct pe_error *error)
 {
@@ -108,17 +170,17 @@ static bool read_optional_header(const uint8_t *file, size_t length, uint64_t of
     uint64_t space = headers->coff.optional_header_size;
     uint64_t directories;
 
-    if (space < sizeof(*optional) || offset + space > length) {
+    if (space < optional_size() || offset + space > length) {
         return pe_fail(error, "bad optional header: %u bytes at offset 0x%llx of %zu",
                        headers->coff.optional_header_size, (unsigned long long)offset, length);
     }
-    memcpy(optional, file + offset, sizeof(*optional));
-    if (optional->magic != PE_OPTIONAL_MAGIC_64) {
-        return pe_fail(error, "bad optional header: magic 0x%x is not PE32+ (0x%x)",
-                       optional->magic, PE_OPTIONAL_MAGIC_64);
+    copy_optional_header(file + offset, optional);
+    if (optional->magic != pe_arch.optional_magic) {
+        return pe_fail(error, "bad optional header: magic 0x%x is not that of %s (0x%x)",
+                       optional->magic, pe_machine_name(pe_arch.machine), pe_arch.optional_magic);
     }
     directories = optional->directory_count;
-    if (directories > (space - sizeof(*optional)) / sizeof(struct pe_directory)) {
+    if (directories > (space - optional_size()) / sizeof(struct pe_directory)) {
         return pe_fail(error, "bad optional header: %u data directories do not fit its %u bytes",
                        optional->directory_count, headers->coff.optional_header_size);
     }
@@ -126,7 +188,7 @@ static bool read_optional_header(const uint8_t *file, size_t length, uint64_t of
         directories = PE_DIRECTORY_COUNT;
     }
     memset(headers->directory, 0, sizeof(headers->directory));
-    memcpy(headers->directory, file + offset + sizeof(*optional),
+    memcpy(headers->directory, file + offset + optional_size(),
            directories * sizeof(struct pe_directory));
     return true;
 }
@@ -231,21 +293,28 @@ static bool read_sections(const uint8_t *file, size_t length, uint64_t offset,
     return true;
 }
 
-static bool check_entry_point(const struct pe_headers *headers, const struct pe_error *error)
+bool pe_is_code(const struct pe_headers *headers, uint32_t rva)
 {
-    uint32_t entry = headers->optional.entry_point;
     unsigned index;
 
     for (index = 0; index < headers->coff.section_count; index++) {
         const struct pe_section_header *section = &headers->section[index];
 
-        if (entry >= section->virtual_address &&
-            entry - section->virtual_address < section_memory_size(section) &&
+        if (rva >= section->virtual_address &&
+            rva - section->virtual_address < section_memory_size(section) &&
             (section->characteristics & PE_SECTION_EXECUTE) != 0) {
             return true;
         }
     }
-    return pe_fail(error, "its entry point 0x%x lies in no section of code", entry);
+    return false;
+}
+
+static bool check_entry_point(const struct pe_headers *headers, const struct pe_error *error)
+{
+    uint32_t entry = headers->optional.entry_point;
+
+    return pe_is_code(headers, entry) ||
+           pe_fail(error, "its entry point 0x%x lies in no section of code", entry);
 }
 
 bool pe_read_headers(const uint8_t *file, size_t length, struct pe_headers *headers,

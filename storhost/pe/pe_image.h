@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Loads a Windows driver file (PE32+ for x64; PE32 for the 32-bit host) into this process: maps
- * its sections, applies relocations, resolves imports, sets each section's protection.
+ * Loads a Windows driver file for this host's processor (PE32+ for x64 and ARM64, PE32 for x86)
+ * into this process: maps its sections, applies relocations, resolves imports, sets each section's
+ * protection.
  */
 #ifndef STORHOST_PE_PE_IMAGE_H
 #define STORHOST_PE_PE_IMAGE_H

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pe/pe_arch.h"
 #include "pe/pe_internal.h"
 
 #define PE_NAME_LIMIT      512
@@ -38,10 +39,11 @@ static bool is_printable(const char *text)
 static bool import_name(const struct import_walk *walk, const char *module, uint64_t lookup,
                         char *name, size_t size)
 {
+    const uint64_t by_ordinal = 1ull << (8 * pe_arch.pointer_bytes - 1);
     const char *text;
 
-    if ((lookup & PE_IMPORT_BY_ORDINAL) != 0) {
-        if ((lookup & ~(PE_IMPORT_BY_ORDINAL | 0xffff)) != 0) {
+    if ((lookup & by_ordinal) != 0) {
+        if ((lookup & ~(by_ordinal | 0xffff)) != 0) {
             return pe_fail(walk->error, "bad import from %s: ordinal entry 0x%llx", module,
                            (unsigned long long)lookup);
         }
@@ -75,7 +77,7 @@ static bool resolve_one(const struct import_walk *walk, const char *module, uint
                        why ? why : "");
     }
     value = (uint64_t)(uintptr_t)address;
-    memcpy(walk->mapping->base + slot, &value, sizeof(value));
+    memcpy(walk->mapping->base + slot, &value, pe_arch.pointer_bytes);
     return true;
 }
 
@@ -94,15 +96,15 @@ static bool resolve_module(struct import_walk *walk, const struct pe_import_desc
     if (lookup_rva == 0) {
         lookup_rva = slot;
     }
-    for (;; lookup_rva += sizeof(uint64_t), slot += sizeof(uint64_t)) {
-        uint64_t lookup;
+    for (;; lookup_rva += pe_arch.pointer_bytes, slot += pe_arch.pointer_bytes) {
+        uint64_t lookup = 0;
 
-        if (!pe_contains(walk->mapping, lookup_rva, sizeof(lookup)) ||
-            !pe_contains(walk->mapping, slot, sizeof(lookup))) {
+        if (!pe_contains(walk->mapping, lookup_rva, pe_arch.pointer_bytes) ||
+            !pe_contains(walk->mapping, slot, pe_arch.pointer_bytes)) {
             return pe_fail(walk->error, "bad import table of %s: it has no end in the image",
                            module);
         }
-        memcpy(&lookup, walk->mapping->base + lookup_rva, sizeof(lookup));
+        memcpy(&lookup, walk->mapping->base + lookup_rva, pe_arch.pointer_bytes);
         if (lookup == 0) {
             return true;
         }

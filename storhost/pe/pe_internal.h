@@ -27,13 +27,19 @@ bool pe_fail(const struct pe_error *error, const char *format, ...)
 /* The headers of a file, checked: all numbers fit together and into the file. */
 struct pe_headers {
     struct pe_coff_header coff;
-    struct pe_optional_header64 optional;
+    struct pe_optional_header64 optional;              /* of PE32: the same fields, widened */
     struct pe_directory directory[PE_DIRECTORY_COUNT]; /* missing ones are 0, 0 */
     struct pe_section_header section[PE_MAXIMUM_SECTIONS];
 };
 
 bool pe_read_headers(const uint8_t *file, size_t length, struct pe_headers *headers,
                      const struct pe_error *error);
+
+/* Whether an RVA lies in a section of code. */
+bool pe_is_code(const struct pe_headers *headers, uint32_t rva);
+
+/* What a machine's number means, for messages. */
+const char *pe_machine_name(uint16_t machine);
 
 /* Name of a section as a terminated string, made printable. */
 void pe_section_name(const struct pe_section_header *section, char name[9]);

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "pe/pe_arch.h"
 #include "pe/pe_internal.h"
 
 static bool relocate_word(const struct pe_mapping *mapping, uint64_t delta, uint32_t page,
@@ -12,22 +13,22 @@ static bool relocate_word(const struct pe_mapping *mapping, uint64_t delta, uint
 {
     unsigned type = entry >> 12;
     uint64_t rva = (uint64_t)page + (entry & 0xfff);
-    uint64_t value;
+    uint64_t value = 0;
 
     if (type == PE_RELOCATION_ABSOLUTE) {
         return true;
     }
-    if (type != PE_RELOCATION_DIR64) {
-        return pe_fail(error, "bad relocation: type %u at 0x%llx has no meaning for x64", type,
-                       (unsigned long long)rva);
+    if (type != pe_arch.relocation) {
+        return pe_fail(error, "bad relocation: type %u at 0x%llx has no meaning for %s", type,
+                       (unsigned long long)rva, pe_machine_name(pe_arch.machine));
     }
-    if (!pe_contains(mapping, rva, sizeof(value))) {
+    if (!pe_contains(mapping, rva, pe_arch.pointer_bytes)) {
         return pe_fail(error, "bad relocation: 0x%llx is beyond the image's end (0x%x)",
                        (unsigned long long)rva, mapping->size);
     }
-    memcpy(&value, mapping->base + rva, sizeof(value));
+    memcpy(&value, mapping->base + rva, pe_arch.pointer_bytes);
     value += delta;
-    memcpy(mapping->base + rva, &value, sizeof(value));
+    memcpy(mapping->base + rva, &value, pe_arch.pointer_bytes);
     return true;
 }
 

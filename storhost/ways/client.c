@@ -50,7 +50,7 @@ static int connect_to(const char *path, char *why, size_t why_size)
     int fd;
 
     if (strlen(path) >= sizeof(address.sun_path)) {
-        snprintf(why, why_size, "%s: longer than a socket path can be (%zu)", path,
+        snprintf(why, why_size, "%.200s: longer than a socket path can be (%zu)", path,
                  sizeof(address.sun_path) - 1);
         return -1;
     }

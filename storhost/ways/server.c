@@ -499,7 +499,7 @@ static int listen_on(const char *path, char *error, size_t error_size)
     int fd;
 
     if (strlen(path) >= sizeof(address.sun_path)) {
-        snprintf(error, error_size, "%s: longer than a socket path can be (%zu)", path,
+        snprintf(error, error_size, "%.200s: longer than a socket path can be (%zu)", path,
                  sizeof(address.sun_path) - 1);
         return -1;
     }

@@ -3,7 +3,7 @@
  * The PE loader, on a small driver that the test puts together, and on the same driver damaged in
  * every way that the test can think of, and in many that it cannot.
  */
-/* SOURCES: storhost/pe/pe_image.c storhost/pe/pe_headers.c storhost/pe/pe_relocate.c storhost/pe/pe_import.c storhost/pe/pe_load_config.c storhost/pe/pe_checksum.c */
+/* SOURCES: storhost/pe/pe_image.c storhost/pe/pe_headers.c storhost/pe/pe_relocate.c storhost/pe/pe_import.c storhost/pe/pe_load_config.c storhost/pe/pe_checksum.c storhost/pe/@ARCH@/pe_arch.c */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -378,7 +378,9 @@ static const struct damage {
     {"PE header would be at offset", 60, 4, 0x81},
     {"no \"PE\" signature", PE_OFFSET, 4, 0x454e},
     {"wrong machine: the file is for ARM64", COFF, 2, 0xaa64},
-    {"wrong machine: the file is for 32-bit x86", COFF, 2, 0x14c},
+    {"wrong machine: the file is for 32-bit x86 (0x014c), this storhost runs x64; run it with "
+     "build/x86/storhost",
+     COFF, 2, 0x14c},
     {"bad number of sections", COFF + 2, 2, 0},
     {"bad number of sections", COFF + 2, 2, 97},
     {"section headers", COFF + 2, 2, 60},

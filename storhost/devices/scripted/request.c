@@ -76,7 +76,7 @@ bool store_transfer(struct scripted *scripted, uint64_t sector, void *data, size
 {
     if (sector > scripted->config.capacity ||
         (bytes + SECTOR - 1) / SECTOR > scripted->config.capacity - sector ||
-        sector > INT64_MAX / SECTOR - bytes) {
+        sector > (uint64_t)INT64_MAX / SECTOR - bytes) {
         return false;
     }
     return store_piece(scripted->store, sector * SECTOR, data, bytes, write);

@@ -34,6 +34,9 @@ VIRTQUEUE_FAULT VirtQueueInitialize(PVIRTQUEUE Queue, const VIRTQUEUE_SETUP *Set
     if (!VirtQueueMemorySize(Setup->Layout, Setup->Size, &Memory)) {
         return VirtQueueRefuse(Queue, VirtQueueFaultSize, Setup->Size);
     }
+    if (Setup->Use > Setup->Size) {
+        return VirtQueueRefuse(Queue, VirtQueueFaultSize, Setup->Use);
+    }
     /* The processor's address need not be a multiple of more than the fields ask for. */
     Misaligned = (ULONG)Setup->RingAddress & (Memory.RingAlignment - 1);
     if (Misaligned != 0) {

@@ -3,7 +3,7 @@
  * Virtqueue: hands chains of buffers to the device and takes back what it has used.
  *
  * Theory of operation
- *   A request reserves an id (0..Size-1). Until the device has used the request, the id is its
+ *   A request reserves an id (0..Use-1). Until the device has used the request, the id is its
  *   alone, so that a caller keeps one slot per id (header, status byte, descriptor table, pointer
  *   to the request) and finds it again at completion by an array access.
  *
@@ -60,7 +60,7 @@ typedef enum _VIRTQUEUE_RESULT {
 typedef enum _VIRTQUEUE_FAULT {
     VirtQueueFaultNone,
     /* of VirtQueueInitialize; FaultValue is the value that was refused */
-    VirtQueueFaultSize,      /* size is 0, no power of two, or above 32768 */
+    VirtQueueFaultSize, /* size is 0, no power of two, or above 32768; or more than it is to be used */
     VirtQueueFaultAlignment, /* ring memory is not aligned as its layout asks */
     VirtQueueFaultAddress,   /* ring memory ends beyond the 64-bit address space */
     /* of VirtQueueGetUsed; FaultValue is what the device wrote */
@@ -74,6 +74,8 @@ typedef enum _VIRTQUEUE_FAULT {
 typedef struct _VIRTQUEUE_SETUP {
     VIRTQUEUE_LAYOUT Layout;
     ULONG Size;              /* descriptors: a power of two, 1..32768; as the device said or less */
+    ULONG Use;               /* descriptors that are used, the first ones: 1..Size; 0: all of them.
+                                Ids are below it */
     BOOLEAN EventIndex;      /* VIRTIO_F_EVENT_IDX is negotiated */
     BOOLEAN CheckUsedLength; /* a too long used length breaks the queue. FALSE for a legacy device,
                                 many of which write it wrong (2.7.8.3): it is cut to what can be */

@@ -80,7 +80,7 @@ VOID VirtSplitInitialize(PVIRTQUEUE Queue)
     Submit->Ids = (PVIRTQUEUE_ID)Setup->Private;
     Submit->Mask = Setup->Size - 1;
     Submit->FreeHead = 0;
-    Submit->FreeCount = Setup->Size;
+    Submit->FreeCount = Setup->Use != 0 ? Setup->Use : Setup->Size;
     Submit->AvailIndex = 0;
     Submit->KickedIndex = 0;
     Submit->EventIndex = Setup->EventIndex;

@@ -704,10 +704,30 @@ static void test_initial_contents(void **state)
     queue_close();
 }
 
+/* A queue that uses part of its ring: no id and no descriptor behind that, however often. */
+static void test_part_of_the_ring(void **state)
+{
+    static _Alignas(64) uint8_t ring[4096], private[4096];
+    VIRTQUEUE_SETUP setup = {VirtQueueLayoutSplit, 16, 3, FALSE, TRUE, ring, RING_ADDRESS, private};
+    VIRTQUEUE queue;
+
+    (void)state;
+    assert_int_equal(VirtQueueInitialize(&queue, &setup), VirtQueueFaultNone);
+    for (unsigned round = 0; round < 2; round++) {
+        assert_int_equal(VirtQueueFreeDescriptors(&queue), 3);
+        assert_int_equal(VirtQueueReserve(&queue, 4), VIRTQUEUE_FULL);
+        for (uint32_t id = 0; id < 3; id++) {
+            assert_int_equal(VirtQueueReserve(&queue, 1), id);
+        }
+        assert_int_equal(VirtQueueReserve(&queue, 1), VIRTQUEUE_FULL);
+        VirtQueueReinitialize(&queue);
+    }
+}
+
 static void test_bad_setup(void **state)
 {
     static _Alignas(64) uint8_t ring[4096], private[4096];
-    VIRTQUEUE_SETUP good = {VirtQueueLayoutSplit, 16, FALSE, TRUE, ring, RING_ADDRESS, private};
+    VIRTQUEUE_SETUP good = {VirtQueueLayoutSplit, 16, 0, FALSE, TRUE, ring, RING_ADDRESS, private};
     VIRTQUEUE_SETUP setup = good;
     VIRTQUEUE queue;
 
@@ -716,6 +736,10 @@ static void test_bad_setup(void **state)
     setup.Size = 24;
     assert_int_equal(VirtQueueInitialize(&queue, &setup), VirtQueueFaultSize);
     assert_int_equal(queue.FaultValue, 24);
+    setup = good;
+    setup.Use = 17;
+    assert_int_equal(VirtQueueInitialize(&queue, &setup), VirtQueueFaultSize);
+    assert_int_equal(queue.FaultValue, 17);
     setup = good;
     setup.RingAddress += 32;
     assert_int_equal(VirtQueueInitialize(&queue, &setup), VirtQueueFaultAlignment);
@@ -1132,6 +1156,7 @@ int main(void)
         cmocka_unit_test(test_memory_size),
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_initial_contents),
+        cmocka_unit_test(test_part_of_the_ring),
         cmocka_unit_test(test_bad_setup),
         cmocka_unit_test(test_kick_flags),
         cmocka_unit_test(test_kick_event),

@@ -26,6 +26,7 @@ LLVM_RC     ?= /usr/lib/llvm-14/bin/llvm-rc
 LLVM_DLLTOOL?= llvm-dlltool-14
 CC          := gcc
 MINGW       ?= x86_64-w64-mingw32-gcc
+MINGW32     ?= i686-w64-mingw32-gcc
 # Debian's own, which has Debian's modules, whatever else is first in the PATH.
 PYTHON      ?= /usr/bin/python3
 

@@ -15,7 +15,6 @@ DDK_HEADERS      := $(wildcard ddk/*.h)
 DDK_CHECK_FLAGS  := -std=gnu11 -Wall -Wextra -Werror -fsyntax-only
 DDK_CHECKS       := tests/ddk/layout.c tests/ddk/layout_scsiport.c
 DDK_CHECKS_ARM64 := tests/ddk/layout.c
-DDK_MINGW32      ?= i686-w64-mingw32-gcc
 
 DDK_STAMPS := $(addprefix build/ddk/,clang-x64 clang-x86 clang-arm64 mingw-x64 mingw-x86 \
                 gcc-native clang-native)
@@ -31,7 +30,7 @@ build/ddk/clang-x86: DDK_COMPILE = $(CLANG) --target=i686-pc-windows-msvc $(DDK_
 build/ddk/clang-arm64: DDK_COMPILE = $(CLANG) --target=aarch64-pc-windows-msvc $(DDK_WINDOWS_FLAGS)
 build/ddk/clang-arm64: DDK_SOURCES = $(DDK_CHECKS_ARM64)
 build/ddk/mingw-x64: DDK_COMPILE = $(MINGW) $(DDK_WINDOWS_FLAGS)
-build/ddk/mingw-x86: DDK_COMPILE = $(DDK_MINGW32) $(DDK_WINDOWS_FLAGS)
+build/ddk/mingw-x86: DDK_COMPILE = $(MINGW32) $(DDK_WINDOWS_FLAGS)
 build/ddk/gcc-native: DDK_COMPILE = $(CC) $(DDK_NATIVE_FLAGS)
 build/ddk/clang-native: DDK_COMPILE = $(CLANG) $(DDK_NATIVE_FLAGS)
 
@@ -66,8 +65,10 @@ wdk-check:
 	@found=; for dir in $(WDK_DIRS); do test -f "$$dir/storport.h" && found=1; done; \
 	  test -n "$$found" || { echo "wdk-check: storport.h is in none of: $(WDK_DIRS);" \
 	  "WDK_INCLUDE must name the WDK's km directory too" >&2; exit 1; }
-	@status=0; for source in $(WDK_SOURCES); do \
-	  if $(CLANG) $(WDK_FLAGS) -Iviostor $(DRIVER_DEFINES) $$source; \
-	  then echo "wdk-check: $$source: ok"; \
-	  else echo "wdk-check: $$source: FAILED" >&2; status=1; fi; \
-	done; exit $$status
+	@status=0; $(foreach s,$(WDK_SOURCES),$(call wdk_compile,$(s))) exit $$status
+
+define wdk_compile
+if $(CLANG) $(WDK_FLAGS) -Iviostor $(DRIVER_DEFINES) $(call source_flags,$(1)) $(1); \
+	then echo "wdk-check: $(1): ok"; \
+	else echo "wdk-check: $(1): FAILED" >&2; status=1; fi;
+endef

@@ -20,7 +20,7 @@ lint-tidy: $(DRIVER_SOURCES:%.c=$(BUILD)/tidy/%.ok) $(BENCH_SOURCES:%.c=$(BUILD)
 $(BUILD)/tidy/viostor/%.ok: viostor/%.c .clang-tidy | tools-lint
 	@mkdir -p $(@D)
 	$(call say,TIDY    $<)
-	$(Q)clang-tidy-14 --quiet $< -- --target=$(TARGET_x64) $(DRIVER_CFLAGS) 2>/dev/null
+	$(Q)clang-tidy-14 --quiet $< -- --target=$(TARGET_x64) $(DRIVER_CFLAGS) $(call source_flags,$<) 2>/dev/null
 	@touch $@
 
 $(BUILD)/tidy/storhost/%.ok: storhost/%.c .clang-tidy | tools-lint
@@ -32,22 +32,34 @@ $(BUILD)/tidy/storhost/%.ok: storhost/%.c .clang-tidy | tools-lint
 CPPCHECK := cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
     --inline-suppr --suppress=invalidPrintfArgType_uint --suppress=missingInclude --suppress=missingIncludeSystem -j 2
 lint-cppcheck:
-	@$(CPPCHECK) --platform=win64 -D_WIN32 -D_M_X64 -D__x86_64__ -Iviostor -Iddk --suppress='*:ddk/*' viostor
+	@$(CPPCHECK) --platform=win64 -D_WIN32 -D_M_X64 -D__x86_64__ -Iviostor -Iddk --suppress='*:ddk/*' \
+	    $(sort $(DRIVER_SOURCES_wlh) $(DRIVER_SOURCES_wnet))
+	@$(CPPCHECK) --platform=win32A -D_WIN32 -D_M_IX86 -D__i386__ -DVIOSTOR_SCSIPORT -Iviostor -Iddk \
+	    --suppress='*:ddk/*' $(DRIVER_SOURCES_wxp)
 	@$(CPPCHECK) --platform=unix64 -Istorhost -D__x86_64__ storhost
 
 lint-shell:
 	shellcheck packaging/*.sh .ci/run
 
-# The second compiler: everything compiles by gcc without a warning. The driver that ships is clang's.
+# The second compiler: every flavour compiles by gcc without a warning, where there is a gcc for its
+# processor. The driver that ships is clang's.
+GCC_x64 := $(MINGW)
+GCC_x86 := $(MINGW32)
+GCC_TARGETS := $(filter-out %/arm64,$(DRIVER_TARGETS))
 GCC_CFLAGS := $(filter-out -gcodeview -ffile-compilation-dir=. -mno-incremental-linker-compatible -mno-implicit-float \
     -Wframe-larger-than=1024,$(DRIVER_CFLAGS)) -Wno-missing-prototypes
-driver-gcc: $(DRIVER_SOURCES:viostor/%.c=$(BUILD)/gcc/x64/%.o)
 
-$(BUILD)/gcc/x64/%.o: viostor/%.c | tools-lint
-	@mkdir -p $(@D)
-	$(call say,GCC     $@)
-	$(Q)$(MINGW) $(GCC_CFLAGS) -MMD -MP -c $< -o $@
--include $(wildcard $(BUILD)/gcc/x64/*.d)
+# $(1): flavour/arch, $(2): flavour, $(3): arch
+define GCC_RULES
+driver-gcc: $(DRIVER_SOURCES_$(2):viostor/%.c=$(BUILD)/gcc/$(1)/%.o)
+
+$(BUILD)/gcc/$(1)/%.o: viostor/%.c tests/lint.mk viostor/viostor.mk | tools-lint
+	@mkdir -p $$(@D)
+	$$(call say,GCC     $$@)
+	$$(Q)$$(GCC_$(3)) $$(GCC_CFLAGS) $$(DRIVER_CFLAGS_$(2)) -MMD -MP -c $$< -o $$@
+-include $(DRIVER_SOURCES_$(2):viostor/%.c=$(BUILD)/gcc/$(1)/%.d)
+endef
+$(foreach t,$(GCC_TARGETS),$(eval $(call GCC_RULES,$(t),$(patsubst %/,%,$(dir $(t))),$(notdir $(t)))))
 
 # Two clean builds in different directories give identical bytes.
 reproducible: tools-driver

@@ -5,7 +5,7 @@
  * Shared memory (one block, contiguous for the device), for each queue:
  *
  *   ┌────────────┬──────────────────────────────┬───────────────────────────────┐
- *   │ ring       │ slots: Size x blk_req        │ long tables: LongTableCount   │   and once at
+ *   │ ring       │ slots: RingUse x blk_req     │ long tables: LongTableCount   │   and once at
  *   │ (aligned)  │ (2 cache lines each)         │ x LongTableBytes              │   the end: identity
  *   └────────────┴──────────────────────────────┴───────────────────────────────┘
  *
@@ -31,6 +31,11 @@
 /* Without indirect descriptors a request takes as many descriptors as it has segments, and two:
  * segments are limited so that a ring still holds this many of the largest requests. */
 #define DIRECT_DEPTH 8u
+
+/* A dump is one request at a time, in 32 KiB of memory: rings of this size where the driver may
+ * choose, and requests of at most so many segments (128 KiB). */
+#define DUMP_RING_SIZE 64u
+#define DUMP_SEGMENTS  33u
 
 /* Waiting for GET_ID: this many looks, this many microseconds apart (one second). */
 #define IDENTIFY_POLLS             10000u
@@ -118,25 +123,52 @@ static VOID DescribeDisk(const ADAPTER_EXTENSION *Adapter, const blk_config *Con
         !HasFeature(Adapter, VIRTIO_BLK_F_CONFIG_WCE) || Config->writeback != 0;
 }
 
+/* The most segments of a request that the device and the smallest ring allow. */
+static ULONG SegmentLimit(const ADAPTER_EXTENSION *Adapter, const blk_config *Config,
+                          ULONG RingSize)
+{
+    /* A chain is never longer than the ring (2.7.5.3.1), header and status included. */
+    ULONG Segments = RingSize > 2 ? RingSize - 2 : 0;
+
+    if (Adapter->Dump) {
+        Segments = min(Segments, DUMP_SEGMENTS);
+    } else if (!HasFeature(Adapter, VIRTIO_F_INDIRECT_DESC) && RingSize >= 4 * DIRECT_DEPTH) {
+        Segments = RingSize / DIRECT_DEPTH - 2;
+    }
+    if (HasFeature(Adapter, VIRTIO_BLK_F_SEG_MAX)) {
+        Segments = min(Segments, Config->seg_max);
+    }
+    return Segments;
+}
+
+/* How many long tables a queue gets, and their size, for the Segments of the limits. */
+static VOID ComputeLongTables(const ADAPTER_EXTENSION *Adapter, PADAPTER_LIMITS Limits)
+{
+    ULONG Count;
+
+    Limits->LongTableBytes =
+        RoundUp((Limits->Segments + 2) * (ULONG)sizeof(VIRTQ_DESC), CACHE_LINE_SIZE);
+    Limits->LongTableCount = 0;
+    if (HasFeature(Adapter, VIRTIO_F_INDIRECT_DESC) && Limits->Segments > REQUEST_SLOT_SEGMENTS) {
+        Count = PORT_LONG_TABLE_BUDGET / Limits->LongTableBytes;
+        Count = max(Count, LONG_TABLE_MINIMUM);
+        Count = min(Count, LONG_TABLE_MAXIMUM);
+        Limits->LongTableCount = min(Count, Limits->RingUse);
+    }
+}
+
 /*
  * Limits from the smallest queue and the configuration. FALSE: not even a page-sized transfer over
  * two pages would fit.
  */
 static BOOLEAN ComputeLimits(PADAPTER_EXTENSION Adapter, const blk_config *Config, ULONG RingSize)
 {
+    const ULONG RingUse = min(RingSize, PORT_RING_USE_MAXIMUM);
+    const ULONG Segments = SegmentLimit(Adapter, Config, RingUse);
     const BOOLEAN Indirect = HasFeature(Adapter, VIRTIO_F_INDIRECT_DESC);
     PADAPTER_LIMITS Limits = &Adapter->Limits;
     ULONG PieceCount; /* segments that a page may become by size_max */
-    ULONG Segments;
 
-    /* A chain is never longer than the ring (2.7.5.3.1), header and status included. */
-    Segments = RingSize > 2 ? RingSize - 2 : 0;
-    if (!Indirect && RingSize >= 4 * DIRECT_DEPTH) {
-        Segments = RingSize / DIRECT_DEPTH - 2;
-    }
-    if (HasFeature(Adapter, VIRTIO_BLK_F_SEG_MAX) && Config->seg_max < Segments) {
-        Segments = Config->seg_max;
-    }
     Limits->Segments = Segments;
     Limits->SegmentBytes = Config->size_max != 0 ? Config->size_max : MAXULONG;
 
@@ -144,22 +176,18 @@ static BOOLEAN ComputeLimits(PADAPTER_EXTENSION Adapter, const blk_config *Confi
     if (Segments / PieceCount < 2) {
         return FALSE;
     }
-    /* StorPort's list may have one element more than the breaks: a transfer of n pages touches
-     * n + 1. Longer contiguous elements than pages are split by size_max into no more pieces than
-     * their pages would be. */
-    Limits->PhysicalBreaks = Segments / PieceCount - 1;
+    /* The port driver's list may have one element more than the breaks: a transfer of n pages
+     * touches n + 1. Longer contiguous elements than pages are split by size_max into no more
+     * pieces than their pages would be. */
+    Limits->PhysicalBreaks = min(Segments / PieceCount - 1, PORT_BREAKS_MAXIMUM);
     Limits->TransferBytes = Limits->PhysicalBreaks * PAGE_SIZE;
 
-    Limits->LongTableBytes = RoundUp((Segments + 2) * (ULONG)sizeof(VIRTQ_DESC), CACHE_LINE_SIZE);
-    Limits->LongTableCount = 0;
-    if (Indirect && Segments > REQUEST_SLOT_SEGMENTS) {
-        ULONG Count = LONG_TABLE_BUDGET / Limits->LongTableBytes;
-
-        Count = max(Count, LONG_TABLE_MINIMUM);
-        Count = min(Count, LONG_TABLE_MAXIMUM);
-        Limits->LongTableCount = min(Count, RingSize);
+    Limits->RingUse = RingUse;
+    if (Adapter->Dump) {
+        Limits->RingUse = Indirect ? 1 : Segments + 2;
     }
-    Limits->Depth = Indirect ? RingSize : RingSize / (Segments + 2);
+    ComputeLongTables(Adapter, Limits);
+    Limits->Depth = Indirect ? Limits->RingUse : Limits->RingUse / (Segments + 2);
     return TRUE;
 }
 
@@ -186,7 +214,7 @@ static VIRTIO_PCI_RESULT CountQueues(PADAPTER_EXTENSION Adapter, const blk_confi
             break;
         }
         if (Adapter->Device.Transport == VirtioPciTransportModern) {
-            Size = min(Size, VIO_RING_MAXIMUM);
+            Size = min(Size, Adapter->Dump ? DUMP_RING_SIZE : PORT_RING_USE_MAXIMUM);
         }
         Adapter->RingSizes[Index] = Size;
         *SmallestSize = min(*SmallestSize, Size);
@@ -291,7 +319,7 @@ typedef struct _QUEUE_SIZES {
     VIRTQUEUE_MEMORY Ring;
     ULONG SlotsOffset;
     ULONG LongTablesOffset;
-    ULONG SharedBytes; /* to the next queue, page aligned */
+    ULONG SharedBytes; /* the next queue begins at the next page */
     ULONG RequestsOffset;
     ULONG FreeTablesOffset;
     ULONG PrivateBytes; /* to the next queue, cache line aligned */
@@ -303,18 +331,18 @@ static VOID ComputeQueueSizes(const ADAPTER_EXTENSION *Adapter, ULONG RingSize, 
 
     (VOID) VirtQueueMemorySize(RingLayout(Adapter), RingSize, &Sizes->Ring);
     Sizes->SlotsOffset = RoundUp(Sizes->Ring.RingBytes, CACHE_LINE_SIZE);
-    Sizes->LongTablesOffset = Sizes->SlotsOffset + RingSize * (ULONG)sizeof(blk_req);
-    Sizes->SharedBytes = RoundUp(
-        Sizes->LongTablesOffset + Limits->LongTableCount * Limits->LongTableBytes, PAGE_SIZE);
+    Sizes->LongTablesOffset = Sizes->SlotsOffset + Limits->RingUse * (ULONG)sizeof(blk_req);
+    Sizes->SharedBytes = Sizes->LongTablesOffset + Limits->LongTableCount * Limits->LongTableBytes;
     Sizes->RequestsOffset = RoundUp(Sizes->Ring.PrivateBytes, CACHE_LINE_SIZE);
-    Sizes->FreeTablesOffset = Sizes->RequestsOffset + RingSize * (ULONG)sizeof(PSRB_EXTENSION);
+    Sizes->FreeTablesOffset =
+        Sizes->RequestsOffset + Limits->RingUse * (ULONG)sizeof(PSRB_EXTENSION);
     Sizes->PrivateBytes = RoundUp(
         Sizes->FreeTablesOffset + Limits->LongTableCount * (ULONG)sizeof(USHORT), CACHE_LINE_SIZE);
 }
 
 VOID AdapterMemorySize(const ADAPTER_EXTENSION *Adapter, PULONG SharedBytes, PULONG PrivateBytes)
 {
-    ULONG Shared = RoundUp(DISK_SERIAL_LENGTH, PAGE_SIZE);
+    ULONG Shared = 0;
     ULONG Private = RoundUp(Adapter->QueueCount * (ULONG)sizeof(VIO_QUEUE), CACHE_LINE_SIZE);
     ULONG Index;
 
@@ -322,10 +350,10 @@ VOID AdapterMemorySize(const ADAPTER_EXTENSION *Adapter, PULONG SharedBytes, PUL
         QUEUE_SIZES Sizes;
 
         ComputeQueueSizes(Adapter, Adapter->RingSizes[Index], &Sizes);
-        Shared += Sizes.SharedBytes;
+        Shared = RoundUp(Shared, PAGE_SIZE) + Sizes.SharedBytes;
         Private += Sizes.PrivateBytes;
     }
-    *SharedBytes = Shared;
+    *SharedBytes = Shared + RoundUp(DISK_SERIAL_LENGTH, CACHE_LINE_SIZE);
     *PrivateBytes = Private;
 }
 
@@ -344,6 +372,7 @@ static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
     Queue->Size = Adapter->RingSizes[Index];
     Queue->State = QueueStopped;
     Queue->Vector = VIRTIO_MSI_NO_VECTOR;
+    Queue->Polled = Adapter->Dump;
     Queue->Waiting.Head = NULL;
     Queue->Memory.Slots = (pblk_req)(Shared + Sizes->SlotsOffset);
     Queue->Memory.SlotsAddress = Address + Sizes->SlotsOffset;
@@ -358,6 +387,7 @@ static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
 
     Setup.Layout = RingLayout(Adapter);
     Setup.Size = Queue->Size;
+    Setup.Use = Adapter->Limits.RingUse;
     Setup.EventIndex = HasFeature(Adapter, VIRTIO_F_EVENT_IDX);
     Setup.CheckUsedLength = Adapter->Device.Transport == VirtioPciTransportModern;
     Setup.Ring = Shared;
@@ -379,6 +409,7 @@ BOOLEAN AdapterCreateQueues(PADAPTER_EXTENSION Adapter)
         VIRTQUEUE_FAULT Fault;
 
         ComputeQueueSizes(Adapter, Adapter->RingSizes[Index], &Sizes);
+        SharedOffset = RoundUp(SharedOffset, PAGE_SIZE);
         Fault = CreateQueue(Adapter, (USHORT)Index, &Sizes, SharedOffset, Private);
         if (Fault != VirtQueueFaultNone) {
             DebugPrint(DebugError, "queue %lu cannot be made: %s", Index,
@@ -428,7 +459,7 @@ static VIRTIO_PCI_RESULT StartDevice(PADAPTER_EXTENSION Adapter)
     VIRTIO_PCI_RESULT Result;
     ULONG Index;
 
-    VirtioPciSetMsixEnabled(&Adapter->Device, Adapter->MessageCount != 0);
+    VirtioPciSetMsixEnabled(&Adapter->Device, Adapter->MsixEnabled);
     Result = Negotiate(Adapter, Adapter->Features);
     if (Result != VirtioPciOk) {
         return Result;
@@ -547,49 +578,68 @@ static BOOLEAN EnterReset(PADAPTER_EXTENSION Adapter)
     }
 }
 
-/* Last look into all rings; afterwards queues keep what comes. Returns what the device holds. */
-static ULONG StopQueues(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
+/* What is done to each queue in turn, under its lock. */
+typedef struct _QUEUE_CHANGE {
+    REQUEST_RESULT Result; /* of what is given up */
+    QUEUE_STATE State;     /* afterwards */
+    ULONG Held;            /* requests that the device holds, counted */
+    PREQUEST_LIST Finished;
+} QUEUE_CHANGE;
+
+static VOID ChangeQueues(PADAPTER_EXTENSION Adapter, QUEUE_ROUTINE *Routine, QUEUE_CHANGE *Change)
 {
-    ULONG Held = 0;
     ULONG Index;
 
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-        PORT_LOCK Lock;
-
-        PortAcquireQueueLock(&Adapter->Queues[Index], &Lock);
-        Held += QueueStop(&Adapter->Queues[Index], Finished);
-        PortReleaseQueueLock(&Adapter->Queues[Index], &Lock);
+        PortWithQueueLock(&Adapter->Queues[Index], Routine, Change);
     }
-    return Held;
+}
+
+static VOID StopQueue(PVIO_QUEUE Queue, PVOID Context)
+{
+    QUEUE_CHANGE *Change = (QUEUE_CHANGE *)Context;
+
+    Change->Held += QueueStop(Queue, Change->Finished);
+}
+
+/* Last look into all rings; afterwards queues keep what comes. Returns what the device holds. */
+static ULONG StopQueues(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
+{
+    QUEUE_CHANGE Change = {RequestResultDevice, QueueStopped, 0, Finished};
+
+    ChangeQueues(Adapter, StopQueue, &Change);
+    return Change.Held;
+}
+
+static VOID AbandonQueue(PVIO_QUEUE Queue, PVOID Context)
+{
+    const QUEUE_CHANGE *Change = (const QUEUE_CHANGE *)Context;
+
+    QueueAbandon(Queue, Change->Result, Change->Finished);
+    Queue->State = (UCHAR)Change->State;
 }
 
 static VOID AbandonQueues(PADAPTER_EXTENSION Adapter, REQUEST_RESULT Result, QUEUE_STATE State,
                           PREQUEST_LIST Finished)
 {
-    ULONG Index;
+    QUEUE_CHANGE Change = {Result, State, 0, Finished};
 
-    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-        PORT_LOCK Lock;
+    ChangeQueues(Adapter, AbandonQueue, &Change);
+}
 
-        PortAcquireQueueLock(&Adapter->Queues[Index], &Lock);
-        QueueAbandon(&Adapter->Queues[Index], Result, Finished);
-        Adapter->Queues[Index].State = (UCHAR)State;
-        PortReleaseQueueLock(&Adapter->Queues[Index], &Lock);
-    }
+static VOID ResumeQueue(PVIO_QUEUE Queue, PVOID Context)
+{
+    const QUEUE_CHANGE *Change = (const QUEUE_CHANGE *)Context;
+
+    QueueResume(Queue, Change->Finished);
 }
 
 /* The queues of a device that works again send what has gathered. */
 static VOID ResumeQueues(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
 {
-    ULONG Index;
+    QUEUE_CHANGE Change = {RequestResultDevice, QueueRunning, 0, Finished};
 
-    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-        PORT_LOCK Lock;
-
-        PortAcquireQueueLock(&Adapter->Queues[Index], &Lock);
-        QueueResume(&Adapter->Queues[Index], Finished);
-        PortReleaseQueueLock(&Adapter->Queues[Index], &Lock);
-    }
+    ChangeQueues(Adapter, ResumeQueue, &Change);
     Adapter->State = AdapterRunning;
 }
 
@@ -721,5 +771,12 @@ VOID AdapterTimerWork(PADAPTER_EXTENSION Adapter)
     }
     if (Work & TimerWorkConfiguration) {
         AdapterConfigurationChanged(Adapter);
+    }
+    if (Work & TimerWorkQueues) {
+        ULONG Index;
+
+        for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+            QueueProcess(&Adapter->Queues[Index]);
+        }
     }
 }

@@ -2,16 +2,23 @@
 /*
  * OS dependent definitions: the Windows interfaces that the driver is compiled against, by
  * Microsoft's header names. They come from this project's ddk/ or, unchanged sources, from the WDK.
+ *
+ * The flavour of the driver decides which port driver that is:
+ *
+ *   VIOSTOR_SCSIPORT       wxp   scsiport.sys of Windows XP
+ *   VIOSTOR_STORPORT_2003  wnet  storport.sys of Server 2003 and XP x64
+ *   neither                wlh   storport.sys of Vista/2008 and later
  */
 #ifndef VIOSTOR_OSDEP_H
 #define VIOSTOR_OSDEP_H
 
 #include <stddef.h>
 
-#include <ntddk.h>
-#include <storport.h>
-#include <ntddscsi.h>
-#include <srbhelper.h>
+#if defined(VIOSTOR_SCSIPORT)
+#include "osdep_scsiport.h"
+#else
+#include "osdep_storport.h"
+#endif
 
 /* Not every version of Microsoft's headers defines these for drivers. */
 #ifndef min

@@ -3,52 +3,110 @@
  * What the core asks of the port driver. One thin implementation for each port driver stands behind
  * this interface; the core calls nothing else of it.
  *
- *   virtio_store.c      entry points ──> core ──> this interface ──> port_storport.c/.h
+ *   entry points (virtio_store.c) ──> core ──> this interface ──> port_storport.c, .h
+ *   (virtio_store_scsiport.c)                                     port_scsiport.c, .h
  *
- * Functions on the request path are inline in port_storport.h.
+ * Functions on the request path are inline, in the port driver's header.
  */
 #ifndef VIOSTOR_PORT_H
 #define VIOSTOR_PORT_H
 
 #include "virtio_store.h"
 
-/* Waits for at most 1000 microseconds without giving the processor up. Any IRQL. */
-VOID PortStallMicroseconds(ULONG Microseconds);
+/* ---- At start ---- */
 
-/* Reads Length bytes of PCI configuration space from offset 0. PASSIVE_LEVEL to DIRQL, only from
- * HwFindAdapter and HwInitialize. FALSE: less came. */
+/* A DWORD of the driver's registry parameters; Default where it is not there. ArgumentString: as
+ * HwFindAdapter got it. PASSIVE_LEVEL (HwFindAdapter). */
+ULONG PortReadParameter(PADAPTER_EXTENSION Adapter, const char *ArgumentString, const char *Name,
+                        ULONG Default);
+
+/* Reads Length bytes of PCI configuration space from offset 0. PASSIVE_LEVEL to HIGH_LEVEL, only
+ * from HwFindAdapter and HwInitialize. FALSE: less came. */
 BOOLEAN PortReadPciConfig(PADAPTER_EXTENSION Adapter, PVOID Buffer, ULONG Length);
 
 /* Number of processors that may send requests, at least 1. Any IRQL up to DISPATCH_LEVEL. */
 ULONG PortProcessorCount(PADAPTER_EXTENSION Adapter);
 
+/* Tells the port driver what it must know before it gives memory: PortDeclareAdapter what does not
+ * depend on the device, PortDeclareLimits what follows from Adapter->Limits. HwFindAdapter. */
+VOID PortDeclareAdapter(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config);
+VOID PortDeclareLimits(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config);
+
+/* TRUE in the configuration of a second copy of the driver that is to write a crash dump or a
+ * hibernation file, as far as the configuration tells. HwFindAdapter. */
+BOOLEAN PortConfigIsDump(const PORT_CONFIGURATION_INFORMATION *Config);
+
+/* Tells which memory must be there again after a resume from hibernation, where it is asked for.
+ * Shared memory exists. HwFindAdapter of a dump. */
+VOID PortMarkDumpMemory(PADAPTER_EXTENSION Adapter, const PORT_CONFIGURATION_INFORMATION *Config);
+
+/* Maps an access range, whole; NULL: it cannot be. HwFindAdapter. PortUnmapRange: PASSIVE_LEVEL. */
+PVOID PortMapRange(PADAPTER_EXTENSION Adapter, const PORT_CONFIGURATION_INFORMATION *Config,
+                   const ACCESS_RANGE *Range);
+VOID PortUnmapRange(PADAPTER_EXTENSION Adapter, PVOID Base);
+
 /*
- * Gets the memory of Adapter->Shared and Adapter->Private, zeroed: SharedBytes contiguous for the
- * device and page aligned, PrivateBytes for the driver alone. Only from HwFindAdapter; when that
- * runs again on a used extension the memory of the first time is taken again. FALSE: there is not
- * enough; nothing is held then that PortFreeMemory would have to give back.
+ * The one block of uncached memory that the port driver gives for an adapter: only from
+ * HwFindAdapter, after PortDeclareLimits; a second call gives the first block again. *Address is the
+ * device's, *Contiguous the bytes from there on that are so for the device. NULL: there is none.
  */
-BOOLEAN PortAllocateMemory(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config,
-                           ULONG SharedBytes, ULONG PrivateBytes);
+PVOID PortGetUncachedMemory(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config,
+                            ULONG Bytes, PULONGLONG Address, PULONG Contiguous);
 
-/* Gives back what PortAllocateMemory got, as far as the port driver does not do it by itself. The
- * device must be reset. IRQL <= DISPATCH_LEVEL. May be called twice. */
-VOID PortFreeMemory(PADAPTER_EXTENSION Adapter);
+/* TRUE where pool can be had and a call tells when to give it back (HwFreeAdapterResources). */
+BOOLEAN PortHasPool(const ADAPTER_EXTENSION *Adapter);
+/* Non-paged pool, and back; NULL: none. Only with PortHasPool. IRQL <= DISPATCH_LEVEL. */
+PVOID PortAllocatePool(PADAPTER_EXTENSION Adapter, ULONG Bytes);
+VOID PortFreePool(PADAPTER_EXTENSION Adapter, PVOID Block);
 
-/* Writes an entry into the system event log; Detail is cut to 16 bits. Any IRQL. */
+/* ---- At any time ---- */
+
+/* Waits for at most 1000 microseconds without giving the processor up. Any IRQL. */
+VOID PortStallMicroseconds(ULONG Microseconds);
+
+/* Writes an entry into the system event log, not in a dump; Detail is cut to 16 bits. Any IRQL. */
 VOID PortLogEvent(PADAPTER_EXTENSION Adapter, PVOID Srb, VIO_EVENT Event, ULONG Detail);
 
-/* Asks for a call of AdapterTimerWork soon, at DISPATCH_LEVEL, to do Work. From StartIo, a DPC, a
- * timer or an interrupt. */
+/* Asks for a call of AdapterTimerWork soon, at DISPATCH_LEVEL or above, to do Work. In a dump the
+ * next HwInterrupt does it. From StartIo, a DPC, a timer or an interrupt. */
 VOID PortRequestTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work);
 
-/* Tells the port driver how many requests the unit takes at once, 1 to 254. IRQL <= DISPATCH_LEVEL,
- * once the unit is known to it (from the first INQUIRY on). */
-VOID PortSetUnitDepth(PADAPTER_EXTENSION Adapter, ULONG Depth);
+/* What the port driver can be told of the unit only once it has seen it: at each INQUIRY.
+ * IRQL <= DISPATCH_LEVEL. */
+VOID PortUnitSeen(PADAPTER_EXTENSION Adapter);
 
 /* Tells the port driver that the unit's capacity or write protection has changed. <= DIRQL. */
 VOID PortUnitChanged(PADAPTER_EXTENSION Adapter);
 
+/* Executes an SRB whose function only this port driver sends (PnP, power). Returns its
+ * SRB_STATUS_...; SRB_STATUS_INVALID_REQUEST for a function that is not known. <= DISPATCH_LEVEL. */
+UCHAR PortAnswerSrb(PADAPTER_EXTENSION Adapter, PVOID Srb, ULONG Function);
+
+/* ---- Queues ---- */
+
+/* What is done under a queue's lock. */
+typedef VOID QUEUE_ROUTINE(PVIO_QUEUE Queue, PVOID Context);
+
+/* An interrupt is for a queue or for the configuration: has QueueProcess or
+ * AdapterConfigurationChanged called, at once or soon. From the interrupt routine. */
+VOID PortOnQueueInterrupt(PVIO_QUEUE Queue);
+VOID PortOnConfigurationInterrupt(PADAPTER_EXTENSION Adapter);
+
+/* Has QueueProcess called soon for a queue whose lock is held, or beside which nothing runs. */
+VOID PortScheduleQueue(PVIO_QUEUE Queue);
+
+/*
+ * In the port driver's header:
+ *
+ *   PortWithQueueLock(Queue, Routine, Context)  calls Routine under the queue's lock
+ *   PortCompleteSrb(Adapter, Srb)               hands a finished SRB back
+ *   PortGetSegments(Adapter, Srb)               its data as a PORT_SEGMENT_LIST
+ *   PortSelectQueue(Adapter, Srb)               the queue that it goes to
+ */
+#if defined(VIOSTOR_SCSIPORT)
+#include "port_scsiport.h"
+#else
 #include "port_storport.h"
+#endif
 
 #endif

@@ -1,24 +1,48 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * StorPort's side of port.h: what does not lie on the request path.
- *
- * What a given Windows lacks is found at run time: an extended function that answers anything but
- * STOR_STATUS_SUCCESS is not used.
+ * StorPort's side of port.h: what does not lie on the request path, and every StorPort has.
  */
 #include "port.h"
 
 #include "adapter.h"
+#include "virtio_store_hw_helper.h"
+#include "virtio_store_srb.h"
 #include "virtio_store_utils.h"
-
-/* Tag of pool memory: 'viob' as the pool tools show it. */
-#define PORT_POOL_TAG 0x626f6976u
 
 /* Delay of the timer routine, microseconds: as soon as possible. */
 #define TIMER_DELAY 1u
 
-VOID PortStallMicroseconds(ULONG Microseconds)
+/* Alignment of data buffers as a mask: a virtio device takes any address; 4 bytes is what file
+ * systems and the cache manager never fall below. */
+#define DATA_ALIGNMENT_MASK 3u
+
+/* The most that StorPort before Windows 8 accepts as a unit's depth (StorPortSetDeviceQueueDepth). */
+#define DEPTH_MAXIMUM_BEFORE_8 254u
+
+/* Whether this Windows' PORT_CONFIGURATION_INFORMATION has a field: its Length is its version. */
+#define CONFIG_HAS(Config, Field) \
+    ((Config)->Length >= RTL_SIZEOF_THROUGH_FIELD(PORT_CONFIGURATION_INFORMATION, Field))
+
+/* ---- At start ---- */
+
+ULONG PortReadParameter(PADAPTER_EXTENSION Adapter, const char *ArgumentString, const char *Name,
+                        ULONG Default)
 {
-    StorPortStallExecution(Microseconds);
+    ULONG Length = sizeof(ULONG);
+    PUCHAR Buffer = StorPortAllocateRegistryBuffer(Adapter, &Length);
+    ULONG Value = Default;
+
+    UNREFERENCED_PARAMETER(ArgumentString);
+    if (Buffer == NULL) {
+        return Default;
+    }
+    Length = sizeof(ULONG);
+    if (StorPortRegistryRead(Adapter, (PUCHAR)Name, 1, MINIPORT_REG_DWORD, Buffer, &Length) &&
+        Length == sizeof(ULONG)) {
+        RtlCopyMemory(&Value, Buffer, sizeof(Value));
+    }
+    StorPortFreeRegistryBuffer(Adapter, Buffer);
+    return Value;
 }
 
 BOOLEAN PortReadPciConfig(PADAPTER_EXTENSION Adapter, PVOID Buffer, ULONG Length)
@@ -29,115 +53,89 @@ BOOLEAN PortReadPciConfig(PADAPTER_EXTENSION Adapter, PVOID Buffer, ULONG Length
 
 ULONG PortProcessorCount(PADAPTER_EXTENSION Adapter)
 {
-    ULONG Count = 0;
-    USHORT Groups;
-    USHORT Group;
-
-    /* From Windows 7 on. Before, StorPort calls StartIo on one processor at a time, and more than
-     * one queue would be of no use. */
-    if (StorPortGetActiveGroupCount(Adapter, &Groups) != STOR_STATUS_SUCCESS) {
-        return 1;
-    }
-    for (Group = 0; Group < Groups; ++Group) {
-        KAFFINITY Mask = 0;
-
-        if (StorPortGetGroupAffinity(Adapter, Group, &Mask) == STOR_STATUS_SUCCESS) {
-            for (; Mask != 0; Mask &= Mask - 1) {
-                ++Count;
-            }
-        }
-    }
-    return Count != 0 ? Count : 1;
+    return PortExtendedProcessorCount(Adapter);
 }
 
-/*
- * The one uncached extension, all of it contiguous for the device. A second call gives the first
- * block again, whatever its size: one that is large enough is kept.
- */
-static BOOLEAN AllocateShared(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config,
-                              ULONG Bytes)
+VOID PortDeclareAdapter(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config)
 {
-    SHARED_MEMORY *Shared = &Adapter->Shared;
-    STOR_PHYSICAL_ADDRESS Address;
-    ULONG Contiguous = 0;
-    ULONG Misaligned;
-    PUCHAR Block;
-
-    if (Shared->Base != NULL) {
-        return Shared->Bytes >= Bytes;
+    Adapter->Port.ExtendedConfiguration = CONFIG_HAS(Config, BusResetHoldTime);
+    Config->NumberOfBuses = 1;
+    Config->MaximumNumberOfTargets = 1;
+    Config->MaximumNumberOfLogicalUnits = 1;
+    Config->ScatterGather = TRUE;
+    Config->Master = TRUE;
+    Config->CachesData = TRUE; /* or StorPort sends neither FLUSH nor SHUTDOWN */
+    Config->Dma32BitAddresses = TRUE;
+    Config->Dma64BitAddresses = SCSI_DMA64_MINIPORT_SUPPORTED;
+    Config->AlignmentMask = DATA_ALIGNMENT_MASK;
+    Config->MapBuffers = STOR_MAP_NON_READ_WRITE_BUFFERS;
+    Config->NeedPhysicalAddresses = TRUE;
+    Config->TaggedQueuing = TRUE;
+    Config->AutoRequestSense = TRUE;
+    Config->MultipleRequestPerLu = TRUE;
+    Config->ResetTargetSupported = TRUE;
+    Config->SynchronizationModel = StorSynchronizeFullDuplex;
+    if (CONFIG_HAS(Config, InterruptSynchronizationMode) && !Adapter->Dump) {
+        Config->HwMSInterruptRoutine = VioStorMessageInterrupt;
+        Config->InterruptSynchronizationMode = InterruptSynchronizePerMessage;
     }
-    /* Page alignment is not promised: room for making it. */
-    Block = StorPortGetUncachedExtension(Adapter, Config, Bytes + PAGE_SIZE);
-    if (Block == NULL) {
-        return FALSE;
-    }
-    Address = StorPortGetPhysicalAddress(Adapter, NULL, Block, &Contiguous);
-    Misaligned = (ULONG)((0 - (ULONGLONG)Address.QuadPart) & (PAGE_SIZE - 1));
-    if (Address.QuadPart == 0 || Contiguous < Misaligned + Bytes) {
-        return FALSE;
-    }
-    Shared->Base = Block + Misaligned;
-    Shared->Address = (ULONGLONG)Address.QuadPart + Misaligned;
-    Shared->Bytes = Bytes;
-    return TRUE;
 }
 
-/* From pool, out of the device's reach. */
-static BOOLEAN AllocatePrivate(PADAPTER_EXTENSION Adapter, ULONG Bytes)
+VOID PortDeclareLimits(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config)
 {
-    ULONG_PTR Aligned;
+    const ADAPTER_LIMITS *Limits = &Adapter->Limits;
 
-    PortFreeMemory(Adapter);
-    if (StorPortAllocatePool(Adapter, Bytes + CACHE_LINE_SIZE, PORT_POOL_TAG,
-                             &Adapter->PrivateBlock) != STOR_STATUS_SUCCESS) {
-        Adapter->PrivateBlock = NULL;
-        return FALSE;
+    Config->MaximumTransferLength = Limits->TransferBytes;
+    Config->NumberOfPhysicalBreaks = Limits->PhysicalBreaks;
+    if (Adapter->Port.ExtendedConfiguration) {
+        Config->MaxNumberOfIO = Limits->Depth;
+        Config->MaxIOsPerLun = Limits->Depth;
+        Config->InitialLunQueueDepth = Limits->Depth;
+        Config->BusResetHoldTime = 0;
     }
-    Aligned = ((ULONG_PTR)Adapter->PrivateBlock + CACHE_LINE_SIZE - 1) &
-              ~(ULONG_PTR)(CACHE_LINE_SIZE - 1);
-    Adapter->Private = (PUCHAR)Aligned;
-    return TRUE;
 }
 
-BOOLEAN PortAllocateMemory(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config,
-                           ULONG SharedBytes, ULONG PrivateBytes)
+BOOLEAN PortConfigIsDump(const PORT_CONFIGURATION_INFORMATION *Config)
 {
-    BOOLEAN Allocated;
-
-    if (Adapter->ExtendedConfiguration) {
-        Allocated =
-            AllocateShared(Adapter, Config, SharedBytes) && AllocatePrivate(Adapter, PrivateBytes);
-    } else {
-        /* Before Windows 8 no call tells when to give pool back (HwFreeAdapterResources): the
-         * uncached extension, which StorPort gives back by itself, holds both. */
-        Allocated = AllocateShared(Adapter, Config, SharedBytes + PrivateBytes);
-        Adapter->Private = Adapter->Shared.Base + SharedBytes;
-    }
-    if (!Allocated) {
-        DebugPrint(DebugError, "no memory: %lu shared, %lu private bytes", SharedBytes,
-                   PrivateBytes);
-        PortLogEvent(Adapter, NULL, VioEventNoMemory, (SharedBytes + PrivateBytes) >> 10);
-        return FALSE;
-    }
-    RtlZeroMemory(Adapter->Shared.Base, SharedBytes);
-    RtlZeroMemory(Adapter->Private, PrivateBytes);
-    return TRUE;
+    return CONFIG_HAS(Config, DumpMode) && Config->DumpMode != 0;
 }
 
-VOID PortFreeMemory(PADAPTER_EXTENSION Adapter)
+PVOID PortMapRange(PADAPTER_EXTENSION Adapter, const PORT_CONFIGURATION_INFORMATION *Config,
+                   const ACCESS_RANGE *Range)
 {
-    if (Adapter->PrivateBlock != NULL) {
-        StorPortFreePool(Adapter, Adapter->PrivateBlock);
-        Adapter->PrivateBlock = NULL;
+    return StorPortGetDeviceBase(Adapter, Config->AdapterInterfaceType, Config->SystemIoBusNumber,
+                                 Range->RangeStart, Range->RangeLength, !Range->RangeInMemory);
+}
+
+VOID PortUnmapRange(PADAPTER_EXTENSION Adapter, PVOID Base)
+{
+    StorPortFreeDeviceBase(Adapter, Base);
+}
+
+PVOID PortGetUncachedMemory(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config,
+                            ULONG Bytes, PULONGLONG Address, PULONG Contiguous)
+{
+    PVOID Block = StorPortGetUncachedExtension(Adapter, Config, Bytes);
+
+    if (Block != NULL) {
+        *Address = (ULONGLONG)StorPortGetPhysicalAddress(Adapter, NULL, Block, Contiguous).QuadPart;
     }
-    Adapter->Private = NULL;
-    Adapter->Queues = NULL;
+    return Block;
+}
+
+/* ---- At any time ---- */
+
+VOID PortStallMicroseconds(ULONG Microseconds)
+{
+    StorPortStallExecution(Microseconds);
 }
 
 VOID PortLogEvent(PADAPTER_EXTENSION Adapter, PVOID Srb, VIO_EVENT Event, ULONG Detail)
 {
-    StorPortLogError(Adapter, (PSCSI_REQUEST_BLOCK)Srb, 0, 0, 0, SP_INTERNAL_ADAPTER_ERROR,
-                     ((ULONG)Event << 16) | (Detail & 0xffff));
+    if (!Adapter->Dump) {
+        StorPortLogError(Adapter, (PSCSI_REQUEST_BLOCK)Srb, 0, 0, 0, SP_INTERNAL_ADAPTER_ERROR,
+                         ((ULONG)Event << 16) | (Detail & 0xffff));
+    }
 }
 
 static HW_TIMER TimerRoutine;
@@ -149,27 +147,145 @@ static VOID NTAPI TimerRoutine(PVOID DeviceExtension)
 VOID PortRequestTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work)
 {
     InterlockedOr(&Adapter->TimerWork, Work);
-    StorPortNotification(RequestTimerCall, Adapter, TimerRoutine, TIMER_DELAY);
+    if (!Adapter->Dump) {
+        StorPortNotification(RequestTimerCall, Adapter, TimerRoutine, TIMER_DELAY);
+    }
 }
 
-VOID PortSetUnitDepth(PADAPTER_EXTENSION Adapter, ULONG Depth)
+VOID PortUnitSeen(PADAPTER_EXTENSION Adapter)
 {
-    (VOID) StorPortSetDeviceQueueDepth(Adapter, 0, 0, 0, Depth);
+    /* Before Windows 8 StorPort learns the unit's depth only this way, from the first INQUIRY on. */
+    if (!Adapter->Port.ExtendedConfiguration && !Adapter->Port.DepthTold && !Adapter->Dump) {
+        Adapter->Port.DepthTold = TRUE;
+        (VOID) StorPortSetDeviceQueueDepth(Adapter, 0, 0, 0,
+                                           min(Adapter->Limits.Depth, DEPTH_MAXIMUM_BEFORE_8));
+    }
 }
 
 VOID PortUnitChanged(PADAPTER_EXTENSION Adapter)
 {
-    STOR_ADDR_BTL8 Address;
-
-    if (Adapter->ExtendedConfiguration) {
-        RtlZeroMemory(&Address, sizeof(Address));
-        Address.Type = STOR_ADDRESS_TYPE_BTL8;
-        Address.AddressLength = STOR_ADDR_BTL8_ADDRESS_LENGTH;
-        if (StorPortStateChangeDetected(Adapter, STATE_CHANGE_LUN, (PSTOR_ADDRESS)&Address, 0, NULL,
-                                        NULL) == STOR_STATUS_SUCCESS) {
-            return;
-        }
+    if (!Adapter->Port.ExtendedConfiguration || !PortExtendedTellUnitChanged(Adapter)) {
+        /* Before Windows 8: have the bus looked at again; the unit attention says what changed. */
+        StorPortNotification(BusChangeDetected, Adapter, 0);
     }
-    /* Before Windows 8: have the bus looked at again; the unit attention says what has changed. */
-    StorPortNotification(BusChangeDetected, Adapter, 0);
+}
+
+/* ---- PnP and power ---- */
+
+/* Reads action and flags (SRB_PNP_FLAGS_...) of a PNP request. FALSE: it has none. */
+static BOOLEAN GetPnpRequest(PVOID Srb, STOR_PNP_ACTION *Action, PULONG Flags)
+{
+    if (((PSTORAGE_REQUEST_BLOCK)Srb)->Function == SRB_FUNCTION_STORAGE_REQUEST_BLOCK) {
+        const SRBEX_DATA_PNP *Data = (const SRBEX_DATA_PNP *)SrbGetSrbExDataByType(
+            (PSTORAGE_REQUEST_BLOCK)Srb, SrbExDataTypePnP);
+
+        if (Data == NULL) {
+            return FALSE;
+        }
+        *Action = Data->PnPAction;
+        *Flags = Data->SrbPnPFlags;
+    } else {
+        *Action = ((PSCSI_PNP_REQUEST_BLOCK)Srb)->PnPAction;
+        *Flags = ((PSCSI_PNP_REQUEST_BLOCK)Srb)->SrbPnPFlags;
+    }
+    return TRUE;
+}
+
+static UCHAR AnswerPnp(PADAPTER_EXTENSION Adapter, PVOID Srb)
+{
+    STOR_PNP_ACTION Action;
+    BOOLEAN ForAdapter;
+    ULONG Flags;
+
+    if (!GetPnpRequest(Srb, &Action, &Flags)) {
+        return SRB_STATUS_INVALID_REQUEST;
+    }
+    ForAdapter = (Flags & SRB_PNP_FLAGS_ADAPTER_REQUEST) != 0;
+    if (!ForAdapter && !SrbIsForUnit(Srb)) {
+        return SRB_STATUS_NO_DEVICE;
+    }
+    switch (Action) {
+    case StorSurpriseRemoval:
+        if (ForAdapter) {
+            AdapterRemove(Adapter);
+        }
+        return SRB_STATUS_SUCCESS;
+    case StorStartDevice:
+    case StorStopDevice:
+    case StorRemoveDevice:
+        return SRB_STATUS_SUCCESS;
+    default:
+        /* Capabilities and resources are as the port driver takes them to be. */
+        return SRB_STATUS_INVALID_REQUEST;
+    }
+}
+
+UCHAR PortAnswerSrb(PADAPTER_EXTENSION Adapter, PVOID Srb, ULONG Function)
+{
+    switch (Function) {
+    case SRB_FUNCTION_PNP:
+        return AnswerPnp(Adapter, Srb);
+    case SRB_FUNCTION_POWER:
+        /* Nothing to save or restore in a unit; the adapter's part is ScsiStopAdapter. */
+        return SRB_STATUS_SUCCESS;
+    default:
+        return SRB_STATUS_INVALID_REQUEST;
+    }
+}
+
+/* ---- Queues ---- */
+
+/* A call of PortWithQueueLock on its way through StorPortSynchronizeAccess. */
+typedef struct _LOCKED_CALL {
+    PVIO_QUEUE Queue;
+    QUEUE_ROUTINE *Routine;
+    PVOID Context;
+} LOCKED_CALL;
+
+static BOOLEAN NTAPI CallSynchronized(PVOID DeviceExtension, PVOID Context)
+{
+    const LOCKED_CALL *Call = (const LOCKED_CALL *)Context;
+
+    UNREFERENCED_PARAMETER(DeviceExtension);
+    Call->Routine(Call->Queue, Call->Context);
+    return TRUE;
+}
+
+VOID PortWithoutDpcLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context)
+{
+    if (Queue->Adapter->Port.Locking == PortLockingInterrupt) {
+        /* A StorPort without DPCs has no StorPortAcquireSpinLock either, but always this. */
+        LOCKED_CALL Call = {Queue, Routine, Context};
+
+        (VOID) StorPortSynchronizeAccess(Queue->Adapter, CallSynchronized, &Call);
+    } else {
+        Routine(Queue, Context);
+    }
+}
+
+VOID PortOnQueueInterrupt(PVIO_QUEUE Queue)
+{
+    if (LIKELY(Queue->Adapter->Port.Locking == PortLockingDpc)) {
+        StorPortIssueDpc(Queue->Adapter, &Queue->Port.Dpc, Queue, NULL);
+    } else {
+        QueueProcessLocked(Queue);
+    }
+}
+
+VOID PortOnConfigurationInterrupt(PADAPTER_EXTENSION Adapter)
+{
+    if (Adapter->Port.Locking == PortLockingDpc) {
+        StorPortIssueDpc(Adapter, &Adapter->Port.ConfigDpc, NULL, NULL);
+    } else {
+        PortRequestTimerWork(Adapter, TimerWorkConfiguration);
+    }
+}
+
+VOID PortScheduleQueue(PVIO_QUEUE Queue)
+{
+    if (LIKELY(Queue->Adapter->Port.Locking == PortLockingDpc)) {
+        StorPortIssueDpc(Queue->Adapter, &Queue->Port.Dpc, Queue, NULL);
+    } else {
+        PortRequestTimerWork(Queue->Adapter, TimerWorkQueues);
+    }
 }

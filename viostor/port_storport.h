@@ -1,41 +1,44 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * StorPort's side of port.h: what lies on the request path, inline.
+ * StorPort's side of port.h: what lies on the request path, inline. What only StorPort from Vista
+ * on offers is in port_storport_extended.h; port_storport_2003.h says the same of Server 2003.
  */
 #ifndef VIOSTOR_PORT_STORPORT_H
 #define VIOSTOR_PORT_STORPORT_H
 
 #include "virtio_store.h"
 
-/* Held lock of a queue. */
-typedef STOR_LOCK_HANDLE PORT_LOCK;
+#if defined(VIOSTOR_STORPORT_2003)
+#include "port_storport_2003.h"
+#else
+#include "port_storport_extended.h"
+#endif
+
+/* The entry point for interrupt messages (virtio_store.c). DIRQL. */
+HW_MESSAGE_SIGNALED_INTERRUPT_ROUTINE VioStorMessageInterrupt;
+
+/* PortWithQueueLock where the lock is not that of a DPC. IRQL <= DISPATCH_LEVEL; HIGH_LEVEL in a
+ * dump. */
+VOID PortWithoutDpcLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context);
 
 /*
- * Takes a queue's lock. It is the lock of the queue's DPC; where StorPort grants no DPCs it is the
- * interrupt lock, the completion then running in the interrupt routine, which holds it already
- * (PortAcquireQueueLock is not called there). IRQL <= DISPATCH_LEVEL.
+ * Calls a routine under a queue's lock: that of the queue's DPC; where StorPort grants no DPCs the
+ * interrupt lock, as completion then runs in the interrupt routine, which holds it already and does
+ * not come here. IRQL <= DISPATCH_LEVEL. Routine is known at each call, so it is compiled in.
  */
-FORCEINLINE VOID PortAcquireQueueLock(PVIO_QUEUE Queue, PORT_LOCK *Lock)
+FORCEINLINE VOID PortWithQueueLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context)
 {
     PADAPTER_EXTENSION Adapter = Queue->Adapter;
 
-    if (LIKELY(Adapter->DpcReady)) {
-        StorPortAcquireSpinLock(Adapter, DpcLock, &Queue->Dpc, Lock);
+    if (LIKELY(Adapter->Port.Locking == PortLockingDpc)) {
+        STOR_LOCK_HANDLE Lock;
+
+        StorPortAcquireSpinLock(Adapter, DpcLock, &Queue->Port.Dpc, &Lock);
+        Routine(Queue, Context);
+        StorPortReleaseSpinLock(Adapter, &Lock);
     } else {
-        StorPortAcquireSpinLock(Adapter, InterruptLock, NULL, Lock);
+        PortWithoutDpcLock(Queue, Routine, Context);
     }
-}
-
-/* Gives it back. */
-FORCEINLINE VOID PortReleaseQueueLock(PVIO_QUEUE Queue, PORT_LOCK *Lock)
-{
-    StorPortReleaseSpinLock(Queue->Adapter, Lock);
-}
-
-/* Queues a DPC; no effect if it is queued already. Any IRQL up to DIRQL. */
-FORCEINLINE VOID PortQueueDpc(PADAPTER_EXTENSION Adapter, PSTOR_DPC Dpc, PVOID Context)
-{
-    StorPortIssueDpc(Adapter, Dpc, Context, NULL);
 }
 
 /* Hands a finished SRB back; the driver does not touch it afterwards. IRQL <= DIRQL, no queue lock
@@ -47,7 +50,7 @@ FORCEINLINE VOID PortCompleteSrb(PADAPTER_EXTENSION Adapter, PVOID Srb)
 
 /* The data of an SRB as segments of device addresses, valid until it is completed. NULL: it has
  * none. Any IRQL. */
-FORCEINLINE PSTOR_SCATTER_GATHER_LIST PortGetSegments(PADAPTER_EXTENSION Adapter, PVOID Srb)
+FORCEINLINE PPORT_SEGMENT_LIST PortGetSegments(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
     return StorPortGetScatterGatherList(Adapter, (PSCSI_REQUEST_BLOCK)Srb);
 }
@@ -58,20 +61,13 @@ FORCEINLINE PSTOR_SCATTER_GATHER_LIST PortGetSegments(PADAPTER_EXTENSION Adapter
  */
 FORCEINLINE ULONG PortSelectQueue(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
-    STARTIO_PERFORMANCE_PARAMETERS Hints;
-    ULONG Hint;
+    ULONG Queue;
 
-    if (Adapter->QueueHints == QueueHintsNone) {
+    if (Adapter->Port.QueueHints == QueueHintsNone) {
         return 0;
     }
-    Hints.Size = sizeof(Hints); /* StorPort sets the rest, the version included */
-    if (StorPortGetStartIoPerfParams(Adapter, (PSCSI_REQUEST_BLOCK)Srb, &Hints) !=
-        STOR_STATUS_SUCCESS) {
-        return 0;
-    }
-    /* Message 0 is for configuration changes; queue n has message n + 1. */
-    Hint = Adapter->QueueHints == QueueHintsMessage ? Hints.MessageNumber - 1 : Hints.ChannelNumber;
-    return Hint < Adapter->QueueCount ? Hint : 0;
+    Queue = PortExtendedHintedQueue(Adapter, Srb);
+    return Queue < Adapter->QueueCount ? Queue : 0;
 }
 
 #endif

@@ -7,17 +7,26 @@
 # Paths in object and debug information are relative and the link is reproducible, so the same
 # source gives the same bytes anywhere.
 
-DRIVER_TARGETS := wlh/x64 wlh/x86 wlh/arm64
+DRIVER_TARGETS := wlh/x64 wlh/x86 wlh/arm64 wnet/x64 wnet/x86 wxp/x86
 
 # What belongs to one port driver only; every other source is the core's.
-PORT_SOURCES_wlh  := viostor/virtio_store.c viostor/port_storport.c
-PORT_SOURCES      := $(sort $(PORT_SOURCES_wlh))
+PORT_SOURCES_wlh  := viostor/virtio_store.c viostor/port_storport.c viostor/port_storport_extended.c
+PORT_SOURCES_wnet := viostor/virtio_store.c viostor/port_storport.c viostor/port_storport_2003.c
+PORT_SOURCES_wxp  := viostor/virtio_store_scsiport.c viostor/port_scsiport.c
+PORT_SOURCES      := $(sort $(PORT_SOURCES_wlh) $(PORT_SOURCES_wnet) $(PORT_SOURCES_wxp))
 DRIVER_SOURCES    := $(sort $(wildcard viostor/*.c))
 CORE_SOURCES      := $(filter-out $(PORT_SOURCES),$(DRIVER_SOURCES))
 
 # The oldest Windows that a file is for (major.minor), and the port driver that it imports from.
-DRIVER_WINDOWS_wlh := 6.00
-DRIVER_PORT_wlh    := storport
+DRIVER_WINDOWS_wlh  := 6.00
+DRIVER_PORT_wlh     := storport
+DRIVER_WINDOWS_wnet := 5.02
+DRIVER_PORT_wnet    := storport
+DRIVER_WINDOWS_wxp  := 5.01
+DRIVER_PORT_wxp     := scsiport
+# What osdep.h asks for.
+DRIVER_CFLAGS_wnet  := -DVIOSTOR_STORPORT_2003
+DRIVER_CFLAGS_wxp   := -DVIOSTOR_SCSIPORT
 
 # By architecture: clang's target, lld's machine, llvm-dlltool's name for it.
 TARGET_x64     := x86_64-pc-windows-msvc
@@ -40,6 +49,9 @@ DRIVER_DEFINES := -DVIOSTOR_VERSION_MAJOR=$(word 1,$(DRIVER_VERSION)) \
 DRIVER_CFLAGS := -std=c11 -O2 -g -gcodeview -ffreestanding -fno-stack-protector -fshort-wchar \
     -fasynchronous-unwind-tables -ffile-compilation-dir=. -mno-incremental-linker-compatible -mno-implicit-float -D_WIN32_WINNT=0x0A00 -DNTDDI_VERSION=0x0A000006 \
     -Iviostor -isystem ddk $(DRIVER_DEFINES) $(DRIVER_WARNINGS)
+# $(call source_flags,SOURCE): what a source needs that is of one flavour only, for checks that look
+# at each source once.
+source_flags = $(DRIVER_CFLAGS_$(firstword $(foreach f,wlh wnet wxp,$(if $(filter $(1),$(PORT_SOURCES_$(f))),$(f)))))
 # Of one architecture. x86: whatever runs XP has SSE2, but the kernel's floating point state is not
 # the driver's to use.
 DRIVER_CFLAGS_x86   := -march=i686 -mno-mmx -mno-sse

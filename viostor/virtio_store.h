@@ -95,18 +95,11 @@ _Static_assert(sizeof(blk_req) == 2 * CACHE_LINE_SIZE, "a slot is two cache line
 /* The most queues that are used, whatever device and machine offer. */
 #define VIO_QUEUE_MAXIMUM 64u
 
-/* The largest ring that is used where a device (modern) lets the driver choose. */
-#define VIO_RING_MAXIMUM 1024u
-
 /* The most requests that StorPort is told to keep outstanding; more of them only wait. */
 #define VIO_DEPTH_MAXIMUM 1024u
 
-/* The most that StorPort before Windows 8 accepts as a unit's depth (StorPortSetDeviceQueueDepth). */
-#define VIO_DEPTH_MAXIMUM_BEFORE_8 254u
-
-/* Shared memory that long descriptor tables of one queue may take, in bytes, and the fewest and the
- * most of them. A request that finds none waits for the next completion of its queue. */
-#define LONG_TABLE_BUDGET  (256u * 1024u)
+/* The fewest and the most long descriptor tables of a queue, within PORT_LONG_TABLE_BUDGET. A
+ * request that finds none waits for the next completion of its queue. */
 #define LONG_TABLE_MINIMUM 4u
 #define LONG_TABLE_MAXIMUM 64u
 #define LONG_TABLE_NONE    0xffffu
@@ -139,20 +132,20 @@ typedef enum _REQUEST_RESULT {
  * used and clears nothing. Linked into at most one list at a time.
  */
 typedef struct _SRB_EXTENSION {
-    struct _SRB_EXTENSION *Next;        /* in a REQUEST_LIST */
-    PVOID Srb;                          /* legacy or extended; NULL for RequestKindIdentify */
-    PSTOR_SCATTER_GATHER_LIST Segments; /* of the data; NULL if there is none */
-    ULONGLONG Sector;                   /* first 512-byte sector */
-    ULONG Length;                       /* bytes of data */
-    UCHAR Kind;                         /* REQUEST_KIND */
-    UCHAR State;                        /* REQUEST_STATE */
-    UCHAR Result;                       /* REQUEST_RESULT, in RequestFinished */
-    UCHAR Operation;                    /* DISK_OPERATION that is next or under way */
-    UCHAR DeviceStatus;                 /* as read once from the slot */
-    BOOLEAN FlushAfter;                 /* a flush follows this write before completion */
-    BOOLEAN Underrun;                   /* the SRB's buffer is longer than Length */
-    USHORT LongTable;                   /* index in the queue's pool, or LONG_TABLE_NONE */
-    USHORT RingId;                      /* in RequestSubmitted */
+    struct _SRB_EXTENSION *Next; /* in a REQUEST_LIST */
+    PVOID Srb;                   /* legacy or extended; NULL for RequestKindIdentify */
+    PPORT_SEGMENT_LIST Segments; /* of the data; NULL if there is none */
+    ULONGLONG Sector;            /* first 512-byte sector */
+    ULONG Length;                /* bytes of data */
+    UCHAR Kind;                  /* REQUEST_KIND */
+    UCHAR State;                 /* REQUEST_STATE */
+    UCHAR Result;                /* REQUEST_RESULT, in RequestFinished */
+    UCHAR Operation;             /* DISK_OPERATION that is next or under way */
+    UCHAR DeviceStatus;          /* as read once from the slot */
+    BOOLEAN FlushAfter;          /* a flush follows this write before completion */
+    BOOLEAN Underrun;            /* the SRB's buffer is longer than Length */
+    USHORT LongTable;            /* index in the queue's pool, or LONG_TABLE_NONE */
+    USHORT RingId;               /* in RequestSubmitted */
 } SRB_EXTENSION, *PSRB_EXTENSION;
 
 /* A list of requests, first in first out. */
@@ -186,12 +179,13 @@ typedef struct _VIO_QUEUE {
     QUEUE_MEMORY Memory;
     REQUEST_LIST Waiting;
     ULONG FreeLongTableCount;
-    UCHAR State;   /* QUEUE_STATE */
-    USHORT Index;  /* of the virtqueue */
-    USHORT Vector; /* MSI-X message, or VIRTIO_MSI_NO_VECTOR */
-    ULONG Size;    /* descriptors */
+    UCHAR State;    /* QUEUE_STATE */
+    USHORT Index;   /* of the virtqueue */
+    USHORT Vector;  /* MSI-X message, or VIRTIO_MSI_NO_VECTOR */
+    ULONG Size;     /* descriptors */
+    BOOLEAN Polled; /* a dump's: never asks for an interrupt */
     struct _ADAPTER_EXTENSION *Adapter;
-    STOR_DPC Dpc;
+    PORT_QUEUE Port;
 } VIO_QUEUE, *PVIO_QUEUE;
 
 /* What the adapter is doing. */
@@ -204,17 +198,11 @@ typedef enum _ADAPTER_STATE {
     AdapterRemoved,   /* the device has gone for good */
 } ADAPTER_STATE;
 
-/* What StorPort's hints for a request (StorPortGetStartIoPerfParams) name. */
-typedef enum _QUEUE_HINTS {
-    QueueHintsNone,    /* none were granted, or there is one queue only */
-    QueueHintsMessage, /* the interrupt message that its completion should raise */
-    QueueHintsChannel, /* the channel that it came on */
-} QUEUE_HINTS;
-
 /* Work for the port driver's timer routine: bits of ADAPTER_EXTENSION.TimerWork. */
 typedef enum _TIMER_WORK {
     TimerWorkReset = 1,         /* AdapterReset */
     TimerWorkConfiguration = 2, /* AdapterConfigurationChanged, where there are no DPCs */
+    TimerWorkQueues = 4,        /* QueueProcess of each queue, where there are no DPCs */
 } TIMER_WORK;
 
 /* Limits that follow from what the device offers; constant after HwFindAdapter. */
@@ -223,6 +211,7 @@ typedef struct _ADAPTER_LIMITS {
     ULONG SegmentBytes;   /* longest segment, bytes: size_max */
     ULONG TransferBytes;  /* longest read or write, bytes */
     ULONG PhysicalBreaks; /* to be told to the port driver: its list has one element more */
+    ULONG RingUse;        /* descriptors of each ring that are used, and slots: at most its size */
     ULONG Depth;          /* requests that all rings hold at once, at most VIO_DEPTH_MAXIMUM */
     ULONG LongTableCount; /* per queue; 0: every request fits its slot's table */
     ULONG LongTableBytes; /* of each */
@@ -264,22 +253,21 @@ typedef struct _ADAPTER_EXTENSION {
     ULONG QueueCount;
     ULONG RingSizes[VIO_QUEUE_MAXIMUM]; /* descriptors, per queue */
     ULONG MessageCount;                 /* granted MSI-X messages; 0: line interrupt */
+    BOOLEAN MsixEnabled;                /* in PCI configuration space, while the device works */
     BOOLEAN IndirectDescriptors;        /* negotiated */
-    BOOLEAN ExtendedConfiguration;      /* StorPort of Windows 8 or later took what only it knows */
-    UCHAR QueueHints;                   /* QUEUE_HINTS */
-    BOOLEAN DpcReady;  /* DPCs are initialised; without, interrupts complete requests */
-    BOOLEAN DepthTold; /* StorPortSetDeviceQueueDepth was called (before Windows 8) */
-    PPORT_CONFIGURATION_INFORMATION Config; /* StorPort's, during HwFindAdapter only */
+    BOOLEAN Dump; /* a second copy of the driver, writing a dump: one queue, polled, alone */
+    PPORT_CONFIGURATION_INFORMATION Config; /* the port driver's, during AdapterProbe only */
     ULONG SystemIoBusNumber;
     ULONG SlotNumber;
     SHARED_MEMORY Shared;
-    PUCHAR Private;            /* memory of the driver alone */
-    PVOID PrivateBlock;        /* its pool allocation; NULL: it lies in the uncached extension */
+    PUCHAR Private; /* memory of the driver alone */
+    ULONG PrivateBytes;
+    PVOID PrivateBlock;        /* its pool allocation; NULL: it lies elsewhere */
     ULONGLONG IdentityAddress; /* device address of Identity */
     PUCHAR Identity;           /* DISK_SERIAL_LENGTH bytes of shared memory for GET_ID */
     SRB_EXTENSION IdentifyRequest;
     MAPPED_RANGE Ranges[VIRTIO_PCI_BAR_COUNT];
-    STOR_DPC ConfigDpc;
+    PORT_ADAPTER Port;
     ADAPTER_COUNTERS Counters;
     PVIO_QUEUE Queues; /* QueueCount of them */
 } ADAPTER_EXTENSION, *PADAPTER_EXTENSION;

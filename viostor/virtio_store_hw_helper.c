@@ -99,7 +99,7 @@ FORCEINLINE BOOLEAN RequestHasData(const SRB_EXTENSION *Request)
  */
 static ULONG CountSegments(const ADAPTER_LIMITS *Limits, const SRB_EXTENSION *Request)
 {
-    const STOR_SCATTER_GATHER_LIST *Segments = Request->Segments;
+    const PORT_SEGMENT_LIST *Segments = Request->Segments;
     ULONG Remaining = Request->Length;
     ULONG Count = 0;
     ULONG Index;
@@ -130,7 +130,7 @@ static VOID AppendData(PVIRTQUEUE_CHAIN Chain, const ADAPTER_LIMITS *Limits,
                        const SRB_EXTENSION *Request)
 {
     const BOOLEAN DeviceWrites = Request->Operation == DiskOperationRead;
-    const STOR_SCATTER_GATHER_ELEMENT *Element = Request->Segments->List;
+    const PORT_SEGMENT *Element = Request->Segments->List;
     ULONG Remaining = Request->Length;
 
     for (; Remaining != 0; ++Element) {
@@ -266,28 +266,38 @@ static VOID QueueStart(PVIO_QUEUE Queue, PSRB_EXTENSION Request, PREQUEST_LIST F
     }
 }
 
-VOID QueueSubmitRequest(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
-{
-    REQUEST_LIST Finished = {NULL, NULL};
-    PORT_LOCK Lock;
+/* A request on its way into its queue. */
+typedef struct _SUBMISSION {
+    PSRB_EXTENSION Request;
+    REQUEST_LIST Finished;
+} SUBMISSION;
 
-    PortAcquireQueueLock(Queue, &Lock);
+/* QUEUE_ROUTINE: Context is a SUBMISSION. */
+static VOID QueueAccept(PVIO_QUEUE Queue, PVOID Context)
+{
+    SUBMISSION *Submission = (SUBMISSION *)Context;
+
     switch (Queue->State) {
     case QueueRunning:
-        QueueStart(Queue, Request, &Finished);
+        QueueStart(Queue, Submission->Request, &Submission->Finished);
         break;
     case QueueStopped:
     case QueueBroken:
-        QueueKeepWaiting(Queue, Request);
+        QueueKeepWaiting(Queue, Submission->Request);
         break;
     case QueueClosed:
-        FinishRequest(Request, RequestResultGone, &Finished);
+        FinishRequest(Submission->Request, RequestResultGone, &Submission->Finished);
         break;
     }
-    PortReleaseQueueLock(Queue, &Lock);
+}
 
-    if (UNLIKELY(Finished.Head != NULL)) {
-        CompleteRequests(Queue->Adapter, &Finished);
+VOID QueueSubmitRequest(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+{
+    SUBMISSION Submission = {Request, {NULL, NULL}};
+
+    PortWithQueueLock(Queue, QueueAccept, &Submission);
+    if (UNLIKELY(Submission.Finished.Head != NULL)) {
+        CompleteRequests(Queue->Adapter, &Submission.Finished);
     }
 }
 
@@ -379,17 +389,20 @@ static VOID QueueWork(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
         if (UNLIKELY(Queue->Waiting.Head != NULL)) {
             QueueSubmitWaiting(Queue, Finished);
         }
-    } while (VirtQueueEnableInterrupts(&Queue->Ring, 1));
+    } while (!Queue->Polled && VirtQueueEnableInterrupts(&Queue->Ring, 1));
+}
+
+/* QUEUE_ROUTINE: Context is a REQUEST_LIST. */
+static VOID QueueWorkLocked(PVIO_QUEUE Queue, PVOID Context)
+{
+    QueueWork(Queue, (PREQUEST_LIST)Context);
 }
 
 VOID QueueProcess(PVIO_QUEUE Queue)
 {
     REQUEST_LIST Finished = {NULL, NULL};
-    PORT_LOCK Lock;
 
-    PortAcquireQueueLock(Queue, &Lock);
-    QueueWork(Queue, &Finished);
-    PortReleaseQueueLock(Queue, &Lock);
+    PortWithQueueLock(Queue, QueueWorkLocked, &Finished);
     CompleteRequests(Queue->Adapter, &Finished);
 }
 
@@ -439,8 +452,10 @@ VOID QueueResume(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
     if (Queue->Waiting.Head != NULL) {
         QueueSubmitWaiting(Queue, Finished);
     }
-    if (VirtQueueEnableInterrupts(&Queue->Ring, 1)) {
-        PortQueueDpc(Queue->Adapter, &Queue->Dpc, Queue);
+    if (Queue->Polled) {
+        VirtQueueDisableInterrupts(&Queue->Ring);
+    } else if (VirtQueueEnableInterrupts(&Queue->Ring, 1)) {
+        PortScheduleQueue(Queue);
     }
     /* Last: where no lock is held, a DPC that was queued before looks at this first. */
     *(volatile UCHAR *)&Queue->State = QueueRunning;

@@ -26,7 +26,7 @@ VOID QueueSubmitRequest(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
  */
 VOID QueueProcess(PVIO_QUEUE Queue);
 
-/* The same for an interrupt routine that holds the lock already (no DPCs: PortAcquireQueueLock). */
+/* The same for an interrupt routine that holds the lock already (no DPCs: PortWithQueueLock). */
 VOID QueueProcessLocked(PVIO_QUEUE Queue);
 
 /*

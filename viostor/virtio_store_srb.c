@@ -18,15 +18,11 @@ static PSRB_EXTENSION RequestOfSrb(PVOID Srb)
     return (PSRB_EXTENSION)SrbGetMiniportContext(Srb);
 }
 
-static BOOLEAN Refuse(PVOID Srb, UCHAR SrbStatus)
+/* The SRB is done, without a SCSI status: what SrbBuild then returns. */
+static BOOLEAN Answer(PVOID Srb, UCHAR SrbStatus)
 {
     SrbSetPortResult(Srb, SrbStatus);
     return FALSE;
-}
-
-static BOOLEAN IsOurUnit(PVOID Srb)
-{
-    return (SrbGetPathId(Srb) | SrbGetTargetId(Srb) | SrbGetLun(Srb)) == 0;
 }
 
 /* Where no device answers any more. Stopped, failed and resetting adapters take requests: they wait
@@ -53,21 +49,12 @@ static VOID PrepareRequest(PADAPTER_EXTENSION Adapter, PVOID Srb, DISK_OPERATION
     Request->Segments = Length != 0 ? PortGetSegments(Adapter, Srb) : NULL;
 }
 
-/* Before Windows 8 StorPort learns the unit's depth only this way, from the first INQUIRY on. */
-static VOID TellDepth(PADAPTER_EXTENSION Adapter)
-{
-    if (!Adapter->ExtendedConfiguration && !Adapter->DepthTold) {
-        Adapter->DepthTold = TRUE;
-        PortSetUnitDepth(Adapter, min(Adapter->Limits.Depth, VIO_DEPTH_MAXIMUM_BEFORE_8));
-    }
-}
-
 static BOOLEAN BuildCommand(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
     SCSI_COMMAND Command;
 
-    if (UNLIKELY(!IsOurUnit(Srb) || IsGone(Adapter))) {
-        return Refuse(Srb, SRB_STATUS_NO_DEVICE);
+    if (UNLIKELY(!SrbIsForUnit(Srb) || IsGone(Adapter))) {
+        return Answer(Srb, SRB_STATUS_NO_DEVICE);
     }
     Command.Cdb = (const UCHAR *)SrbGetCdb(Srb);
     Command.CdbLength = SrbGetCdbLength(Srb);
@@ -84,7 +71,7 @@ static BOOLEAN BuildCommand(PADAPTER_EXTENSION Adapter, PVOID Srb)
         return TRUE;
     case ScsiOutcomeAnswered:
         if (Command.Cdb[0] == SCSIOP_INQUIRY) {
-            TellDepth(Adapter);
+            PortUnitSeen(Adapter);
         }
         SrbSetCommandResult(Srb, Command.ScsiStatus, &Command.Sense, Command.TransferredLength);
         return FALSE;
@@ -96,19 +83,18 @@ static BOOLEAN BuildCommand(PADAPTER_EXTENSION Adapter, PVOID Srb)
         ++Adapter->Counters.BadRequests;
         DebugPrint(DebugWarning, "SRB %p contradicts itself: %u bytes of command, %lu of data", Srb,
                    Command.CdbLength, Command.DataLength);
-        return Refuse(Srb, SRB_STATUS_INVALID_REQUEST);
+        return Answer(Srb, SRB_STATUS_INVALID_REQUEST);
     }
 }
 
 /* FLUSH and SHUTDOWN: what was written must be on stable storage afterwards. */
 static BOOLEAN BuildFlush(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
-    if (!IsOurUnit(Srb) || IsGone(Adapter)) {
-        return Refuse(Srb, SRB_STATUS_NO_DEVICE);
+    if (!SrbIsForUnit(Srb) || IsGone(Adapter)) {
+        return Answer(Srb, SRB_STATUS_NO_DEVICE);
     }
     if (!Adapter->Disk.FlushSupported) {
-        SrbSetPortResult(Srb, SRB_STATUS_SUCCESS);
-        return FALSE;
+        return Answer(Srb, SRB_STATUS_SUCCESS);
     }
     PrepareRequest(Adapter, Srb, DiskOperationFlush, 0, 0, FALSE);
     return TRUE;
@@ -122,62 +108,12 @@ static BOOLEAN BuildReset(PADAPTER_EXTENSION Adapter, PVOID Srb, ULONG Function)
     if ((Function == SRB_FUNCTION_RESET_LOGICAL_UNIT && SrbGetLun(Srb) != 0) ||
         (Function != SRB_FUNCTION_RESET_BUS && SrbGetTargetId(Srb) != 0) ||
         SrbGetPathId(Srb) != 0 || IsGone(Adapter)) {
-        return Refuse(Srb, SRB_STATUS_NO_DEVICE);
+        return Answer(Srb, SRB_STATUS_NO_DEVICE);
     }
     Request->Srb = Srb;
     Request->Kind = RequestKindReset;
     Request->State = RequestBuilt;
     return TRUE;
-}
-
-/* Reads action and flags (SRB_PNP_FLAGS_...) of a PNP request. FALSE: it has none. */
-static BOOLEAN GetPnpRequest(PVOID Srb, STOR_PNP_ACTION *Action, PULONG Flags)
-{
-    if (((PSTORAGE_REQUEST_BLOCK)Srb)->Function == SRB_FUNCTION_STORAGE_REQUEST_BLOCK) {
-        const SRBEX_DATA_PNP *Data = (const SRBEX_DATA_PNP *)SrbGetSrbExDataByType(
-            (PSTORAGE_REQUEST_BLOCK)Srb, SrbExDataTypePnP);
-
-        if (Data == NULL) {
-            return FALSE;
-        }
-        *Action = Data->PnPAction;
-        *Flags = Data->SrbPnPFlags;
-    } else {
-        *Action = ((PSCSI_PNP_REQUEST_BLOCK)Srb)->PnPAction;
-        *Flags = ((PSCSI_PNP_REQUEST_BLOCK)Srb)->SrbPnPFlags;
-    }
-    return TRUE;
-}
-
-static BOOLEAN AnswerPnp(PADAPTER_EXTENSION Adapter, PVOID Srb)
-{
-    STOR_PNP_ACTION Action;
-    BOOLEAN ForAdapter;
-    ULONG Flags;
-
-    if (!GetPnpRequest(Srb, &Action, &Flags)) {
-        return Refuse(Srb, SRB_STATUS_INVALID_REQUEST);
-    }
-    ForAdapter = (Flags & SRB_PNP_FLAGS_ADAPTER_REQUEST) != 0;
-    if (!ForAdapter && !IsOurUnit(Srb)) {
-        return Refuse(Srb, SRB_STATUS_NO_DEVICE);
-    }
-    switch (Action) {
-    case StorSurpriseRemoval:
-        if (ForAdapter) {
-            AdapterRemove(Adapter);
-        }
-        SrbSetPortResult(Srb, SRB_STATUS_SUCCESS);
-        return FALSE;
-    case StorStartDevice:
-    case StorStopDevice:
-    case StorRemoveDevice:
-        SrbSetPortResult(Srb, SRB_STATUS_SUCCESS);
-        return FALSE;
-    default:
-        /* Capabilities and resources are as the port driver takes them to be. */
-        return Refuse(Srb, SRB_STATUS_INVALID_REQUEST);
-    }
 }
 
 BOOLEAN SrbBuild(PADAPTER_EXTENSION Adapter, PVOID Srb)
@@ -195,14 +131,8 @@ BOOLEAN SrbBuild(PADAPTER_EXTENSION Adapter, PVOID Srb)
     case SRB_FUNCTION_RESET_DEVICE:
     case SRB_FUNCTION_RESET_BUS:
         return BuildReset(Adapter, Srb, Function);
-    case SRB_FUNCTION_PNP:
-        return AnswerPnp(Adapter, Srb);
-    case SRB_FUNCTION_POWER:
-        /* Nothing to save or restore in a unit; the adapter's part is ScsiStopAdapter. */
-        SrbSetPortResult(Srb, SRB_STATUS_SUCCESS);
-        return FALSE;
     default:
-        return Refuse(Srb, SRB_STATUS_INVALID_REQUEST);
+        return Answer(Srb, PortAnswerSrb(Adapter, Srb, Function));
     }
 }
 

@@ -7,6 +7,12 @@
 
 #include "virtio_store.h"
 
+/* TRUE if an SRB names the one unit that exists. Any IRQL. */
+FORCEINLINE BOOLEAN SrbIsForUnit(PVOID Srb)
+{
+    return (SrbGetPathId(Srb) | SrbGetTargetId(Srb) | SrbGetLun(Srb)) == 0;
+}
+
 /*
  * Understands an SRB, legacy or extended, and answers it where the device has no part in it.
  * TRUE: its extension is filled, hand it to SrbStart. FALSE: its results are set, complete it.

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * OS dependent definitions for StorPort: its interface, and what the driver keeps for it.
+ */
+#ifndef VIOSTOR_OSDEP_STORPORT_H
+#define VIOSTOR_OSDEP_STORPORT_H
+
+#include <ntddk.h>
+#include <storport.h>
+#include <ntddscsi.h>
+#include <srbhelper.h>
+
+/* The data of a request as segments of device addresses. */
+typedef STOR_SCATTER_GATHER_ELEMENT PORT_SEGMENT;
+typedef STOR_SCATTER_GATHER_LIST PORT_SEGMENT_LIST, *PPORT_SEGMENT_LIST;
+
+/* More than any ring allows: StorPort's lists may be of any length. */
+#define PORT_BREAKS_MAXIMUM MAXULONG
+
+/* The largest ring that is used where a device lets the driver choose its size (modern); of a larger
+ * one only so many descriptors are used. */
+#define PORT_RING_USE_MAXIMUM 1024u
+
+/* Shared memory that the long descriptor tables of one queue may take, in bytes. */
+#define PORT_LONG_TABLE_BUDGET (256u * 1024u)
+
+/* What guards a queue (PortWithQueueLock). Constant once requests come. */
+typedef enum _PORT_LOCKING {
+    PortLockingInterrupt, /* no DPCs: the interrupt lock, which the completing ISR holds */
+    PortLockingDpc,       /* the lock of the queue's DPC */
+    PortLockingNone,      /* crash dump: nothing else runs */
+} PORT_LOCKING;
+
+/* What StorPort's hints for a request (StorPortGetStartIoPerfParams) name. */
+typedef enum _QUEUE_HINTS {
+    QueueHintsNone,    /* none were granted, or there is one queue only */
+    QueueHintsMessage, /* the interrupt message that its completion should raise */
+    QueueHintsChannel, /* the channel that it came on */
+} QUEUE_HINTS;
+
+/* Of a queue. */
+typedef struct _PORT_QUEUE {
+    STOR_DPC Dpc; /* completes its requests; its lock guards the queue */
+} PORT_QUEUE;
+
+/* Of the adapter. */
+typedef struct _PORT_ADAPTER {
+    UCHAR Locking;                 /* PORT_LOCKING */
+    UCHAR QueueHints;              /* QUEUE_HINTS */
+    BOOLEAN ExtendedConfiguration; /* StorPort of Windows 8 or later took what only it knows */
+    BOOLEAN DepthTold;             /* StorPortSetDeviceQueueDepth was called (before Windows 8) */
+    PVOID PrivateBlock;            /* pool allocation of Private; NULL: there is none */
+    STOR_DPC ConfigDpc;            /* looks at a changed configuration */
+} PORT_ADAPTER;
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * SCSIPort's side of port.h: what lies on the request path, inline.
+ *
+ * SCSIPort calls one entry point of an adapter at a time: there is nothing to lock.
+ */
+#ifndef VIOSTOR_PORT_SCSIPORT_H
+#define VIOSTOR_PORT_SCSIPORT_H
+
+#include "virtio_store.h"
+
+/* Elements of a request's segment list: a transfer of n pages touches n + 1. */
+#define PORT_SEGMENTS_MAXIMUM (PORT_BREAKS_MAXIMUM + 1u)
+
+/* SCSIPort's SRB extension: the request's context, and its segment list. */
+#define PORT_SRB_EXTENSION_BYTES                                         \
+    ((ULONG)(sizeof(SRB_EXTENSION) + offsetof(PORT_SEGMENT_LIST, List) + \
+             PORT_SEGMENTS_MAXIMUM * sizeof(PORT_SEGMENT)))
+
+/* Calls a routine for a queue. */
+FORCEINLINE VOID PortWithQueueLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context)
+{
+    Routine(Queue, Context);
+}
+
+/* Hands a finished SRB back; the driver does not touch it afterwards. */
+FORCEINLINE VOID PortCompleteSrb(PADAPTER_EXTENSION Adapter, PVOID Srb)
+{
+    ScsiPortNotification(RequestComplete, Adapter, Srb);
+}
+
+/*
+ * The data of an SRB as segments of device addresses, in its SRB extension, valid until it is
+ * completed. An empty list: SCSIPort names no address for them, or there are more segments than
+ * were agreed. From HwScsiStartIo.
+ */
+PPORT_SEGMENT_LIST PortGetSegments(PADAPTER_EXTENSION Adapter, PVOID Srb);
+
+/* There is one queue. */
+FORCEINLINE ULONG PortSelectQueue(PADAPTER_EXTENSION Adapter, PVOID Srb)
+{
+    UNREFERENCED_PARAMETER(Adapter);
+    UNREFERENCED_PARAMETER(Srb);
+    return 0;
+}
+
+#endif

@@ -12,8 +12,10 @@ TOOLS_bench := gcc:gcc pkg-config:pkg-config /usr/include/Zydis/Zydis.h:libzydis
 TOOLS_bench-x86 := i686-linux-gnu-gcc:gcc-i686-linux-gnu /usr/i686-linux-gnu/lib/crt1.o:libc6-dev-i386-cross
 TOOLS_bench-arm64 := aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/lib/crt1.o:libc6-dev-arm64-cross \
     qemu-aarch64:qemu-user
+TOOLS_package := osslsigncode:osslsigncode openssl:openssl /usr/lib/python3/dist-packages/asn1crypto:python3-asn1crypto \
+    xorriso:xorriso mcopy:mtools /usr/sbin/mkfs.fat:dosfstools
 TOOLS_run := qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils nbdkit:nbdkit
-TOOLS_check := /usr/include/cmocka.h:libcmocka-dev fio:fio nbdcopy:libnbd-bin nbdinfo:libnbd-bin \
+TOOLS_check := softhsm2-util:softhsm2 isoinfo:genisoimage 7z:p7zip-full /usr/include/cmocka.h:libcmocka-dev fio:fio nbdcopy:libnbd-bin nbdinfo:libnbd-bin \
     sg_inq:sg3-utils sdparm:sdparm qemu-io:qemu-utils qemu-nbd:qemu-utils \
     /usr/lib/python3/dist-packages/pytest:python3-pytest qemu-storage-daemon:qemu-system-common \
     llvm-readobj-14:llvm-14 /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a:libclang-rt-14-dev
@@ -21,9 +23,10 @@ TOOLS_check := /usr/include/cmocka.h:libcmocka-dev fio:fio nbdcopy:libnbd-bin nb
 TOOLS_lint := clang-tidy-14:clang-tidy-14 clang-format-14:clang-format-14 cppcheck:cppcheck shellcheck:shellcheck \
     x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64 i686-w64-mingw32-gcc:gcc-mingw-w64-i686
 
-TOOL_GROUPS  := driver bench bench-x86 bench-arm64 run check lint
+TOOL_GROUPS  := driver package bench bench-x86 bench-arm64 run check lint
 # qemu-block-extra: what QEMU opens beyond files (iscsi, rbd, ...).
-EXTRA_PACKAGES := qemu-block-extra libiscsi-bin
+# libengine-pkcs11-openssl: lets osslsigncode use a key in a token.
+EXTRA_PACKAGES := qemu-block-extra libiscsi-bin libengine-pkcs11-openssl
 ALL_PACKAGES := $(sort $(foreach g,$(TOOL_GROUPS),$(foreach t,$(TOOLS_$(g)),$(lastword $(subst :, ,$(t))))) $(EXTRA_PACKAGES))
 
 .PHONY: setup $(addprefix tools-,$(TOOL_GROUPS))

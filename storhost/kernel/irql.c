@@ -10,7 +10,7 @@ static UCHAR NTAPI current_irql(VOID)
     return cpu_irql();
 }
 
-static UCHAR NTAPI raise_irql(UCHAR irql)
+static UCHAR FASTCALL raise_irql(UCHAR irql)
 {
     return cpu_raise(irql);
 }
@@ -26,6 +26,11 @@ static UCHAR NTAPI raise_to_dispatch(VOID)
 }
 
 static VOID NTAPI lower_irql(UCHAR irql)
+{
+    cpu_lower(irql);
+}
+
+static VOID FASTCALL lower_irql_fast(UCHAR irql)
 {
     cpu_lower(irql);
 }
@@ -81,7 +86,7 @@ static VOID NTAPI initialize_lock(ULONG_PTR *lock)
     *lock = 0;
 }
 
-static UCHAR NTAPI acquire_raise_to_dispatch(ULONG_PTR *lock)
+static UCHAR FASTCALL acquire_raise_to_dispatch(ULONG_PTR *lock)
 {
     UCHAR old;
     SERVES("KeAcquireSpinLock");
@@ -110,7 +115,12 @@ static VOID NTAPI acquire_at_dispatch(ULONG_PTR *lock)
     take(lock, "KeAcquireSpinLockAtDpcLevel");
 }
 
-static BOOLEAN NTAPI try_acquire_at_dispatch(ULONG_PTR *lock)
+static VOID FASTCALL acquire_at_dispatch_fast(ULONG_PTR *lock)
+{
+    acquire_at_dispatch(lock);
+}
+
+static BOOLEAN FASTCALL try_acquire_at_dispatch(ULONG_PTR *lock)
 {
     ULONG_PTR holder = 0;
     SERVES("KeTryToAcquireSpinLockAtDpcLevel");
@@ -125,7 +135,7 @@ static BOOLEAN NTAPI try_acquire_at_dispatch(ULONG_PTR *lock)
                                        __ATOMIC_RELAXED);
 }
 
-static BOOLEAN NTAPI test_lock(const ULONG_PTR *lock)
+static BOOLEAN FASTCALL test_lock(const ULONG_PTR *lock)
 {
     SERVES("KeTestSpinLock");
 
@@ -138,9 +148,19 @@ static VOID NTAPI release_lock(ULONG_PTR *lock, UCHAR old)
     cpu_lower(old);
 }
 
+static VOID FASTCALL release_lock_fast(ULONG_PTR *lock, UCHAR old)
+{
+    release_lock(lock, old);
+}
+
 static VOID NTAPI release_from_dispatch(ULONG_PTR *lock)
 {
     give_back(lock, "KeReleaseSpinLockFromDpcLevel");
+}
+
+static VOID FASTCALL release_from_dispatch_fast(ULONG_PTR *lock)
+{
+    release_from_dispatch(lock);
 }
 
 /* Queued spin locks: the handle (KLOCK_QUEUE_HANDLE) keeps the lock at its second pointer and the
@@ -151,7 +171,7 @@ struct queued_lock_handle {
     UCHAR old_irql;
 };
 
-static VOID NTAPI acquire_queued(ULONG_PTR *lock, struct queued_lock_handle *handle)
+static VOID FASTCALL acquire_queued(ULONG_PTR *lock, struct queued_lock_handle *handle)
 {
     SERVES("KeAcquireInStackQueuedSpinLock");
 
@@ -159,7 +179,7 @@ static VOID NTAPI acquire_queued(ULONG_PTR *lock, struct queued_lock_handle *han
     handle->old_irql = acquire_raise_to_dispatch(lock);
 }
 
-static VOID NTAPI acquire_queued_at_dispatch(ULONG_PTR *lock, struct queued_lock_handle *handle)
+static VOID FASTCALL acquire_queued_at_dispatch(ULONG_PTR *lock, struct queued_lock_handle *handle)
 {
     SERVES("KeAcquireInStackQueuedSpinLockAtDpcLevel");
 
@@ -168,7 +188,7 @@ static VOID NTAPI acquire_queued_at_dispatch(ULONG_PTR *lock, struct queued_lock
     acquire_at_dispatch(lock);
 }
 
-static VOID NTAPI release_queued(struct queued_lock_handle *handle)
+static VOID FASTCALL release_queued(struct queued_lock_handle *handle)
 {
     SERVES("KeReleaseInStackQueuedSpinLock");
 
@@ -176,7 +196,7 @@ static VOID NTAPI release_queued(struct queued_lock_handle *handle)
     cpu_lower(handle->old_irql);
 }
 
-static VOID NTAPI release_queued_from_dispatch(struct queued_lock_handle *handle)
+static VOID FASTCALL release_queued_from_dispatch(struct queued_lock_handle *handle)
 {
     SERVES("KeReleaseInStackQueuedSpinLockFromDpcLevel");
 
@@ -189,19 +209,19 @@ static const struct kernel_export exports[] = {
     KERNEL_EXPORT(KeRaiseIrql, raise_irql_out, WINDOWS_2003),
     KERNEL_EXPORT(KeRaiseIrqlToDpcLevel, raise_to_dispatch, WINDOWS_2003),
     KERNEL_EXPORT(KeLowerIrql, lower_irql, WINDOWS_2003),
-    KERNEL_EXPORT(KfLowerIrql, lower_irql, WINDOWS_2003),
+    KERNEL_EXPORT(KfLowerIrql, lower_irql_fast, WINDOWS_2003),
     KERNEL_EXPORT(KeInitializeSpinLock, initialize_lock, WINDOWS_2003),
     KERNEL_EXPORT(KeAcquireSpinLock, acquire_out, WINDOWS_2003),
     KERNEL_EXPORT(KeAcquireSpinLockRaiseToDpc, acquire_raise_to_dispatch, WINDOWS_2003),
     KERNEL_EXPORT(KfAcquireSpinLock, acquire_raise_to_dispatch, WINDOWS_2003),
     KERNEL_EXPORT(KeAcquireSpinLockAtDpcLevel, acquire_at_dispatch, WINDOWS_2003),
-    KERNEL_EXPORT(KefAcquireSpinLockAtDpcLevel, acquire_at_dispatch, WINDOWS_2003),
+    KERNEL_EXPORT(KefAcquireSpinLockAtDpcLevel, acquire_at_dispatch_fast, WINDOWS_2003),
     KERNEL_EXPORT(KeTryToAcquireSpinLockAtDpcLevel, try_acquire_at_dispatch, WINDOWS_2003),
     KERNEL_EXPORT(KeTestSpinLock, test_lock, WINDOWS_2003),
     KERNEL_EXPORT(KeReleaseSpinLock, release_lock, WINDOWS_2003),
-    KERNEL_EXPORT(KfReleaseSpinLock, release_lock, WINDOWS_2003),
+    KERNEL_EXPORT(KfReleaseSpinLock, release_lock_fast, WINDOWS_2003),
     KERNEL_EXPORT(KeReleaseSpinLockFromDpcLevel, release_from_dispatch, WINDOWS_2003),
-    KERNEL_EXPORT(KefReleaseSpinLockFromDpcLevel, release_from_dispatch, WINDOWS_2003),
+    KERNEL_EXPORT(KefReleaseSpinLockFromDpcLevel, release_from_dispatch_fast, WINDOWS_2003),
     KERNEL_EXPORT(KeAcquireInStackQueuedSpinLock, acquire_queued, WINDOWS_2003),
     KERNEL_EXPORT(KeAcquireInStackQueuedSpinLockAtDpcLevel, acquire_queued_at_dispatch,
                   WINDOWS_2003),

@@ -26,6 +26,13 @@ enum windows_version {
     WINDOWS_10 = 0xa00,
 };
 
+/*
+ * Calling conventions. On x86 the C library's functions are __cdecl, most others __stdcall (NTAPI),
+ * and a few __fastcall (FASTCALL), as their declarations in Microsoft's headers say. Elsewhere there
+ * is only one.
+ */
+#define KERNEL_C NTAPIV
+
 /* One line of a table. */
 #define KERNEL_EXPORT(name, target, version) \
     {                                        \
@@ -36,6 +43,8 @@ enum windows_version {
     const struct kernel_module variable = {"ntoskrnl.exe", (table), \
                                            sizeof(table) / sizeof((table)[0])}
 
+/* What only one architecture has, and what looks different there: looked up first. */
+extern const struct kernel_module kernel_arch;
 extern const struct kernel_module kernel_crash;
 extern const struct kernel_module kernel_events;
 extern const struct kernel_module kernel_irql;
@@ -53,8 +62,21 @@ extern const struct kernel_module kernel_time;
 extern const struct kernel_module kernel_trace;
 extern const struct kernel_module kernel_unicode;
 
+/* Where the kernel shows the page that it shares with all code (KUSER_SHARED_DATA). Linux has
+ * nothing there that could be mapped; called once, ahead of the trap. */
+uint64_t kernel_shared_page(void);
+
 /* Violation RULE_IRQL if this processor is above the highest IRQL that the reference allows. */
 void kernel_require_irql(uint8_t highest, const char *function);
+
+/* Lists under a spin lock, which x86 also offers by another calling convention (lists.c). */
+LIST_ENTRY *NTAPI kernel_insert_head(LIST_ENTRY *head, LIST_ENTRY *entry, ULONG_PTR *lock);
+LIST_ENTRY *NTAPI kernel_insert_tail(LIST_ENTRY *head, LIST_ENTRY *entry, ULONG_PTR *lock);
+LIST_ENTRY *NTAPI kernel_remove_head(LIST_ENTRY *head, ULONG_PTR *lock);
+SINGLE_LIST_ENTRY *NTAPI kernel_push_single(SINGLE_LIST_ENTRY *head, SINGLE_LIST_ENTRY *entry,
+                                            ULONG_PTR *lock);
+SINGLE_LIST_ENTRY *NTAPI kernel_pop_single(SINGLE_LIST_ENTRY *head, ULONG_PTR *lock);
+ULONG NTAPI kernel_add_ulong(ULONG *target, ULONG increment, ULONG_PTR *lock);
 
 /* Tells who watches for allocations on the request path. */
 void kernel_allocating(const char *function);

@@ -3,7 +3,7 @@
  * Lists and counters that are changed atomically, at any IRQL. All of them share one lock of the
  * bench; nothing is preempted while it is held.
  *
- * An SLIST_HEADER of x64 has 16 bytes: depth in the low 16 bits, a sequence number above, then the
+ * An SLIST_HEADER of 64-bit Windows has 16 bytes (x86/kernel_arch.c has that of x86): depth in the low 16 bits, a sequence number above, then the
  * first entry's address with its low four bits used by Windows. Drivers may read the depth inline.
  */
 #include <stdatomic.h>
@@ -115,7 +115,7 @@ static USHORT NTAPI slist_depth(const struct slist_header *head)
 
 /* The lock only has to be the same one at each call; the bench's own is enough. */
 
-static LIST_ENTRY *NTAPI insert_head(LIST_ENTRY *head, LIST_ENTRY *entry, ULONG_PTR *lock)
+LIST_ENTRY *NTAPI kernel_insert_head(LIST_ENTRY *head, LIST_ENTRY *entry, ULONG_PTR *lock)
 {
     LIST_ENTRY *old;
     SERVES("ExInterlockedInsertHeadList");
@@ -131,7 +131,7 @@ static LIST_ENTRY *NTAPI insert_head(LIST_ENTRY *head, LIST_ENTRY *entry, ULONG_
     return old == head ? NULL : old;
 }
 
-static LIST_ENTRY *NTAPI insert_tail(LIST_ENTRY *head, LIST_ENTRY *entry, ULONG_PTR *lock)
+LIST_ENTRY *NTAPI kernel_insert_tail(LIST_ENTRY *head, LIST_ENTRY *entry, ULONG_PTR *lock)
 {
     LIST_ENTRY *old;
     SERVES("ExInterlockedInsertTailList");
@@ -147,7 +147,7 @@ static LIST_ENTRY *NTAPI insert_tail(LIST_ENTRY *head, LIST_ENTRY *entry, ULONG_
     return old == head ? NULL : old;
 }
 
-static LIST_ENTRY *NTAPI remove_head(LIST_ENTRY *head, ULONG_PTR *lock)
+LIST_ENTRY *NTAPI kernel_remove_head(LIST_ENTRY *head, ULONG_PTR *lock)
 {
     LIST_ENTRY *entry;
     SERVES("ExInterlockedRemoveHeadList");
@@ -163,7 +163,7 @@ static LIST_ENTRY *NTAPI remove_head(LIST_ENTRY *head, ULONG_PTR *lock)
     return entry == head ? NULL : entry;
 }
 
-static SINGLE_LIST_ENTRY *NTAPI push_single(SINGLE_LIST_ENTRY *head, SINGLE_LIST_ENTRY *entry,
+SINGLE_LIST_ENTRY *NTAPI kernel_push_single(SINGLE_LIST_ENTRY *head, SINGLE_LIST_ENTRY *entry,
                                             ULONG_PTR *lock)
 {
     SINGLE_LIST_ENTRY *old;
@@ -178,7 +178,7 @@ static SINGLE_LIST_ENTRY *NTAPI push_single(SINGLE_LIST_ENTRY *head, SINGLE_LIST
     return old;
 }
 
-static SINGLE_LIST_ENTRY *NTAPI pop_single(SINGLE_LIST_ENTRY *head, ULONG_PTR *lock)
+SINGLE_LIST_ENTRY *NTAPI kernel_pop_single(SINGLE_LIST_ENTRY *head, ULONG_PTR *lock)
 {
     SINGLE_LIST_ENTRY *entry;
     SERVES("ExInterlockedPopEntryList");
@@ -209,7 +209,7 @@ static LARGE_INTEGER NTAPI add_large(LARGE_INTEGER *target, LARGE_INTEGER increm
     return old;
 }
 
-static ULONG NTAPI add_ulong(ULONG *target, ULONG increment, ULONG_PTR *lock)
+ULONG NTAPI kernel_add_ulong(ULONG *target, ULONG increment, ULONG_PTR *lock)
 {
     SERVES("ExInterlockedAddUlong");
 
@@ -217,35 +217,35 @@ static ULONG NTAPI add_ulong(ULONG *target, ULONG increment, ULONG_PTR *lock)
     return __atomic_fetch_add(target, increment, __ATOMIC_SEQ_CST);
 }
 
-static LONG NTAPI increment(LONG *target)
+static LONG FASTCALL increment(LONG *target)
 {
     SERVES("InterlockedIncrement");
 
     return __atomic_add_fetch(target, 1, __ATOMIC_SEQ_CST);
 }
 
-static LONG NTAPI decrement(LONG *target)
+static LONG FASTCALL decrement(LONG *target)
 {
     SERVES("InterlockedDecrement");
 
     return __atomic_sub_fetch(target, 1, __ATOMIC_SEQ_CST);
 }
 
-static LONG NTAPI exchange(LONG *target, LONG value)
+static LONG FASTCALL exchange(LONG *target, LONG value)
 {
     SERVES("InterlockedExchange");
 
     return __atomic_exchange_n(target, value, __ATOMIC_SEQ_CST);
 }
 
-static LONG NTAPI exchange_add(LONG *target, LONG value)
+static LONG FASTCALL exchange_add(LONG *target, LONG value)
 {
     SERVES("InterlockedExchangeAdd");
 
     return __atomic_fetch_add(target, value, __ATOMIC_SEQ_CST);
 }
 
-static LONG NTAPI compare_exchange(LONG *target, LONG value, LONG expected)
+static LONG FASTCALL compare_exchange(LONG *target, LONG value, LONG expected)
 {
     SERVES("InterlockedCompareExchange");
 
@@ -265,13 +265,13 @@ static const struct kernel_export exports[] = {
     KERNEL_EXPORT(RtlInterlockedFlushSList, flush_slist, WINDOWS_2003),
     KERNEL_EXPORT(ExQueryDepthSList, slist_depth, WINDOWS_2003),
     KERNEL_EXPORT(RtlQueryDepthSList, slist_depth, WINDOWS_2003),
-    KERNEL_EXPORT(ExInterlockedInsertHeadList, insert_head, WINDOWS_2003),
-    KERNEL_EXPORT(ExInterlockedInsertTailList, insert_tail, WINDOWS_2003),
-    KERNEL_EXPORT(ExInterlockedRemoveHeadList, remove_head, WINDOWS_2003),
-    KERNEL_EXPORT(ExInterlockedPushEntryList, push_single, WINDOWS_2003),
-    KERNEL_EXPORT(ExInterlockedPopEntryList, pop_single, WINDOWS_2003),
+    KERNEL_EXPORT(ExInterlockedInsertHeadList, kernel_insert_head, WINDOWS_2003),
+    KERNEL_EXPORT(ExInterlockedInsertTailList, kernel_insert_tail, WINDOWS_2003),
+    KERNEL_EXPORT(ExInterlockedRemoveHeadList, kernel_remove_head, WINDOWS_2003),
+    KERNEL_EXPORT(ExInterlockedPushEntryList, kernel_push_single, WINDOWS_2003),
+    KERNEL_EXPORT(ExInterlockedPopEntryList, kernel_pop_single, WINDOWS_2003),
     KERNEL_EXPORT(ExInterlockedAddLargeInteger, add_large, WINDOWS_2003),
-    KERNEL_EXPORT(ExInterlockedAddUlong, add_ulong, WINDOWS_2003),
+    KERNEL_EXPORT(ExInterlockedAddUlong, kernel_add_ulong, WINDOWS_2003),
     KERNEL_EXPORT(InterlockedIncrement, increment, WINDOWS_2003),
     KERNEL_EXPORT(InterlockedDecrement, decrement, WINDOWS_2003),
     KERNEL_EXPORT(InterlockedExchange, exchange, WINDOWS_2003),

@@ -20,7 +20,7 @@ static void copy_backward(void *target, const void *source, size_t length)
     __asm__ volatile("std; rep movsb; cld" : "+D"(to), "+S"(from), "+c"(length) : : "memory");
 }
 
-static PVOID NTAPI copy_memory(PVOID target, const VOID *source, SIZE_T length)
+static PVOID KERNEL_C copy_memory(PVOID target, const VOID *source, SIZE_T length)
 {
     SERVES("memcpy");
 
@@ -28,7 +28,7 @@ static PVOID NTAPI copy_memory(PVOID target, const VOID *source, SIZE_T length)
     return target;
 }
 
-static PVOID NTAPI move_memory(PVOID target, const VOID *source, SIZE_T length)
+static PVOID KERNEL_C move_memory(PVOID target, const VOID *source, SIZE_T length)
 {
     SERVES("memmove");
 
@@ -40,13 +40,24 @@ static PVOID NTAPI move_memory(PVOID target, const VOID *source, SIZE_T length)
     return target;
 }
 
-static PVOID NTAPI set_memory(PVOID target, int value, SIZE_T length)
+static PVOID KERNEL_C set_memory(PVOID target, int value, SIZE_T length)
 {
     void *to = target;
     SERVES("memset");
 
     __asm__ volatile("cld; rep stosb" : "+D"(to), "+c"(length) : "a"(value) : "memory");
     return target;
+}
+
+/* The same for those who call by the kernel's convention. */
+static VOID NTAPI rtl_copy_memory(PVOID target, const VOID *source, SIZE_T length)
+{
+    copy_memory(target, source, length);
+}
+
+static VOID NTAPI rtl_move_memory(PVOID target, const VOID *source, SIZE_T length)
+{
+    move_memory(target, source, length);
 }
 
 static VOID NTAPI fill_memory(PVOID target, SIZE_T length, int value)
@@ -59,7 +70,7 @@ static VOID NTAPI zero_memory(PVOID target, SIZE_T length)
     set_memory(target, 0, length);
 }
 
-static int NTAPI compare(const VOID *first, const VOID *second, SIZE_T length)
+static int KERNEL_C compare(const VOID *first, const VOID *second, SIZE_T length)
 {
     SERVES("memcmp");
 
@@ -80,7 +91,7 @@ static SIZE_T NTAPI compare_memory(const VOID *first, const VOID *second, SIZE_T
     return index;
 }
 
-static PVOID NTAPI find_byte(const VOID *memory, int value, SIZE_T length)
+static PVOID KERNEL_C find_byte(const VOID *memory, int value, SIZE_T length)
 {
     SERVES("memchr");
 
@@ -89,7 +100,7 @@ static PVOID NTAPI find_byte(const VOID *memory, int value, SIZE_T length)
 
 /* The checked variants clear the target and answer ERANGE (34) when it is too small, EINVAL (22)
  * when a pointer is missing. */
-static int NTAPI copy_checked(PVOID target, SIZE_T space, const VOID *source, SIZE_T length)
+static int KERNEL_C copy_checked(PVOID target, SIZE_T space, const VOID *source, SIZE_T length)
 {
     enum {
         INVALID = 22,
@@ -118,9 +129,9 @@ static const struct kernel_export exports[] = {
     KERNEL_EXPORT(memchr, find_byte, WINDOWS_2003),
     KERNEL_EXPORT(memcpy_s, copy_checked, WINDOWS_7),
     KERNEL_EXPORT(memmove_s, copy_checked, WINDOWS_7),
-    KERNEL_EXPORT(RtlCopyMemory, copy_memory, WINDOWS_2003),
-    KERNEL_EXPORT(RtlCopyMemoryNonTemporal, copy_memory, WINDOWS_2003),
-    KERNEL_EXPORT(RtlMoveMemory, move_memory, WINDOWS_2003),
+    KERNEL_EXPORT(RtlCopyMemory, rtl_copy_memory, WINDOWS_2003),
+    KERNEL_EXPORT(RtlCopyMemoryNonTemporal, rtl_copy_memory, WINDOWS_2003),
+    KERNEL_EXPORT(RtlMoveMemory, rtl_move_memory, WINDOWS_2003),
     KERNEL_EXPORT(RtlFillMemory, fill_memory, WINDOWS_2003),
     KERNEL_EXPORT(RtlZeroMemory, zero_memory, WINDOWS_2003),
     KERNEL_EXPORT(RtlSecureZeroMemory, zero_memory, WINDOWS_2003),

@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The C library's numbers, sorting and searching, and what compilers call by themselves. */
+/* The C library's numbers, sorting and searching. */
 #include <stdlib.h>
 
 #include "kernel/kernel_internal.h"
 
-static int NTAPI text_to_int(const char *text)
+static int KERNEL_C text_to_int(const char *text)
 {
     SERVES("atoi");
 
     return atoi(text);
 }
 
-static ULONG NTAPI text_to_ulong(const char *text, char **end, int base)
+static ULONG KERNEL_C text_to_ulong(const char *text, char **end, int base)
 {
     SERVES("strtoul");
 
     return (ULONG)strtoul(text, end, base);
 }
 
-static LONG NTAPI text_to_long(const char *text, char **end, int base)
+static LONG KERNEL_C text_to_long(const char *text, char **end, int base)
 {
     SERVES("strtol");
 
     return (LONG)strtol(text, end, base);
 }
 
-typedef int NTAPI compare_fn(const VOID *a, const VOID *b);
+typedef int KERNEL_C compare_fn(const VOID *a, const VOID *b);
 
 static void swap_elements(char *a, char *b, SIZE_T width)
 {
@@ -59,7 +59,7 @@ static void sink(char *base, SIZE_T root, SIZE_T count, SIZE_T width, compare_fn
     }
 }
 
-static VOID NTAPI sort(PVOID base, SIZE_T count, SIZE_T width, compare_fn *compare)
+static VOID KERNEL_C sort(PVOID base, SIZE_T count, SIZE_T width, compare_fn *compare)
 {
     SIZE_T index;
     SERVES("qsort");
@@ -73,8 +73,8 @@ static VOID NTAPI sort(PVOID base, SIZE_T count, SIZE_T width, compare_fn *compa
     }
 }
 
-static PVOID NTAPI search(const VOID *key, const VOID *base, SIZE_T count, SIZE_T width,
-                          compare_fn *compare)
+static PVOID KERNEL_C search(const VOID *key, const VOID *base, SIZE_T count, SIZE_T width,
+                             compare_fn *compare)
 {
     SIZE_T low = 0;
     SERVES("bsearch");
@@ -99,12 +99,12 @@ static PVOID NTAPI search(const VOID *key, const VOID *base, SIZE_T count, SIZE_
 /* A linear congruential generator; 15 bits of each step are the result. */
 static ULONG random_state = 1;
 
-static VOID NTAPI seed_random(unsigned seed)
+static VOID KERNEL_C seed_random(unsigned seed)
 {
     random_state = seed;
 }
 
-static int NTAPI next_random(void)
+static int KERNEL_C next_random(void)
 {
     random_state = random_state * 214013u + 2531011u;
     return (int)((random_state >> 16) & 0x7fff);
@@ -119,30 +119,6 @@ static ULONG NTAPI random_ex(PULONG seed)
     return *seed;
 }
 
-/* Compilers call this ahead of a large stack frame, size in rax, and expect all registers back.
- * The stack is there, so nothing is to be done. */
-void kernel_check_stack(void);
-__asm__(".text\n"
-        ".globl kernel_check_stack\n"
-        ".type kernel_check_stack, @function\n"
-        "kernel_check_stack: ret\n"
-        ".size kernel_check_stack, . - kernel_check_stack\n");
-
-/* Asked while an exception looks for a handler. No exception is ever raised here: a fault is a
- * violation. So this is only there to be imported. */
-static int NTAPI c_specific_handler(PVOID record, PVOID frame, PVOID context, PVOID dispatcher)
-{
-    enum {
-        CONTINUE_SEARCH = 1
-    };
-
-    (void)record;
-    (void)frame;
-    (void)context;
-    (void)dispatcher;
-    return CONTINUE_SEARCH;
-}
-
 static const struct kernel_export exports[] = {
     KERNEL_EXPORT(atoi, text_to_int, WINDOWS_2003),
     KERNEL_EXPORT(atol, text_to_int, WINDOWS_2003),
@@ -154,8 +130,6 @@ static const struct kernel_export exports[] = {
     KERNEL_EXPORT(srand, seed_random, WINDOWS_2003),
     KERNEL_EXPORT(RtlRandom, random_ex, WINDOWS_2003),
     KERNEL_EXPORT(RtlRandomEx, random_ex, WINDOWS_2003),
-    KERNEL_EXPORT(__chkstk, kernel_check_stack, WINDOWS_2003),
-    KERNEL_EXPORT(__C_specific_handler, c_specific_handler, WINDOWS_2003),
 };
 
 KERNEL_TABLE(kernel_numbers, exports);

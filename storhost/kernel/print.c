@@ -131,35 +131,36 @@ static int format_ended(void *target, size_t space, struct format_text format,
 #define NARROW(format) ((struct format_text){(format), false})
 #define WIDE(format)   ((struct format_text){(format), true})
 
-static int NTAPI v_sprintf(char *target, const char *format, driver_va_list list)
+static int KERNEL_C v_sprintf(char *target, const char *format, driver_va_list list)
 {
     struct arguments arguments = arguments_of_list(list);
 
     return format_limited(target, UNLIMITED, NARROW(format), &arguments, "vsprintf");
 }
 
-static int NTAPI v_snprintf(char *target, SIZE_T space, const char *format, driver_va_list list)
+static int KERNEL_C v_snprintf(char *target, SIZE_T space, const char *format, driver_va_list list)
 {
     struct arguments arguments = arguments_of_list(list);
 
     return format_limited(target, space, NARROW(format), &arguments, "_vsnprintf");
 }
 
-static int NTAPI v_snwprintf(WCHAR *target, SIZE_T space, const WCHAR *format, driver_va_list list)
+static int KERNEL_C v_snwprintf(WCHAR *target, SIZE_T space, const WCHAR *format,
+                                driver_va_list list)
 {
     struct arguments arguments = arguments_of_list(list);
 
     return format_limited(target, space, WIDE(format), &arguments, "_vsnwprintf");
 }
 
-static int NTAPI v_swprintf(WCHAR *target, const WCHAR *format, driver_va_list list)
+static int KERNEL_C v_swprintf(WCHAR *target, const WCHAR *format, driver_va_list list)
 {
     struct arguments arguments = arguments_of_list(list);
 
     return format_limited(target, UNLIMITED, WIDE(format), &arguments, "vswprintf");
 }
 
-static int NTAPI v_sprintf_s(char *target, SIZE_T space, const char *format, driver_va_list list)
+static int KERNEL_C v_sprintf_s(char *target, SIZE_T space, const char *format, driver_va_list list)
 {
     struct arguments arguments = arguments_of_list(list);
 
@@ -174,8 +175,8 @@ static int snprintf_ended(char *target, SIZE_T space, SIZE_T count, const char *
                         "_vsnprintf_s");
 }
 
-static int NTAPI v_snprintf_s(char *target, SIZE_T space, SIZE_T count, const char *format,
-                              driver_va_list list)
+static int KERNEL_C v_snprintf_s(char *target, SIZE_T space, SIZE_T count, const char *format,
+                                 driver_va_list list)
 {
     struct arguments arguments = arguments_of_list(list);
 

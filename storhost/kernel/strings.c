@@ -11,56 +11,56 @@ enum {
     OUT_OF_RANGE = 34
 }; /* errno_t of the checked functions */
 
-static SIZE_T NTAPI string_length(const char *text)
+static SIZE_T KERNEL_C string_length(const char *text)
 {
     SERVES("strlen");
 
     return strlen(text);
 }
 
-static SIZE_T NTAPI string_length_limited(const char *text, SIZE_T limit)
+static SIZE_T KERNEL_C string_length_limited(const char *text, SIZE_T limit)
 {
     SERVES("strnlen");
 
     return strnlen(text, limit);
 }
 
-static int NTAPI string_compare(const char *a, const char *b)
+static int KERNEL_C string_compare(const char *a, const char *b)
 {
     SERVES("strcmp");
 
     return strcmp(a, b);
 }
 
-static int NTAPI string_compare_limited(const char *a, const char *b, SIZE_T limit)
+static int KERNEL_C string_compare_limited(const char *a, const char *b, SIZE_T limit)
 {
     SERVES("strncmp");
 
     return strncmp(a, b, limit);
 }
 
-static int NTAPI string_compare_caseless(const char *a, const char *b)
+static int KERNEL_C string_compare_caseless(const char *a, const char *b)
 {
     SERVES("_stricmp");
 
     return strcasecmp(a, b);
 }
 
-static int NTAPI string_compare_caseless_limited(const char *a, const char *b, SIZE_T limit)
+static int KERNEL_C string_compare_caseless_limited(const char *a, const char *b, SIZE_T limit)
 {
     SERVES("_strnicmp");
 
     return strncasecmp(a, b, limit);
 }
 
-static char *NTAPI string_copy(char *target, const char *source)
+static char *KERNEL_C string_copy(char *target, const char *source)
 {
     SERVES("strcpy");
 
     return strcpy(target, source);
 }
 
-static char *NTAPI string_copy_limited(char *target, const char *source, SIZE_T limit)
+static char *KERNEL_C string_copy_limited(char *target, const char *source, SIZE_T limit)
 {
     SIZE_T index;
     SERVES("strncpy");
@@ -72,42 +72,42 @@ static char *NTAPI string_copy_limited(char *target, const char *source, SIZE_T 
     return target;
 }
 
-static char *NTAPI string_append(char *target, const char *source)
+static char *KERNEL_C string_append(char *target, const char *source)
 {
     SERVES("strcat");
 
     return strcat(target, source);
 }
 
-static char *NTAPI string_append_limited(char *target, const char *source, SIZE_T limit)
+static char *KERNEL_C string_append_limited(char *target, const char *source, SIZE_T limit)
 {
     SERVES("strncat");
 
     return strncat(target, source, limit);
 }
 
-static char *NTAPI string_find(const char *text, int letter)
+static char *KERNEL_C string_find(const char *text, int letter)
 {
     SERVES("strchr");
 
     return strchr(text, letter);
 }
 
-static char *NTAPI string_find_last(const char *text, int letter)
+static char *KERNEL_C string_find_last(const char *text, int letter)
 {
     SERVES("strrchr");
 
     return strrchr(text, letter);
 }
 
-static char *NTAPI string_find_string(const char *text, const char *part)
+static char *KERNEL_C string_find_string(const char *text, const char *part)
 {
     SERVES("strstr");
 
     return strstr(text, part);
 }
 
-static int NTAPI string_copy_checked(char *target, SIZE_T space, const char *source)
+static int KERNEL_C string_copy_checked(char *target, SIZE_T space, const char *source)
 {
     SIZE_T length;
     SERVES("strcpy_s");
@@ -124,8 +124,8 @@ static int NTAPI string_copy_checked(char *target, SIZE_T space, const char *sou
     return 0;
 }
 
-static int NTAPI string_copy_limited_checked(char *target, SIZE_T space, const char *source,
-                                             SIZE_T limit)
+static int KERNEL_C string_copy_limited_checked(char *target, SIZE_T space, const char *source,
+                                                SIZE_T limit)
 {
     SIZE_T length;
     SERVES("strncpy_s");
@@ -145,7 +145,7 @@ static int NTAPI string_copy_limited_checked(char *target, SIZE_T space, const c
     return 0;
 }
 
-static int NTAPI string_append_checked(char *target, SIZE_T space, const char *source)
+static int KERNEL_C string_append_checked(char *target, SIZE_T space, const char *source)
 {
     SIZE_T used;
     SERVES("strcat_s");
@@ -161,7 +161,7 @@ static int NTAPI string_append_checked(char *target, SIZE_T space, const char *s
     return string_copy_checked(target + used, space - used, source);
 }
 
-static SIZE_T NTAPI wide_length(const WCHAR *text)
+static SIZE_T KERNEL_C wide_length(const WCHAR *text)
 {
     SIZE_T length = 0;
     SERVES("wcslen");
@@ -172,7 +172,7 @@ static SIZE_T NTAPI wide_length(const WCHAR *text)
     return length;
 }
 
-static SIZE_T NTAPI wide_length_limited(const WCHAR *text, SIZE_T limit)
+static SIZE_T KERNEL_C wide_length_limited(const WCHAR *text, SIZE_T limit)
 {
     SIZE_T length = 0;
     SERVES("wcsnlen");
@@ -183,7 +183,7 @@ static SIZE_T NTAPI wide_length_limited(const WCHAR *text, SIZE_T limit)
     return length;
 }
 
-static int NTAPI wide_compare_limited(const WCHAR *a, const WCHAR *b, SIZE_T limit)
+static int KERNEL_C wide_compare_limited(const WCHAR *a, const WCHAR *b, SIZE_T limit)
 {
     SERVES("wcsncmp");
 
@@ -195,7 +195,7 @@ static int NTAPI wide_compare_limited(const WCHAR *a, const WCHAR *b, SIZE_T lim
     return 0;
 }
 
-static int NTAPI wide_compare(const WCHAR *a, const WCHAR *b)
+static int KERNEL_C wide_compare(const WCHAR *a, const WCHAR *b)
 {
     return wide_compare_limited(a, b, (SIZE_T)-1);
 }
@@ -205,7 +205,7 @@ static WCHAR wide_lower(WCHAR letter)
     return letter >= 'A' && letter <= 'Z' ? (WCHAR)(letter + 'a' - 'A') : letter;
 }
 
-static int NTAPI wide_compare_caseless_limited(const WCHAR *a, const WCHAR *b, SIZE_T limit)
+static int KERNEL_C wide_compare_caseless_limited(const WCHAR *a, const WCHAR *b, SIZE_T limit)
 {
     SERVES("_wcsnicmp");
 
@@ -220,12 +220,12 @@ static int NTAPI wide_compare_caseless_limited(const WCHAR *a, const WCHAR *b, S
     return 0;
 }
 
-static int NTAPI wide_compare_caseless(const WCHAR *a, const WCHAR *b)
+static int KERNEL_C wide_compare_caseless(const WCHAR *a, const WCHAR *b)
 {
     return wide_compare_caseless_limited(a, b, (SIZE_T)-1);
 }
 
-static WCHAR *NTAPI wide_copy(WCHAR *target, const WCHAR *source)
+static WCHAR *KERNEL_C wide_copy(WCHAR *target, const WCHAR *source)
 {
     SERVES("wcscpy");
 
@@ -233,7 +233,7 @@ static WCHAR *NTAPI wide_copy(WCHAR *target, const WCHAR *source)
     return target;
 }
 
-static WCHAR *NTAPI wide_copy_limited(WCHAR *target, const WCHAR *source, SIZE_T limit)
+static WCHAR *KERNEL_C wide_copy_limited(WCHAR *target, const WCHAR *source, SIZE_T limit)
 {
     SIZE_T length = wide_length_limited(source, limit);
     SERVES("wcsncpy");
@@ -243,13 +243,13 @@ static WCHAR *NTAPI wide_copy_limited(WCHAR *target, const WCHAR *source, SIZE_T
     return target;
 }
 
-static WCHAR *NTAPI wide_append(WCHAR *target, const WCHAR *source)
+static WCHAR *KERNEL_C wide_append(WCHAR *target, const WCHAR *source)
 {
     wide_copy(target + wide_length(target), source);
     return target;
 }
 
-static WCHAR *NTAPI wide_find(const WCHAR *text, WCHAR letter)
+static WCHAR *KERNEL_C wide_find(const WCHAR *text, WCHAR letter)
 {
     SERVES("wcschr");
 
@@ -261,7 +261,7 @@ static WCHAR *NTAPI wide_find(const WCHAR *text, WCHAR letter)
     return (WCHAR *)(ULONG_PTR)text;
 }
 
-static int NTAPI wide_copy_checked(WCHAR *target, SIZE_T space, const WCHAR *source)
+static int KERNEL_C wide_copy_checked(WCHAR *target, SIZE_T space, const WCHAR *source)
 {
     SIZE_T length;
     SERVES("wcscpy_s");
@@ -278,42 +278,42 @@ static int NTAPI wide_copy_checked(WCHAR *target, SIZE_T space, const WCHAR *sou
     return 0;
 }
 
-static int NTAPI to_upper(int letter)
+static int KERNEL_C to_upper(int letter)
 {
     return letter >= 'a' && letter <= 'z' ? letter - 'a' + 'A' : letter;
 }
 
-static int NTAPI to_lower(int letter)
+static int KERNEL_C to_lower(int letter)
 {
     return letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter;
 }
 
-static int NTAPI is_digit(int letter)
+static int KERNEL_C is_digit(int letter)
 {
     return letter >= '0' && letter <= '9';
 }
 
-static int NTAPI is_hex_digit(int letter)
+static int KERNEL_C is_hex_digit(int letter)
 {
     return is_digit(letter) || (to_lower(letter) >= 'a' && to_lower(letter) <= 'f');
 }
 
-static int NTAPI is_upper(int letter)
+static int KERNEL_C is_upper(int letter)
 {
     return letter >= 'A' && letter <= 'Z';
 }
 
-static int NTAPI is_lower(int letter)
+static int KERNEL_C is_lower(int letter)
 {
     return letter >= 'a' && letter <= 'z';
 }
 
-static int NTAPI is_space(int letter)
+static int KERNEL_C is_space(int letter)
 {
     return letter == ' ' || (letter >= '\t' && letter <= '\r');
 }
 
-static int NTAPI is_printable(int letter)
+static int KERNEL_C is_printable(int letter)
 {
     return letter >= ' ' && letter < 127;
 }

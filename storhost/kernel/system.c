@@ -225,11 +225,9 @@ static ULONG build_number = 0;
 /* ---- The shared page ----------------------------------------------------------------------- */
 
 /*
- * KUSER_SHARED_DATA: headers of x64 read the time there inline. Linux cannot map that half of the
- * address space, so the accesses are trapped and answered from a copy that is made at each.
+ * KUSER_SHARED_DATA: drivers read the time there inline. Linux cannot map that part of the address
+ * space, so the accesses are trapped and answered from a copy that is made at each.
  */
-#define SHARED_PAGE 0xfffff78000000000ull
-
 enum shared_field {
     SHARED_TICK_MULTIPLIER = 0x4,
     SHARED_INTERRUPT_TIME = 0x8,
@@ -289,7 +287,8 @@ void kernel_init(void)
     kernel_version(&major, &minor, &build_number);
     build_number |= 0xf0000000u; /* as a free build has it */
     number_processors = (CCHAR)cpu_count();
-    trap_map_fixed(SHARED_PAGE, GUEST_PAGE_SIZE, &ops, NULL, "the page shared with user mode");
+    trap_map_fixed(kernel_shared_page(), GUEST_PAGE_SIZE, &ops, NULL,
+                   "the page shared with user mode");
 }
 
 static const struct kernel_export exports[] = {

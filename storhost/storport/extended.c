@@ -117,11 +117,11 @@ static ULONG flush_data_buffer(struct port *port, const uint64_t *a)
 /* ---- lists ----------------------------------------------------------------------------------- */
 
 /*
- * A sequenced list of x64: 16 bytes, 16-aligned; the model keeps its depth in the low 16 bits of
- * the first word and the first entry in the second. One lock for all lists will do.
+ * A sequenced list: two words, aligned to their size; the model keeps its depth in the low 16 bits
+ * of the first one and the first entry in the second. One lock for all lists will do.
  */
 struct slist {
-    uint64_t depth;
+    ULONG_PTR depth;
     SINGLE_LIST_ENTRY *first;
 };
 
@@ -129,9 +129,9 @@ static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static struct slist *slist_of(uint64_t argument)
 {
-    if (argument == 0 || (argument & 15) != 0) {
-        violation(RULE_ARGUMENT, "a list head at %p: it must be aligned to 16 bytes",
-                  (void *)(uintptr_t)argument);
+    if (argument == 0 || argument % sizeof(struct slist) != 0) {
+        violation(RULE_ARGUMENT, "a list head at %p: it must be aligned to %zu bytes",
+                  (void *)(uintptr_t)argument, sizeof(struct slist));
     }
     return (struct slist *)(uintptr_t)argument;
 }
@@ -182,9 +182,9 @@ static ULONG slist_push(struct port *port, const uint64_t *a)
     SINGLE_LIST_ENTRY *entry = (void *)(uintptr_t)a[1], *before;
 
     (void)port;
-    if (entry == NULL || (a[1] & 15) != 0) {
-        violation(RULE_ARGUMENT, "a list entry at %p: it must be aligned to 16 bytes",
-                  (void *)entry);
+    if (entry == NULL || a[1] % sizeof(struct slist) != 0) {
+        violation(RULE_ARGUMENT, "a list entry at %p: it must be aligned to %zu bytes",
+                  (void *)entry, sizeof(struct slist));
     }
     pthread_mutex_lock(&list_mutex);
     before = list->first;

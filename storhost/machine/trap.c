@@ -107,6 +107,7 @@ bool trap_describe_code(const void *address, char *text, size_t size)
 
 void trap_enter_export(const char *name)
 {
+    trap_watch_stepped();
     if (exports.depth < EXPORT_DEPTH) {
         exports.name[exports.depth] = name;
     }
@@ -115,6 +116,7 @@ void trap_enter_export(const char *name)
 
 void trap_leave_export(void)
 {
+    trap_watch_stepped();
     exports.depth--;
 }
 

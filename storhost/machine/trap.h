@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Registers are trapped: a BAR is mapped without access, so that each load or store of the driver
- * faults; a SIGSEGV handler decodes the instruction (Zydis), performs the access on the device and
+ * faults; a SIGSEGV handler decodes the instruction (Zydis, Capstone), performs the access on the device and
  * goes on behind it. Port instructions (and privileged ones that Windows drivers use inline, such
  * as reading CR8) fault the same way. The count is the number of VM exits a hypervisor would take.
  *
@@ -50,7 +50,7 @@ const char *trap_current_export(void); /* innermost, or NULL */
 /*
  * Makes a window of `length` bytes. TRAP_MEMORY: returns an inaccessible virtual address (not page
  * aligned more than 4096). TRAP_PORTS: claims the port numbers from `first_port` on and returns
- * (void *)first_port.
+ * (void *)first_port; on a processor without port instructions (ARM64) it is a window in memory.
  */
 void *trap_map(enum trap_space space, uint16_t first_port, size_t length,
                const struct trap_ops *ops, void *context, const char *name);

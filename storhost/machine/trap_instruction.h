@@ -68,4 +68,8 @@ enum trap_outcome {
  */
 enum trap_outcome trap_execute(struct trap_instruction *instruction, const struct trap_bus *bus);
 
+/* Why the instruction must not access registers of a device, as a whole sentence without its end;
+ * NULL if it may. */
+const char *trap_register_problem(const struct trap_instruction *instruction);
+
 #endif

@@ -21,6 +21,7 @@ enum trap_exception {
     TRAP_BREAKPOINT,
     TRAP_INVALID_OPCODE,
     TRAP_DIVIDE_ERROR,
+    TRAP_MISALIGNED, /* an access whose instruction demands that it is aligned */
     TRAP_OTHER,
 };
 
@@ -46,8 +47,9 @@ void trap_preemption_point(void);
 /* Fills in what the signal tells of a fault: all but `signal` and `in_image`. */
 void trap_frame_read(struct trap_fault *fault, const siginfo_t *info, ucontext_t *context);
 
-/* Lets only one instruction run when the handler returns, or no longer. */
-void trap_frame_step(ucontext_t *context, bool on);
+/* Lets only one instruction run when the handler returns, or no longer. False: this processor
+ * cannot do so. */
+bool trap_frame_step(ucontext_t *context, bool on);
 
 /* Where the function returns to whose first instruction the context is at. */
 uint64_t trap_frame_return_address(const ucontext_t *context);
@@ -68,10 +70,12 @@ void trap_window_execute(struct trap_instruction *instruction);
 /* ---- trap_watch.c ---- */
 
 /* If the fault was on watched memory: calls the watcher, opens the memory and lets one instruction
- * run. */
+ * run, or executes it at once where no single instruction can be let run. */
 bool trap_watch_fault(const struct trap_fault *fault);
 
-/* After that instruction: closes the memory again. False if none was open on this thread. */
+/* After that instruction: closes the memory again. False if none was open on this thread. Whatever
+ * a thread does next may call this: where instructions cannot be stepped, those that the bench
+ * cannot execute leave the memory open until then. */
 bool trap_watch_stepped(void);
 
 /* ---- trap_processor.c of the architecture ---- */
@@ -79,14 +83,17 @@ bool trap_watch_stepped(void);
 /* Executes a privileged instruction that drivers use inline. False: not one of them. */
 bool trap_processor_execute(struct trap_instruction *instruction);
 
-/* Ahead of each instruction while interrupts are off: follows pushfq and popfq, and asks for the
- * next step. */
+/* Ahead of the instruction that follows one executed here, for what is to be watched from one
+ * instruction to the next: the interrupt flag on x64 and x86, x18 on ARM64. */
 void trap_processor_before_next(ucontext_t *context);
 
 /* ---- trap_report.c ---- */
 
 /* Reports a fault that the driver caused, by a violation. Returns if it was not the driver's. */
 void trap_report_fault(const struct trap_fault *fault);
+
+/* Why a driver stops itself by __fastfail(code). */
+const char *trap_fast_fail_name(uint64_t code);
 
 /* Reports an instruction of the driver that must not be; `what` completes "... at CODE". */
 _Noreturn void trap_report_instruction(int rule, const struct trap_instruction *instruction,

@@ -94,6 +94,35 @@ static bool append_place(struct text *text, uint64_t address)
     return false;
 }
 
+/* The codes of FAST_FAIL_... in winnt.h that storage drivers meet. */
+const char *trap_fast_fail_name(uint64_t code)
+{
+    switch (code) {
+    case 0:
+        return "legacy security check";
+    case 1:
+        return "corrupt virtual call table";
+    case 2:
+        return "stack cookie overwritten: a buffer on the stack overflowed";
+    case 3:
+        return "corrupt list entry";
+    case 4:
+        return "incorrect stack";
+    case 5:
+        return "invalid argument";
+    case 6:
+        return "security cookie not initialised";
+    case 7:
+        return "fatal application exit";
+    case 8:
+        return "array index out of range";
+    case 10:
+        return "control flow guard: bad call target";
+    default:
+        return "see FAST_FAIL codes";
+    }
+}
+
 void trap_report_instruction(int rule, const struct trap_instruction *instruction,
                              const char *format, ...)
 {
@@ -139,6 +168,12 @@ static enum rule describe_fault(struct text *text, const struct trap_fault *faul
     case TRAP_INVALID_OPCODE:
         append(text, "invalid instruction: the compiler's mark of a place never reached, or a jump "
                      "into data");
+        break;
+    case TRAP_MISALIGNED:
+        append(text, "an access that is not aligned, by an instruction that demands it");
+        if (instruction != NULL) {
+            append_operand_addresses(text, instruction);
+        }
         break;
     case TRAP_DIVIDE_ERROR:
         append(text, "division by zero or overflow");

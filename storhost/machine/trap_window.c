@@ -53,6 +53,12 @@ uint64_t trap_accesses(void)
     return atomic_load_explicit(&access_count, memory_order_relaxed);
 }
 
+/* Where a range of ports lies: in memory if the processor has no other way to them. */
+static enum trap_space space_of(enum trap_space space)
+{
+    return TRAP_PORTS_ARE_MEMORY ? TRAP_MEMORY : space;
+}
+
 /* ---- The table ----------------------------------------------------------------------------- */
 
 /* A free place, or that of a window that is gone, which then is forgotten. Under the lock. */
@@ -142,7 +148,7 @@ void *trap_map(enum trap_space space, uint16_t first_port, size_t length,
     if (length == 0 || (space == TRAP_PORTS && first_port + length > 0x10000)) {
         fatal("%s: a window of %zu bytes at 0x%x cannot be mapped", name, length, first_port);
     }
-    if (space == TRAP_PORTS) {
+    if (space_of(space) == TRAP_PORTS) {
         enter_window(space, WINDOW_EXITS, first_port, length, 0, ops, context, name);
         return (void *)(uintptr_t)first_port;
     }
@@ -167,7 +173,7 @@ void trap_unmap(void *base, enum trap_space space)
     struct window *window;
 
     pthread_mutex_lock(&windows_change);
-    window = find_window(space, (uint64_t)(uintptr_t)base, 1);
+    window = find_window(space_of(space), (uint64_t)(uintptr_t)base, 1);
     if (window == NULL || atomic_load(&window->state) != WINDOW_LIVE ||
         window->first != (uint64_t)(uintptr_t)base) {
         pthread_mutex_unlock(&windows_change);
@@ -183,8 +189,8 @@ void trap_unmap(void *base, enum trap_space space)
 static struct window *checked_window(enum trap_space space, uint64_t address, unsigned size,
                                      const char *verb)
 {
-    struct window *window = find_window(space, address, size);
-    const char *place = space == TRAP_PORTS ? "port" : "address";
+    struct window *window = find_window(space_of(space), address, size);
+    const char *place = space_of(space) == TRAP_PORTS ? "port" : "address";
 
     if (window == NULL) {
         violation(RULE_MEMORY,
@@ -291,10 +297,30 @@ static void bus_write_port(uint16_t port, unsigned size, uint64_t value)
     window_write(TRAP_PORTS, port, size, value);
 }
 
+/* Whether an access of the instruction lies in a window behind which there are registers. */
+static bool touches_registers(const struct trap_instruction *instruction)
+{
+    unsigned index;
+
+    for (index = 0; index < instruction->access_count; index++) {
+        const struct trap_access *access = &instruction->access[index];
+        const struct window *window = find_window(TRAP_MEMORY, access->address, access->size);
+
+        if (window != NULL && window->cost == WINDOW_EXITS) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void trap_window_execute(struct trap_instruction *instruction)
 {
     static const struct trap_bus bus = {bus_read, bus_write, bus_read_port, bus_write_port};
+    const char *problem = trap_register_problem(instruction);
 
+    if (problem != NULL && touches_registers(instruction)) {
+        trap_report_instruction(RULE_CRASH, instruction, "%s", problem);
+    }
     switch (trap_execute(instruction, &bus)) {
     case TRAP_DONE:
         return;

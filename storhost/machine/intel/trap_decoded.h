@@ -5,6 +5,9 @@
 
 #include <Zydis/Zydis.h>
 
+/* Ports have an address space of their own, and instructions for it. */
+#define TRAP_PORTS_ARE_MEMORY 0
+
 struct trap_decoded {
     ZydisDecodedInstruction info;
     ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];

@@ -772,3 +772,10 @@ enum trap_outcome trap_execute(struct trap_instruction *instruction, const struc
     }
     return outcome;
 }
+
+/* Whatever the processor can do there, it may. */
+const char *trap_register_problem(const struct trap_instruction *instruction)
+{
+    (void)instruction;
+    return NULL;
+}

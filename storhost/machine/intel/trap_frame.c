@@ -51,9 +51,10 @@ void trap_frame_read(struct trap_fault *fault, const siginfo_t *info, ucontext_t
     fault->context = context;
 }
 
-void trap_frame_step(ucontext_t *context, bool on)
+bool trap_frame_step(ucontext_t *context, bool on)
 {
     intel_set_flags(context, on ? INTEL_FLAG_STEP : 0, INTEL_FLAG_STEP);
+    return true;
 }
 
 uint64_t trap_frame_return_address(const ucontext_t *context)

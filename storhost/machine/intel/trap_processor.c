@@ -87,36 +87,6 @@ static bool move_cr8(struct trap_instruction *instruction)
     return true;
 }
 
-/* Why a driver stops itself by int 29h: the codes of FAST_FAIL_... in winnt.h that storage drivers
- * meet. */
-static const char *fast_fail_name(uint64_t code)
-{
-    switch (code) {
-    case 0:
-        return "legacy security check";
-    case 1:
-        return "corrupt virtual call table";
-    case 2:
-        return "stack cookie overwritten: a buffer on the stack overflowed";
-    case 3:
-        return "corrupt list entry";
-    case 4:
-        return "incorrect stack";
-    case 5:
-        return "invalid argument";
-    case 6:
-        return "security cookie not initialised";
-    case 7:
-        return "fatal application exit";
-    case 8:
-        return "array index out of range";
-    case 10:
-        return "control flow guard: bad call target";
-    default:
-        return "see FAST_FAIL codes";
-    }
-}
-
 static void report_interrupt(const struct trap_instruction *instruction)
 {
     uint64_t vector = instruction->decoded.operand[0].imm.value.u & 0xff;
@@ -126,7 +96,7 @@ static void report_interrupt(const struct trap_instruction *instruction)
     case 0x29:
         trap_report_instruction(RULE_CRASH, instruction,
                                 "the driver stopped itself by __fastfail(%llu): %s",
-                                (unsigned long long)code, fast_fail_name(code));
+                                (unsigned long long)code, trap_fast_fail_name(code));
     case 0x2c:
         trap_report_instruction(RULE_CRASH, instruction,
                                 "an assertion of the driver failed (int 2Ch)");

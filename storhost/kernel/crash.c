@@ -16,7 +16,7 @@ static DECLSPEC_NORETURN VOID NTAPI bug_check_ex(ULONG code, ULONG_PTR first, UL
 {
     char caller[96];
 
-    name_caller(__builtin_return_address(0), caller, sizeof(caller));
+    name_caller(thunk_caller(__builtin_return_address(0)), caller, sizeof(caller));
     violation(RULE_CRASH,
               "the driver stops the system: bug check 0x%X (0x%llx, 0x%llx, 0x%llx, "
               "0x%llx), from %s",
@@ -28,7 +28,7 @@ static DECLSPEC_NORETURN VOID NTAPI bug_check(ULONG code)
 {
     char caller[96];
 
-    name_caller(__builtin_return_address(0), caller, sizeof(caller));
+    name_caller(thunk_caller(__builtin_return_address(0)), caller, sizeof(caller));
     violation(RULE_CRASH, "the driver stops the system: bug check 0x%X, from %s", code, caller);
 }
 
@@ -36,7 +36,7 @@ static VOID NTAPI break_point(VOID)
 {
     char caller[96];
 
-    name_caller(__builtin_return_address(0), caller, sizeof(caller));
+    name_caller(thunk_caller(__builtin_return_address(0)), caller, sizeof(caller));
     violation(RULE_CRASH, "DbgBreakPoint from %s: without a debugger it stops the system", caller);
 }
 
@@ -44,7 +44,7 @@ static VOID NTAPI break_point_with_status(ULONG status)
 {
     char caller[96];
 
-    name_caller(__builtin_return_address(0), caller, sizeof(caller));
+    name_caller(thunk_caller(__builtin_return_address(0)), caller, sizeof(caller));
     violation(RULE_CRASH,
               "DbgBreakPointWithStatus(0x%x) from %s: without a debugger it stops the "
               "system",

@@ -7,10 +7,10 @@
 #include "kernel/kernel_internal.h"
 
 static const struct kernel_module *const modules[] = {
-    &kernel_arch,       &kernel_crash,     &kernel_events,   &kernel_irql,   &kernel_lists,
-    &kernel_mapping,    &kernel_memory,    &kernel_numbers,  &kernel_pool,   &kernel_print,
-    &kernel_processors, &kernel_registers, &kernel_strings,  &kernel_system, &kernel_time,
-    &kernel_trace,      &kernel_unicode,   &storport_module,
+    &kernel_arch,       &kernel_crash,     &kernel_events,    &kernel_irql,     &kernel_lists,
+    &kernel_mapping,    &kernel_memory,    &kernel_numbers,   &kernel_pool,     &kernel_print,
+    &kernel_processors, &kernel_registers, &kernel_strings,   &kernel_system,   &kernel_time,
+    &kernel_trace,      &kernel_unicode,   &kernel_variables, &storport_module,
 };
 
 /* Other names of the kernel: its processor variants, and the part that was the HAL. */
@@ -68,6 +68,13 @@ static const char *canonical_module(const char *module)
     return module;
 }
 
+/* What the driver gets to call or read for an export. */
+static void *address_of(const struct kernel_module *module, const struct kernel_export *export)
+{
+    return module == &kernel_variables || module == &kernel_arch ? export->function
+                                                                 : thunk_of(export->function);
+}
+
 static const struct kernel_export *find_export(const struct kernel_module *module, const char *name)
 {
     size_t index;
@@ -84,6 +91,7 @@ void *kernel_resolve(const char *module, const char *name, const char **why)
 {
     static _Thread_local char reason[160];
     const char *canonical = canonical_module(module);
+    const struct kernel_module *holder = NULL;
     const struct kernel_export *found = NULL;
     bool known = false;
     size_t index;
@@ -91,11 +99,12 @@ void *kernel_resolve(const char *module, const char *name, const char **why)
     for (index = 0; index < sizeof(modules) / sizeof(modules[0]) && found == NULL; index++) {
         if (strcasecmp(modules[index]->name, canonical) == 0) {
             known = true;
-            found = find_export(modules[index], name);
+            holder = modules[index];
+            found = find_export(holder, name);
         }
     }
     if (found != NULL && found->since <= windows) {
-        return found->function;
+        return address_of(holder, found);
     }
     if (found != NULL) {
         snprintf(reason, sizeof(reason), "Windows has it since %u.%u, and %u.%u is presented",

@@ -32,7 +32,7 @@ unsigned short kernel_windows(void);
 
 /*
  * Finds an import. Module names are compared without regard to case; ntoskrnl.exe (under each of
- * its names) and hal.dll are one, as they are in Windows since 10 2004. Returns NULL when the module or name is unknown, or too young for the presented
+ * its names) and hal.dll are one, as they are in Windows since 10 2004. What is found is to be called by the driver (thunk.h). Returns NULL when the module or name is unknown, or too young for the presented
  * Windows; `why` (if not NULL) then points to a text of its own for the message.
  */
 void *kernel_resolve(const char *module, const char *name, const char **why);

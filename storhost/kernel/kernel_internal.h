@@ -15,6 +15,7 @@
 #include "base/violation.h"
 #include "kernel/exports.h"
 #include "machine/cpu.h"
+#include "machine/thunk.h"
 #include "machine/trap.h"
 
 enum windows_version {
@@ -43,7 +44,8 @@ enum windows_version {
     const struct kernel_module variable = {"ntoskrnl.exe", (table), \
                                            sizeof(table) / sizeof((table)[0])}
 
-/* What only one architecture has, and what looks different there: looked up first. */
+/* What only one architecture has, and what looks different there: looked up first. The driver gets
+ * these functions themselves and no thunk (they may keep registers by an agreement of their own). */
 extern const struct kernel_module kernel_arch;
 extern const struct kernel_module kernel_crash;
 extern const struct kernel_module kernel_events;
@@ -65,6 +67,9 @@ extern const struct kernel_module kernel_unicode;
 /* Where the kernel shows the page that it shares with all code (KUSER_SHARED_DATA). Linux has
  * nothing there that could be mapped; called once, ahead of the trap. */
 uint64_t kernel_shared_page(void);
+
+/* Variables: what the driver gets is their own address. */
+extern const struct kernel_module kernel_variables;
 
 /* Violation RULE_IRQL if this processor is above the highest IRQL that the reference allows. */
 void kernel_require_irql(uint8_t highest, const char *function);

@@ -64,6 +64,7 @@ static VOID KERNEL_C sort(PVOID base, SIZE_T count, SIZE_T width, compare_fn *co
     SIZE_T index;
     SERVES("qsort");
 
+    thunk_enter_driver();
     for (index = count / 2; index > 0; index--) {
         sink(base, index - 1, count, width, compare);
     }
@@ -79,6 +80,7 @@ static PVOID KERNEL_C search(const VOID *key, const VOID *base, SIZE_T count, SI
     SIZE_T low = 0;
     SERVES("bsearch");
 
+    thunk_enter_driver();
     while (low < count) {
         SIZE_T middle = low + (count - low) / 2;
         const char *element = (const char *)base + middle * width;

@@ -291,6 +291,16 @@ void kernel_init(void)
                    "the page shared with user mode");
 }
 
+static const struct kernel_export variables[] = {
+    KERNEL_EXPORT(KdDebuggerEnabled, &debugger_enabled, WINDOWS_2003),
+    KERNEL_EXPORT(KdDebuggerNotPresent, &debugger_not_present, WINDOWS_2003),
+    KERNEL_EXPORT(KeNumberProcessors, &number_processors, WINDOWS_2003),
+    KERNEL_EXPORT(InitSafeBootMode, &safe_boot_mode, WINDOWS_2003),
+    KERNEL_EXPORT(NtBuildNumber, &build_number, WINDOWS_2003),
+};
+
+KERNEL_TABLE(kernel_variables, variables);
+
 static const struct kernel_export exports[] = {
     KERNEL_EXPORT(RtlGetVersion, get_version, WINDOWS_2003),
     KERNEL_EXPORT(PsGetVersion, ps_get_version, WINDOWS_2003),
@@ -305,11 +315,6 @@ static const struct kernel_export exports[] = {
     KERNEL_EXPORT(ZwSetValueKey, set_value, WINDOWS_2003),
     KERNEL_EXPORT(ZwClose, close_handle, WINDOWS_2003),
     KERNEL_EXPORT(RtlQueryRegistryValues, query_registry_values, WINDOWS_2003),
-    KERNEL_EXPORT(KdDebuggerEnabled, &debugger_enabled, WINDOWS_2003),
-    KERNEL_EXPORT(KdDebuggerNotPresent, &debugger_not_present, WINDOWS_2003),
-    KERNEL_EXPORT(KeNumberProcessors, &number_processors, WINDOWS_2003),
-    KERNEL_EXPORT(InitSafeBootMode, &safe_boot_mode, WINDOWS_2003),
-    KERNEL_EXPORT(NtBuildNumber, &build_number, WINDOWS_2003),
 };
 
 KERNEL_TABLE(kernel_system, exports);

@@ -401,7 +401,7 @@ ULONG NTAPIV sp_extended_function(ULONG code, PVOID extension, ...)
     called = &function_sites[code];
     called->name = function->name;
     called->highest_irql = function->highest_irql;
-    port = export_enter(called, extension, __builtin_return_address(0));
+    port = export_enter(called, extension, thunk_caller(__builtin_return_address(0)));
     ARGUMENTS_START(list, extension);
     arguments_read(&list, function->arguments, arguments);
     if (port->options.windows >= function->since) {

@@ -73,6 +73,7 @@ void entry_begin(struct frame *frame, struct port *port, enum entry_point entry,
     };
     cpu_preemption_point();
     current_frame = frame;
+    thunk_enter_driver();
 }
 
 void entry_end(struct frame *frame)

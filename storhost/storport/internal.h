@@ -33,6 +33,7 @@
 #include "machine/cpu.h"
 #include "machine/grant.h"
 #include "machine/memory.h"
+#include "machine/thunk.h"
 #include "machine/trap.h"
 #include "storport/port.h"
 #include "virtio/observer.h"
@@ -142,7 +143,7 @@ uint64_t export_calls(const char *name);
 
 #define EXPORT_ENTER(export_name, extension, irql)                                    \
     static struct export_site site = {.name = (export_name), .highest_irql = (irql)}; \
-    struct port *port = export_enter(&site, (extension), __builtin_return_address(0))
+    struct port *port = export_enter(&site, (extension), thunk_caller(__builtin_return_address(0)))
 
 /* ---- locks.c --------------------------------------------------------------------------------- */
 

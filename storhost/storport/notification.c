@@ -233,7 +233,7 @@ VOID NTAPIV sp_notification(ULONG type, PVOID extension, ...)
     notified = &notification_sites[found - notifications];
     notified->name = found->name;
     notified->highest_irql = found->highest_irql;
-    port = export_enter(notified, extension, __builtin_return_address(0));
+    port = export_enter(notified, extension, thunk_caller(__builtin_return_address(0)));
     ARGUMENTS_START(list, extension);
     arguments_read(&list, found->arguments, arguments);
     if (port->options.windows >= found->since) {

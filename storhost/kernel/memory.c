@@ -1,30 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Copying, filling and comparing memory. The string instructions of the processor do the work, so
- * that a driver may also point these at registers: each element is then trapped.
- */
+/* Copying, filling and comparing memory. */
 #include <string.h>
 
+#include "kernel/copy.h"
 #include "kernel/kernel_internal.h"
-
-static void copy_forward(void *target, const void *source, size_t length)
-{
-    __asm__ volatile("cld; rep movsb" : "+D"(target), "+S"(source), "+c"(length) : : "memory");
-}
-
-static void copy_backward(void *target, const void *source, size_t length)
-{
-    char *to = (char *)target + length - 1;
-    const char *from = (const char *)source + length - 1;
-
-    __asm__ volatile("std; rep movsb; cld" : "+D"(to), "+S"(from), "+c"(length) : : "memory");
-}
 
 static PVOID KERNEL_C copy_memory(PVOID target, const VOID *source, SIZE_T length)
 {
     SERVES("memcpy");
 
-    copy_forward(target, source, length);
+    kernel_copy_forward(target, source, length);
     return target;
 }
 
@@ -32,20 +17,15 @@ static PVOID KERNEL_C move_memory(PVOID target, const VOID *source, SIZE_T lengt
 {
     SERVES("memmove");
 
-    if ((ULONG_PTR)target - (ULONG_PTR)source < length) {
-        copy_backward(target, source, length);
-    } else {
-        copy_forward(target, source, length);
-    }
+    kernel_copy(target, source, length);
     return target;
 }
 
 static PVOID KERNEL_C set_memory(PVOID target, int value, SIZE_T length)
 {
-    void *to = target;
     SERVES("memset");
 
-    __asm__ volatile("cld; rep stosb" : "+D"(to), "+c"(length) : "a"(value) : "memory");
+    kernel_fill(target, value, length);
     return target;
 }
 

@@ -45,7 +45,8 @@ bench_include = $(BENCH_FOLDERS_$(1):%=-Istorhost/machine/%)
 BENCH_TARGET_x64   := $(call bench_include,x64)
 BENCH_TARGET_x86   := $(call bench_include,x86) -march=i686 -msse2 -mfpmath=sse -mstackrealign -fno-pie \
     -freg-struct-return -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
-BENCH_TARGET_arm64 := $(call bench_include,arm64)
+# ARM64: x18 is not the compiler's, as it is not in Windows (machine/thunk.h).
+BENCH_TARGET_arm64 := $(call bench_include,arm64) -ffixed-x18
 BENCH_LIBS_x64   := -pthread -lZydis -ljansson -lm
 BENCH_LIBS_x86   := -pthread -lZydis -lZycore -ljansson -latomic -lm
 BENCH_LIBS_arm64 := -pthread -lcapstone -ljansson -lm
@@ -59,6 +60,7 @@ BENCH_LDFLAGS_$(1) := -L$(call bench_sysroot,$(1))/lib/$(BENCH_TRIPLE_$(1)) -Wl,
 endef
 $(foreach a,$(SYSROOT_ARCHS),$(eval $(call BENCH_CROSS_RULES,$(a))))
 BENCH_LDFLAGS_x86   += -no-pie -Wl,--dynamic-linker=$(BENCH_CROSS_x86)/lib/ld-linux.so.2
+BENCH_LDFLAGS_arm64 += -Wl,--dynamic-linker=$(BENCH_CROSS_arm64)/lib/ld-linux-aarch64.so.1
 
 BENCH_ALL_SOURCES := $(filter-out storhost/ways/nbdkit/% storhost/ways/sg/%,\
     $(sort $(wildcard storhost/*/*.c storhost/*/*/*.c)))

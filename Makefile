@@ -40,6 +40,7 @@ include packaging/inf.mk
 include ddk/ddk.mk
 include storhost/storhost.mk
 -include tests/rules/rules.mk
+include tests/packaging/packaging.mk
 include tests/tests.mk
 include tests/lint.mk
 

@@ -18,7 +18,13 @@ TOOLS_run := qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils nbdkit:nbdki
 TOOLS_check := softhsm2-util:softhsm2 isoinfo:genisoimage 7z:p7zip-full /usr/include/cmocka.h:libcmocka-dev fio:fio nbdcopy:libnbd-bin nbdinfo:libnbd-bin \
     sg_inq:sg3-utils sdparm:sdparm qemu-io:qemu-utils qemu-nbd:qemu-utils \
     /usr/lib/python3/dist-packages/pytest:python3-pytest qemu-storage-daemon:qemu-system-common \
-    llvm-readobj-14:llvm-14 /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a:libclang-rt-14-dev
+    llvm-readobj-14:llvm-14 /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a:libclang-rt-14-dev \
+    wine:wine /usr/lib/wine/wine64:wine64 virt-v2v:virt-v2v /usr/sbin/mkntfs:ntfs-3g \
+    /usr/lib/python3/dist-packages/guestfs.py:python3-guestfs \
+    /usr/lib/python3/dist-packages/hivex/__init__.py:python3-hivex $(APPLIANCE_KERNEL)
+# libguestfs, by which virt-v2v works, boots a small machine with a kernel of the host. Where there is
+# none (a container) Debian's smallest is installed; a machine that has one is left with it.
+APPLIANCE_KERNEL = $(if $(wildcard /boot/vmlinuz-*),,/boot/vmlinuz-*:linux-image-cloud-amd64)
 # For .ci/run: the second compiler and the checkers.
 TOOLS_lint := clang-tidy-14:clang-tidy-14 clang-format-14:clang-format-14 cppcheck:cppcheck shellcheck:shellcheck \
     x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64 i686-w64-mingw32-gcc:gcc-mingw-w64-i686

@@ -42,10 +42,10 @@ unit: tools-check $(UNIT_PROGRAMS)
 PYTEST := $(PYTHON) -m pytest -c tests/pytest.ini -q --durations=5
 
 .PHONY: check check-full
-check: tools-run tools-check tools-lint tools-package driver inf bench unit check-ddk rules
+check: tools-run tools-check tools-lint tools-package driver inf $(INF_REPORT) bench unit check-ddk rules
 	$(PYTEST) tests
 
-check-full: tools-run tools-check tools-lint tools-package driver inf bench unit check-ddk rules
+check-full: tools-run tools-check tools-lint tools-package driver inf $(INF_REPORT) bench unit check-ddk rules
 	$(PYTEST) --full tests
 
 # The miniports that each break one rule: tests/rules/rules.mk.

@@ -148,7 +148,8 @@ void *trap_map(enum trap_space space, uint16_t first_port, size_t length,
     if (length == 0 || (space == TRAP_PORTS && first_port + length > 0x10000)) {
         fatal("%s: a window of %zu bytes at 0x%x cannot be mapped", name, length, first_port);
     }
-    if (space_of(space) == TRAP_PORTS) {
+    space = space_of(space);
+    if (space == TRAP_PORTS) {
         enter_window(space, WINDOW_EXITS, first_port, length, 0, ops, context, name);
         return (void *)(uintptr_t)first_port;
     }

@@ -25,6 +25,9 @@ typedef struct _VIRTIO_REGION {
 
 #if defined(__i386__) || defined(__x86_64__) || defined(_M_IX86) || defined(_M_X64)
 
+/* Whether port numbers mean anything to this processor. */
+#define VIRTIO_PORT_SPACE 1
+
 FORCEINLINE UCHAR VirtioPortRead8(ULONG_PTR Port)
 {
     UCHAR Value;
@@ -62,6 +65,8 @@ FORCEINLINE VOID VirtioPortWrite32(ULONG_PTR Port, ULONG Value)
 }
 
 #else /* no port space: the address of a mapped I/O range is an address */
+
+#define VIRTIO_PORT_SPACE 0
 
 FORCEINLINE UCHAR VirtioPortRead8(ULONG_PTR Port)
 {

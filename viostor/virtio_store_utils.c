@@ -26,8 +26,8 @@ static ULONG DebugUartPort = 0;
 
 VOID DebugConfigure(ULONG Level, ULONG Port)
 {
-    /* Port numbers have 16 bits; anything else is not one. */
-    DebugUartPort = Port <= 0xffffu - UART_LINE_STATUS ? Port : 0;
+    /* Port numbers have 16 bits; anything else is not one, nor is any where there is no port space. */
+    DebugUartPort = VIRTIO_PORT_SPACE && Port <= 0xffffu - UART_LINE_STATUS ? Port : 0;
     DebugPrintLevel = Level;
 }
 

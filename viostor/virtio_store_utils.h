@@ -5,7 +5,7 @@
  * Registry, under Services\viostor\Parameters\Device (read in HwFindAdapter):
  *   DebugLevel  REG_DWORD  0 nothing (default), 1 errors, 2 warnings, 3 information, 4 each request
  *   DebugPort   REG_DWORD  0 the kernel debugger (default), else the I/O port of an 8250-like UART,
- *                          0x3f8 for COM1
+ *                          0x3f8 for COM1; ARM64, which has no ports, always the former
  * With DebugLevel 0 a print costs one comparison, and the request path prints only at level 4.
  */
 #ifndef VIRTIO_STORE_UTILS_H

@@ -3,6 +3,7 @@
 #   make setup       install by apt what the build, the bench and the tests need
 #   make             build the driver (build/wlh/x64/viostor.sys and .pdb)
 #   make inf         the installation files (build/<flavour>/viostor.inf, build/txtsetup.oem)
+#   make package     the media: build/package/viostor-*.iso, *.vfd and tree/ (SIGN=, CERT=, KEY=: packaging/package.mk)
 #   make run         build, then write and read a disk through the driver on QEMU's device
 #   make serve IMAGE=disk.qcow2 [QEMU_DEVICE=...]   a disk through the driver, until Ctrl-C
 #   make check       all tests (check-full: every combination of the system matrix)
@@ -37,6 +38,7 @@ PYTHON      ?= /usr/bin/python3
 include packaging/tools.mk
 include viostor/viostor.mk
 include packaging/inf.mk
+include packaging/package.mk
 include ddk/ddk.mk
 include storhost/storhost.mk
 -include tests/rules/rules.mk

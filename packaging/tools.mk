@@ -15,7 +15,8 @@ TOOLS_bench-arm64 := aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu /usr/aarch64-li
 TOOLS_package := osslsigncode:osslsigncode openssl:openssl /usr/lib/python3/dist-packages/asn1crypto:python3-asn1crypto \
     xorriso:xorriso mcopy:mtools /usr/sbin/mkfs.fat:dosfstools
 TOOLS_run := qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils nbdkit:nbdkit
-TOOLS_check := softhsm2-util:softhsm2 isoinfo:genisoimage 7z:p7zip-full /usr/include/cmocka.h:libcmocka-dev fio:fio nbdcopy:libnbd-bin nbdinfo:libnbd-bin \
+TOOLS_check := /usr/sbin/fsck.fat:dosfstools /usr/share/osinfo/os/microsoft.com:osinfo-db softhsm2-util:softhsm2 isoinfo:genisoimage 7z:p7zip-full \
+    /usr/include/cmocka.h:libcmocka-dev fio:fio nbdcopy:libnbd-bin nbdinfo:libnbd-bin \
     sg_inq:sg3-utils sdparm:sdparm qemu-io:qemu-utils qemu-nbd:qemu-utils \
     /usr/lib/python3/dist-packages/pytest:python3-pytest qemu-storage-daemon:qemu-system-common \
     llvm-readobj-14:llvm-14 /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a:libclang-rt-14-dev \

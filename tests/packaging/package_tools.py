@@ -123,8 +123,8 @@ def listed_hashes(catalog: pathlib.Path) -> dict[str, str]:
         if not end and depth == 7 and "SEQUENCE" in rest and "OCTET STRING" in lines[index + 1][4] \
                 and lines[index + 1][1] == 8:
             end = offset + header + length
-        if "BMPSTRING" in rest and content(line) == "File".encode("utf-16-be"):
+        if end and "BMPSTRING" in rest and content(line) == "File".encode("utf-16-be"):
             name = content(lines[index + 2]).decode("utf-16-le").rstrip("\0")
-        if re.search(r"OBJECT +:sha(1|256)$", rest) and "NULL" in lines[index + 1][4]:
+        if end and re.search(r"OBJECT +:sha(1|256)$", rest) and "NULL" in lines[index + 1][4]:
             digest = f"{rest.split(':')[-1]} {content(lines[index + 2]).hex()}"
     return found

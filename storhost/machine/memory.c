@@ -893,6 +893,17 @@ bool memory_describe(const void *address, char *text, size_t size)
     return true;
 }
 
+bool memory_kind_at(const void *address, enum memory_kind *kind)
+{
+    const struct block *block = block_of(address);
+
+    if (block == NULL) {
+        return false;
+    }
+    *kind = block->kind;
+    return true;
+}
+
 size_t memory_allocated(enum memory_kind kind)
 {
     return atomic_load(&allocated[kind]);

@@ -91,6 +91,9 @@ void *memory_at(bus_addr bus, size_t length);
  * "8 bytes behind the end of SRB extension (1024 bytes)" for reports. */
 bool memory_describe(const void *address, char *text, size_t size);
 
+/* What kind of allocation `address` lies in; false: in none. Any thread. */
+bool memory_kind_at(const void *address, enum memory_kind *kind);
+
 /* Bytes allocated now per kind: for leak checks and tables. */
 size_t memory_allocated(enum memory_kind kind);
 

@@ -13,8 +13,8 @@
  * No lock is held then. The system saves and restores all registers around a handler, vector
  * registers included. The Windows calling convention has no red zone, so the frame hurts nothing.
  *
- * A later count of instructions belongs into on_stepped(): the trap flag left on, and a step counted
- * whenever the instruction pointer lies in an image.
+ * While instructions are counted (count.h) every way back into driver code goes by
+ * count_before_next().
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/violation.h"
+#include "machine/count_internal.h"
 #include "machine/cpu.h"
 #include "machine/trap_internal.h"
 
@@ -231,11 +232,15 @@ static void on_signal(int number, siginfo_t *info, void *context)
     case TRAP_STEPPED:
         handled = on_stepped(&fault);
         break;
+    case TRAP_BREAKPOINT:
+        handled = count_breakpoint(context);
+        break;
     default:
         break;
     }
     if (handled) {
         trap_processor_before_next(context);
+        count_before_next(context);
     } else {
         trap_report_fault(&fault);
         decline(&fault);

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "machine/count.h"
+
 static _Thread_local struct frame *current_frame;
 static struct export_site *_Atomic export_sites;
 static struct port *_Atomic all_ports;
@@ -59,6 +61,23 @@ bool entry_inside(enum entry_point entry)
     return false;
 }
 
+static enum count_phase phase_of(enum entry_point entry)
+{
+    switch (entry) {
+    case ENTRY_BUILD_IO:
+        return COUNT_BUILD;
+    case ENTRY_START_IO:
+        return COUNT_START;
+    case ENTRY_INTERRUPT:
+    case ENTRY_MESSAGE:
+        return COUNT_INTERRUPT;
+    case ENTRY_DPC:
+        return COUNT_DPC;
+    default:
+        return COUNT_OTHER;
+    }
+}
+
 void entry_begin(struct frame *frame, struct port *port, enum entry_point entry, unsigned detail,
                  struct request *request)
 {
@@ -74,10 +93,12 @@ void entry_begin(struct frame *frame, struct port *port, enum entry_point entry,
     cpu_preemption_point();
     current_frame = frame;
     thunk_enter_driver();
+    count_enter(phase_of(entry));
 }
 
 void entry_end(struct frame *frame)
 {
+    count_leave();
     rule_checked(RULE_IRQL);
     if (cpu_irql() != frame->irql) {
         violation(RULE_IRQL, "%s was called at IRQL %u and returned at IRQL %u",
@@ -117,6 +138,14 @@ uint64_t export_calls(const char *name)
         }
     }
     return 0;
+}
+
+void export_each(void (*each)(void *context, const char *name, uint64_t calls), void *context)
+{
+    for (const struct export_site *site = atomic_load(&export_sites); site != NULL;
+         site = site->next) {
+        each(context, site->name, atomic_load(&site->calls));
+    }
 }
 
 struct port *export_enter(struct export_site *site, const void *extension, const void *caller)

@@ -141,6 +141,10 @@ void port_unload(struct port *port);
 void port_get_counters(struct port *port, struct port_counters *counters);
 void port_get_facts(struct port *port, struct port_facts *facts);
 
+/* Calls `each` with the name and the number of calls of every service of the port driver that the
+ * driver has called so far. */
+void export_each(void (*each)(void *context, const char *name, uint64_t calls), void *context);
+
 /* Called with the text of each event that the driver logs (StorPortLogError, LogSystemEvent). */
 void port_on_event(struct port *port, void (*event)(void *context, const char *text),
                    void *context);

@@ -247,7 +247,8 @@ void bench_open(struct bench *bench, const struct options *options)
     start_machine(options);
     bench->backend = create_device(bench);
     bench->device = observer_wrap(bench->backend);
-    if (options->scheduler == CPU_DETERMINISTIC) {
+    /* Counting and watching would both step; where instructions are counted, scripts have watched. */
+    if (options->scheduler == CPU_DETERMINISTIC && options->command != COMMAND_COUNT) {
         observer_watch_fetches(bench->device);
     }
     bench->port = port_load(options->driver, &options->port, error, sizeof(error));

@@ -58,6 +58,11 @@ enum key {
     KEY_CLOCK,
     KEY_BYTES,
     KEY_DEPTH,
+    KEY_WORKLOAD,
+    KEY_LOADING,
+    KEY_REQUEST_BYTES,
+    KEY_SCATTER,
+    KEY_REQUESTS,
     KEY_SOCKET,
     KEY_NBD_PORT,
     KEY_NBD_SOCKET,
@@ -129,6 +134,16 @@ static const struct argp_option option_table[] = {
     GROUP("Command run:"),
     OPTION("bytes", KEY_BYTES, "SIZE", "how much to write (default: 64M or half the disk)"),
     OPTION("depth", KEY_DEPTH, "N", "requests outstanding at once (default: 32)"),
+    GROUP("Command count:"),
+    OPTION("workload", KEY_WORKLOAD, "read|write|mixed|flush|discard",
+           "what requests do (default: read, at random places)"),
+    OPTION(
+        "loading", KEY_LOADING, "lock-step|closed:K",
+        "all requests together, or each completion brings the next and the device completes K at "
+        "a time (default: lock-step)"),
+    OPTION("request-bytes", KEY_REQUEST_BYTES, "SIZE|max", "size of requests (default: 4k)"),
+    OPTION("scatter", KEY_SCATTER, "SIZE", "physical pieces of at most that size (default: pages)"),
+    OPTION("requests", KEY_REQUESTS, "N", "how many are counted (default: 16 times the depth)"),
     GROUP("Command serve:"),
     OPTION("socket", KEY_SOCKET, "PATH", "where clients connect (default: storhost.sock)"),
     OPTION("nbd-port", KEY_NBD_PORT, "N", "start nbdkit on this TCP port of localhost"),
@@ -146,14 +161,15 @@ static const struct argp_option option_table[] = {
     {0},
 };
 
-static const char arguments_text[] = "run\nserve\ninfo\nscript FILE";
+static const char arguments_text[] = "run\nserve\ninfo\nscript FILE\ncount";
 static const char description[] =
     "Loads a Windows StorPort miniport (viostor.sys) and runs it against a virtio-blk device.\v"
     "Commands:\n"
     "  run           write and read the disk through the driver, compare, print a table\n"
     "  serve         keep the disk up for nbdkit and SG tools until Ctrl-C\n"
     "  info          discover the disk and print what was found\n"
-    "  script FILE   do what a script says (FILE -: standard input)\n\n"
+    "  script FILE   do what a script says (FILE -: standard input)\n"
+    "  count         count what the driver does for a request, on --device=scripted\n\n"
     "Exit status: 0 well, 1 failed, 2 wrong usage, 3 the driver broke a rule.\n"
     "More in docs/storhost.md.";
 
@@ -446,6 +462,46 @@ static bool parse_machine_option(int key, char *text, struct argp_state *state,
     }
 }
 
+/* lock-step or closed:K */
+static unsigned loading_option(struct argp_state *state, const char *text)
+{
+    if (strcmp(text, "lock-step") == 0) {
+        return 0;
+    }
+    if (strncmp(text, "closed:", 7) != 0) {
+        argp_error(state, "--loading=%s: must be lock-step or closed:K", text);
+    }
+    return number_option(state, "loading", text + 7, 1, 1024);
+}
+
+static bool parse_count_option(int key, char *text, struct argp_state *state,
+                               struct options *options)
+{
+    static const char *const workloads[] = {"read", "write", "mixed", "flush", "discard", NULL};
+
+    switch (key) {
+    case KEY_WORKLOAD:
+        options->count.workload =
+            (enum count_workload)word_option(state, "workload", text, workloads);
+        return true;
+    case KEY_LOADING:
+        options->count.closed = loading_option(state, text);
+        return true;
+    case KEY_REQUEST_BYTES:
+        options->count.request_bytes =
+            strcmp(text, "max") == 0 ? 0 : size_option(state, "request-bytes", text);
+        return true;
+    case KEY_SCATTER:
+        options->count.scatter_bytes = (uint32_t)size_option(state, "scatter", text);
+        return true;
+    case KEY_REQUESTS:
+        options->count.requests = number_option(state, "requests", text, 1, 1000000);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static bool parse_serve_option(int key, char *text, struct argp_state *state,
                                struct options *options)
 {
@@ -506,7 +562,7 @@ static bool parse_output_option(int key, char *text, struct argp_state *state,
 
 static void take_argument(struct argp_state *state, struct options *options, char *text)
 {
-    static const char *const commands[] = {"run", "serve", "info", "script", NULL};
+    static const char *const commands[] = {"run", "serve", "info", "script", "count", NULL};
 
     if (state->arg_num == 0) {
         for (unsigned i = 0; commands[i] != NULL; i++) {
@@ -515,7 +571,7 @@ static void take_argument(struct argp_state *state, struct options *options, cha
                 return;
             }
         }
-        argp_error(state, "unknown command '%s': run, serve, info or script", text);
+        argp_error(state, "unknown command '%s': run, serve, info, script or count", text);
     } else if (state->arg_num == 1 && options->command == COMMAND_SCRIPT) {
         options->script = text;
     } else {
@@ -527,7 +583,7 @@ static void take_argument(struct argp_state *state, struct options *options, cha
 static void check_options(struct argp_state *state, const struct options *options)
 {
     if (state->arg_num == 0) {
-        argp_error(state, "a command is needed: run, serve, info or script");
+        argp_error(state, "a command is needed: run, serve, info, script or count");
     }
     if (options->command == COMMAND_SCRIPT && options->script == NULL) {
         argp_error(state, "script needs a FILE, or - for standard input");
@@ -540,6 +596,10 @@ static void check_options(struct argp_state *state, const struct options *option
     }
     if (options->command == COMMAND_RUN && options->read_only) {
         argp_error(state, "run writes: it cannot be used with --read-only");
+    }
+    if (options->command == COMMAND_COUNT && options->scheduler == CPU_FREE) {
+        argp_error(state,
+                   "count needs --scheduler=deterministic: counts are then the same each time");
     }
     if (options->clock == CLOCK_MANUAL && options->command != COMMAND_SCRIPT) {
         argp_error(state, "--clock=manual needs a script that advances the clock");
@@ -565,6 +625,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
                    parse_device_option(key, text, state, options) ||
                    parse_windows_option(key, text, state, options) ||
                    parse_machine_option(key, text, state, options) ||
+                   parse_count_option(key, text, state, options) ||
                    parse_serve_option(key, text, state, options) ||
                    parse_output_option(key, text, state, options)
                ? 0
@@ -585,6 +646,7 @@ static void set_defaults(struct options *options)
     options->scheduler = (enum cpu_mode)UNSET;
     options->clock = CLOCK_REAL_TIME;
     options->depth = 32;
+    options->count.request_bytes = 4096;
     options->port.windows = 0xa00;
     options->port.message_vectors = UNSET;
     options->port.srb_type = PORT_SRB_AUTO;
@@ -605,6 +667,9 @@ void options_parse(struct options *options, int argc, char **argv)
         options->port.message_vectors = options->processors + 1;
     }
     if (options->scheduler == (enum cpu_mode)UNSET) {
-        options->scheduler = options->command == COMMAND_SCRIPT ? CPU_DETERMINISTIC : CPU_FREE;
+        bool deterministic =
+            options->command == COMMAND_SCRIPT || options->command == COMMAND_COUNT;
+
+        options->scheduler = deterministic ? CPU_DETERMINISTIC : CPU_FREE;
     }
 }

@@ -17,7 +17,16 @@ enum command {
     COMMAND_RUN,
     COMMAND_SERVE,
     COMMAND_INFO,
-    COMMAND_SCRIPT
+    COMMAND_SCRIPT,
+    COMMAND_COUNT
+};
+/* What the requests of the command count do. */
+enum count_workload {
+    COUNT_READ,
+    COUNT_WRITE,
+    COUNT_MIXED, /* 70 % reads */
+    COUNT_FLUSH,
+    COUNT_DISCARD
 };
 enum device_kind {
     DEVICE_QEMU,
@@ -66,6 +75,15 @@ struct options {
     /* run */
     uint64_t bytes; /* 0: the default amount */
     unsigned depth;
+
+    /* count */
+    struct {
+        enum count_workload workload;
+        unsigned closed;        /* requests that the device completes at a time; 0: lock-step */
+        uint64_t request_bytes; /* 0: the largest that the adapter takes */
+        uint32_t scatter_bytes; /* of a physical piece; 0: pages */
+        uint64_t requests;      /* counted; 0: the default number */
+    } count;
 
     /* serve */
     const char *socket;

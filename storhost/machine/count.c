@@ -11,6 +11,7 @@
 #include "machine/trap_internal.h"
 
 #define LINE_SLOTS  (1u << 16) /* of the table of lines; at most half of them are used */
+#define CODE_SLOTS  (1u << 16) /* of the table of instructions */
 #define NEST_DEPTH  16
 #define STACK_BYTES (64u * 1024u) /* around the stack pointer: the driver's stack */
 #define NO_WRITER   (-1)
@@ -23,12 +24,19 @@ struct line {
     bool shared;
 };
 
+/* How often one instruction ran. */
+struct code {
+    uint64_t address; /* 0: unused */
+    uint64_t times;
+};
+
 static struct {
     bool on;
     uint32_t window;
     unsigned used;
     struct count_totals totals;
     struct line *lines;
+    struct code *code;
 } counter;
 
 /* What this thread counts for: phases of nested calls into the driver, innermost last. */
@@ -60,12 +68,14 @@ void count_start(void)
 {
     if (counter.lines == NULL) {
         counter.lines = malloc(LINE_SLOTS * sizeof(*counter.lines));
-        if (counter.lines == NULL) {
+        counter.code = malloc(CODE_SLOTS * sizeof(*counter.code));
+        if (counter.lines == NULL || counter.code == NULL) {
             fatal("out of memory");
         }
         count_step_prepare();
     }
     memset(counter.lines, 0, LINE_SLOTS * sizeof(*counter.lines));
+    memset(counter.code, 0, CODE_SLOTS * sizeof(*counter.code));
     memset(&counter.totals, 0, sizeof(counter.totals));
     counter.used = 0;
     counter.window = 1;
@@ -116,9 +126,36 @@ void count_leave(void)
 
 /* ---- What the driver does ---- */
 
+/* Images have far fewer instructions than the table has slots. */
+static void note_code(uint64_t address)
+{
+    uint32_t slot = (uint32_t)address % CODE_SLOTS;
+
+    while (counter.code[slot].address != 0 && counter.code[slot].address != address) {
+        slot = (slot + 1) % CODE_SLOTS;
+    }
+    counter.code[slot].address = address;
+    counter.code[slot].times++;
+}
+
+void count_each_instruction(void (*each)(void *context, const char *place, uint64_t times),
+                            void *context)
+{
+    char place[128];
+
+    for (unsigned i = 0; i < CODE_SLOTS; i++) {
+        if (counter.code[i].address != 0 &&
+            trap_describe_code((const void *)(uintptr_t)counter.code[i].address, place,
+                               sizeof(place))) {
+            each(context, place, counter.code[i].times);
+        }
+    }
+}
+
 void count_instruction(const struct count_instruction *instruction)
 {
     if (!instruction->again) {
+        note_code(instruction->address);
         counter.totals.instructions[nest.phase[nest.depth - 1]]++;
         counter.totals.locked += instruction->locked;
         counter.totals.fences += instruction->fence;

@@ -62,6 +62,11 @@ void count_window(void);
 
 void count_get(struct count_totals *totals);
 
+/* Calls `each` with every instruction that was counted: its place in the image as trap_describe_code
+ * names it ("viostor.sys+0x1a2c"), and how often it ran. In no order. */
+void count_each_instruction(void (*each)(void *context, const char *place, uint64_t times),
+                            void *context);
+
 /* Around each call into the driver, by the port model, on the processor's thread. */
 void count_enter(enum count_phase phase);
 void count_leave(void);

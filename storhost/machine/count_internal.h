@@ -13,6 +13,7 @@
 
 /* What an instruction of the driver is, beside one more. */
 struct count_instruction {
+    uint64_t address;
     bool locked;
     bool fence;
     bool again; /* the next round of a repeated one that was counted */

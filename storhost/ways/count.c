@@ -24,9 +24,9 @@
 #include "ways/facts.h"
 #include "ways/stop.h"
 
-#define DEFAULT_ROUNDS   16  /* of depth requests are counted, */
-#define LEAST_REQUESTS   256 /* but so many at least */
-#define WARM_ROUNDS      4
+#define DEFAULT_ROUNDS   4   /* of depth requests are counted, */
+#define LEAST_REQUESTS   128 /* but so many at least */
+#define WARM_ROUNDS      2
 #define DEADLINE_SECONDS 60
 #define UNMAP_BYTES      24 /* header and one descriptor (SBC-3, 5.28) */
 #define SCSI_UNMAP       0x42
@@ -336,6 +336,20 @@ static uint64_t interrupts(const struct scripted_counters *counters)
     return all;
 }
 
+static void note_instruction(void *context, const char *place, uint64_t times)
+{
+    json_object_set_new(context, place, json_integer((json_int_t)times));
+}
+
+/* How often each instruction ran. */
+static json_t *profile(void)
+{
+    json_t *object = json_object();
+
+    count_each_instruction(note_instruction, object);
+    return object;
+}
+
 static json_t *results(const struct load *load, const struct snapshot *before,
                        const struct snapshot *after, const struct count_totals *totals)
 {
@@ -363,6 +377,9 @@ static json_t *results(const struct load *load, const struct snapshot *before,
     json_object_set_new(
         document, "interrupts",
         json_integer((json_int_t)(interrupts(&after->device) - interrupts(&before->device))));
+    if (options->count.profile) {
+        json_object_set_new(document, "profile", profile());
+    }
     json_object_set(document, "device", json_object_get(facts, "device"));
     json_object_set(document, "storport", json_object_get(facts, "storport"));
     json_decref(facts);

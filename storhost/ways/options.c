@@ -63,6 +63,7 @@ enum key {
     KEY_REQUEST_BYTES,
     KEY_SCATTER,
     KEY_REQUESTS,
+    KEY_PROFILE,
     KEY_SOCKET,
     KEY_NBD_PORT,
     KEY_NBD_SOCKET,
@@ -143,7 +144,8 @@ static const struct argp_option option_table[] = {
         "a time (default: lock-step)"),
     OPTION("request-bytes", KEY_REQUEST_BYTES, "SIZE|max", "size of requests (default: 4k)"),
     OPTION("scatter", KEY_SCATTER, "SIZE", "physical pieces of at most that size (default: pages)"),
-    OPTION("requests", KEY_REQUESTS, "N", "how many are counted (default: 16 times the depth)"),
+    OPTION("requests", KEY_REQUESTS, "N", "how many are counted (default: 4 times the depth)"),
+    OPTION("profile", KEY_PROFILE, NULL, "with --json: how often each instruction ran"),
     GROUP("Command serve:"),
     OPTION("socket", KEY_SOCKET, "PATH", "where clients connect (default: storhost.sock)"),
     OPTION("nbd-port", KEY_NBD_PORT, "N", "start nbdkit on this TCP port of localhost"),
@@ -496,6 +498,9 @@ static bool parse_count_option(int key, char *text, struct argp_state *state,
         return true;
     case KEY_REQUESTS:
         options->count.requests = number_option(state, "requests", text, 1, 1000000);
+        return true;
+    case KEY_PROFILE:
+        options->count.profile = true;
         return true;
     default:
         return false;

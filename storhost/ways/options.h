@@ -83,6 +83,7 @@ struct options {
         uint64_t request_bytes; /* 0: the largest that the adapter takes */
         uint32_t scatter_bytes; /* of a physical piece; 0: pages */
         uint64_t requests;      /* counted; 0: the default number */
+        bool profile;           /* tell how often each instruction ran */
     } count;
 
     /* serve */

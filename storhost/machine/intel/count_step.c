@@ -149,6 +149,7 @@ static void count_at(ucontext_t *context)
     if (!trap_decode(&instruction, context)) {
         return; /* it faults, and is then reported */
     }
+    what.address = instruction.address;
     what.locked = is_locked(&instruction);
     what.fence = is_fence(&instruction, stack);
     what.again = step.inside && step.last == instruction.address &&

@@ -8,6 +8,7 @@ lib/inspect-fs-windows.c: the names and values are facts, found in its manual pa
 import dataclasses
 import pathlib
 import struct
+import subprocess
 
 import guestfs
 import hivex
@@ -24,15 +25,16 @@ class Windows:
     """A Windows that is to be made: folder is its name on the installation media."""
 
     folder: str
-    processor: str         # as the media name it: x86 or amd64
-    version: str           # CurrentVersion
+    processor: str     # as the media name it: x86 or amd64
+    version: str       # CurrentVersion
     build: int
-    product: str           # ProductName
-    installation: str      # InstallationType: Client or Server
+    product: str       # ProductName
+    installation: str  # InstallationType: Client or Server; XP and Server 2003 have none
 
     @property
     def name(self) -> str:
-        return f"{self.folder}-{self.processor}"
+        """Short, and fit for a file's name."""
+        return f"{self.product}-{self.processor}".replace(" ", "-")
 
     @property
     def has_driver_database(self) -> bool:
@@ -144,8 +146,9 @@ def write_hives(windows: Windows, directory: pathlib.Path) -> dict[str, pathlib.
     software.write_bytes(empty_hive())
     hive = Hive(software, write=True)
     version = {"CurrentVersion": windows.version, "CurrentBuildNumber": str(windows.build),
-               "CurrentBuild": str(windows.build), "ProductName": windows.product,
-               "InstallationType": windows.installation}
+               "CurrentBuild": str(windows.build), "ProductName": windows.product}
+    if windows.installation:
+        version["InstallationType"] = windows.installation
     if windows.build >= 10240:
         version |= {"CurrentMajorVersionNumber": 10, "CurrentMinorVersionNumber": 0}
     hive.set(r"Microsoft\Windows NT\CurrentVersion", **version)
@@ -195,3 +198,19 @@ def make_disks(disks: dict[pathlib.Path, Windows], programs: dict[str, pathlib.P
         guest.umount("/")
     guest.shutdown()
     guest.close()
+
+
+def read_files(image: pathlib.Path, files: dict[str, pathlib.Path]) -> None:
+    """Copies files out of the first partition of a raw image, by ntfscat, without starting a machine."""
+    with open(image, "rb") as file:
+        boot_record = file.read(512)
+    (start,) = struct.unpack_from("<I", boot_record, 446 + 8)  # in sectors, of the first partition
+    partition = image.with_suffix(".ntfs")
+    try:
+        subprocess.run(["dd", f"if={image}", f"of={partition}", "bs=512K", "conv=sparse", "status=none",
+                        "iflag=skip_bytes", f"skip={start * 512}"], check=True)
+        for name, target in files.items():
+            with open(target, "wb") as file:
+                subprocess.run(["ntfscat", "--quiet", "--force", partition, name], stdout=file, check=True)
+    finally:
+        partition.unlink(missing_ok=True)

@@ -52,5 +52,9 @@ all: driver bench
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
+# make print-VARIABLE: what a variable holds, for tests.
+print-%:
+	@:$(info $($*))
+
 clean:
 	rm -rf $(BUILD)

@@ -39,7 +39,7 @@ lint-cppcheck:
 	@$(CPPCHECK) --platform=unix64 -Istorhost -D__x86_64__ storhost
 
 lint-shell:
-	shellcheck packaging/*.sh .ci/run
+	shellcheck packaging/*.sh tests/*.sh .ci/run
 
 # The second compiler: every flavour compiles by gcc without a warning, where there is a gcc for its
 # processor. The driver that ships is clang's.
@@ -62,5 +62,5 @@ endef
 $(foreach t,$(GCC_TARGETS),$(eval $(call GCC_RULES,$(t),$(patsubst %/,%,$(dir $(t))),$(notdir $(t)))))
 
 # Two clean builds in different directories give identical bytes.
-reproducible: tools-driver
+reproducible: tools-driver tools-package
 	@sh tests/reproducible.sh

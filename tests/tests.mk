@@ -8,7 +8,7 @@
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 unit_sources = $(subst @ARCH@,x64,$(shell sed -n 's|.*SOURCES: *\(.*[^ ]\) *\*/.*|\1|p' tests/unit/$(1).c))
-UNIT_FLAGS := -std=gnu11 -g -O1 -D_GNU_SOURCE -pthread -Itests/unit -Iviostor -Istorhost $(call bench_include,x64) -isystem ddk \
+UNIT_FLAGS := -std=gnu11 -g -O1 -D_GNU_SOURCE -pthread -Itests/unit -Itests/unit/x64 -Iviostor -Istorhost $(call bench_include,x64) -isystem ddk \
     $(DRIVER_DEFINES) -DSTORHOST_VERSION='"$(VERSION)"' -Wall -Wextra -Werror
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
@@ -35,8 +35,33 @@ $(UNIT_WITH_BENCH:%=$(BUILD)/unit/%): $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/l
 	$(Q)$(CC) $(UNIT_FLAGS) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libstorhost.a -lcmocka $(BENCH_LIBS)
 -include $(UNIT_WITH_BENCH:%=$(BUILD)/unit/%.d)
 
-.PHONY: unit
-unit: tools-check $(UNIT_PROGRAMS)
+# Those of the bench are also built for other processors, linked with all of it:
+# build/ARCH/unit/test_*. One in tests/unit/ARCH/ takes the place of the one of its name there.
+UNIT_OF_BENCH := $(foreach t,$(UNIT_TESTS),$(if $(filter viostor/%,$(call unit_sources,$(t))),,$(t)))
+UNIT_ARCHS := arm64
+# They make a file of x64 and run it.
+UNIT_EXCEPT_arm64 := test_pe_image
+unit_source = $(or $(wildcard tests/unit/$(1)/$(2).c),tests/unit/$(2).c)
+
+# $(1): architecture
+define UNIT_ARCH_RULES
+UNIT_TESTS_$(1) := $$(sort $$(filter-out $$(UNIT_EXCEPT_$(1)),$$(UNIT_OF_BENCH)) $$(patsubst tests/unit/$(1)/%.c,%,$$(wildcard tests/unit/$(1)/test_*.c)))
+UNIT_PROGRAMS_$(1) := $$(UNIT_TESTS_$(1):%=$(BENCH_OUT_$(1))/unit/%)
+$$(foreach t,$$(UNIT_TESTS_$(1)),$$(eval $(BENCH_OUT_$(1))/unit/$$(t): $$(call unit_source,$(1),$$(t))))
+
+$$(UNIT_PROGRAMS_$(1)): $(BENCH_OUT_$(1))/libstorhost.a tests/tests.mk | tools-check $(call bench_ready,$(1))
+	@mkdir -p $$(@D)
+	$$(call say,CC      $$@)
+	$$(Q)$(BENCH_CC_$(1)) $$(filter-out -Itests/unit/x64 $(call bench_include,x64),$$(UNIT_FLAGS)) -Itests/unit/$(1) $(BENCH_TARGET_$(1)) -MMD -MP -MF $$@.d \
+	    -o $$@ $$(filter %.c,$$^) $(BENCH_OUT_$(1))/libstorhost.a $(BENCH_LDFLAGS_$(1)) -lcmocka $(BENCH_LIBS_$(1))
+-include $$(UNIT_PROGRAMS_$(1):%=%.d)
+endef
+$(foreach a,$(UNIT_ARCHS),$(eval $(call UNIT_ARCH_RULES,$(a))))
+
+.PHONY: unit $(UNIT_ARCHS:%=unit-%)
+unit: tools-check $(UNIT_PROGRAMS) $(UNIT_ARCHS:%=unit-%)
+$(UNIT_ARCHS:%=unit-%): unit-%: tools-check
+$(foreach a,$(UNIT_ARCHS),$(eval unit-$(a): $(UNIT_PROGRAMS_$(a))))
 
 # Everything, by pytest, which also runs the unit tests' programs.
 PYTEST := $(PYTHON) -m pytest -c tests/pytest.ini -q --durations=5

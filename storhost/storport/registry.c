@@ -60,12 +60,17 @@ static const struct port_registry_value *find(const struct port *port, const cha
 {
     const struct port_registry_value *value;
 
-    for (value = port->storport->written; value != NULL; value = value->next) {
+    for (value = port->written; value != NULL; value = value->next) {
         if (strcasecmp(value->name, name) == 0) {
             return value;
         }
     }
-    return registry_option(port, name);
+    for (value = port->options.registry; value != NULL; value = value->next) {
+        if (strcasecmp(value->name, name) == 0) {
+            return value;
+        }
+    }
+    return NULL;
 }
 
 static void check_buffer(struct port *port, const void *buffer, ULONG length, const char *function)
@@ -127,18 +132,18 @@ BOOLEAN NTAPI sp_registry_write(PVOID extension, PUCHAR name, ULONG global, ULON
     memcpy(value->data, buffer, length);
     value->type = type;
     value->length = length;
-    value->next = port->storport->written;
-    port->storport->written = value;
+    value->next = port->written;
+    port->written = value;
     export_leave();
     return TRUE;
 }
 
 void registry_free(struct port *port)
 {
-    while (port->storport->written != NULL) {
-        struct port_registry_value *value = port->storport->written;
+    while (port->written != NULL) {
+        struct port_registry_value *value = port->written;
 
-        port->storport->written = value->next;
+        port->written = value->next;
         free(value->name);
         free(value->data);
         free(value);

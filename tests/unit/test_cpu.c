@@ -4,6 +4,7 @@
  */
 /* SOURCES: storhost/machine/cpu.c storhost/machine/cpu_baton.c storhost/machine/cpu_lock.c storhost/machine/@ARCH@/kpcr.c storhost/base/violation.c */
 #include "expect_violation.h"
+#include "processor_region.h"
 
 #include "base/random.h"
 #include "machine/cpu.h"
@@ -52,25 +53,17 @@ static void do_nothing(void *context)
 struct seen {
     int processor;
     uint8_t irql;
-    uint8_t pcr_irql, pcr_legacy_number;
-    uint32_t pcr_number;
-    uint64_t pcr_self_offset; /* of the processor block from the region */
+    struct processor_region region;
     char text[64];
 };
 
 static void look_around(void *context)
 {
     struct seen *seen = context;
-    uint64_t self, prcb;
 
     seen->processor = cpu_current();
     seen->irql = cpu_irql();
-    __asm__ volatile("movb %%gs:0x50, %0" : "=r"(seen->pcr_irql));
-    __asm__ volatile("movb %%gs:0x184, %0" : "=r"(seen->pcr_legacy_number));
-    __asm__ volatile("movl %%gs:0x1a4, %0" : "=r"(seen->pcr_number));
-    __asm__ volatile("movq %%gs:0x18, %0" : "=r"(self));
-    __asm__ volatile("movq %%gs:0x20, %0" : "=r"(prcb));
-    seen->pcr_self_offset = prcb - self;
+    seen->region = read_processor_region();
     cpu_describe(seen->text, sizeof(seen->text));
 }
 
@@ -87,10 +80,10 @@ static void work_sees_its_processor(void **state)
         cpu_call(2, IRQL_DISPATCH, look_around, &seen, "StartIo");
         assert_int_equal(seen.processor, 2);
         assert_int_equal(seen.irql, IRQL_DISPATCH);
-        assert_int_equal(seen.pcr_irql, IRQL_DISPATCH);
-        assert_int_equal(seen.pcr_legacy_number, 2);
-        assert_int_equal(seen.pcr_number, 2);
-        assert_int_equal(seen.pcr_self_offset, 0x180);
+        assert_int_equal(seen.region.irql, IRQL_DISPATCH);
+        assert_int_equal(seen.region.legacy_number, 2);
+        assert_int_equal(seen.region.number, 2);
+        assert_int_equal(seen.region.prcb_offset, REGION_PRCB_OFFSET);
         assert_string_equal(seen.text, "StartIo, DISPATCH_LEVEL, processor 2");
         cpu_stop();
     }

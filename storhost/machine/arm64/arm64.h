@@ -18,7 +18,10 @@ uint64_t arm64_register(const ucontext_t *context, struct arm64_register name);
 void arm64_set_register(ucontext_t *context, struct arm64_register name, uint64_t value);
 
 /* The 16 bytes of a vector register that the signal saved, or NULL: not saved. */
-uint8_t *arm64_vector(const ucontext_t *context, unsigned number);
+const uint8_t *arm64_vector(const ucontext_t *context, unsigned number);
+
+/* Sets a vector register that the signal saved; what it has beyond 16 bytes becomes 0. */
+void arm64_set_vector(ucontext_t *context, unsigned number, const uint8_t *bytes);
 
 /* The instruction at an address of code. */
 uint32_t arm64_instruction_word(uint64_t address);

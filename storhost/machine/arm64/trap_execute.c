@@ -28,7 +28,7 @@ static void load_general(struct trap_instruction *instruction, struct arm64_regi
 }
 
 /* A load clears the bytes of the vector register that it does not fill. */
-static void load_vector(uint8_t *vector, uint64_t address, unsigned size,
+static void load_vector(ucontext_t *context, unsigned number, uint64_t address, unsigned size,
                         const struct trap_bus *bus)
 {
     uint8_t loaded[ARM64_VECTOR_BYTES] = {0};
@@ -40,7 +40,7 @@ static void load_vector(uint8_t *vector, uint64_t address, unsigned size,
 
         memcpy(loaded + done, &value, part);
     }
-    memcpy(vector, loaded, sizeof(loaded));
+    arm64_set_vector(context, number, loaded);
 }
 
 static void store_vector(const uint8_t *vector, uint64_t address, unsigned size,
@@ -61,12 +61,12 @@ static void transfer_vector(struct trap_instruction *instruction, unsigned index
                             const struct trap_bus *bus)
 {
     const struct trap_decoded *decoded = &instruction->decoded;
-    uint8_t *vector = arm64_vector(instruction->context, decoded->target[index].number);
+    unsigned number = decoded->target[index].number;
 
     if (decoded->operation == ARM64_LOAD) {
-        load_vector(vector, address, decoded->size, bus);
+        load_vector(instruction->context, number, address, decoded->size, bus);
     } else {
-        store_vector(vector, address, decoded->size, bus);
+        store_vector(arm64_vector(instruction->context, number), address, decoded->size, bus);
     }
 }
 

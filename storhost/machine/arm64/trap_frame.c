@@ -114,20 +114,18 @@ void arm64_set_register(ucontext_t *context, struct arm64_register name, uint64_
     }
 }
 
-/* The frame has a chain of records, each with a magic number and its size; one holds the vector
- * registers (Linux, "asm/sigcontext.h"). */
-uint8_t *arm64_vector(const ucontext_t *context, unsigned number)
+/* The frame has a chain of records, each with a magic number and its size (Linux,
+ * "asm/sigcontext.h"). Returns the one with that number, or NULL. */
+static uint8_t *find_record(const ucontext_t *context, uint32_t magic)
 {
     const uint8_t *record = (const uint8_t *)context->uc_mcontext.__reserved;
     const uint8_t *end = record + sizeof(context->uc_mcontext.__reserved);
+    struct _aarch64_ctx head;
 
-    while (record + sizeof(struct fpsimd_context) <= end) {
-        struct _aarch64_ctx head;
-
+    while (record + sizeof(head) <= end) {
         memcpy(&head, record, sizeof(head));
-        if (head.magic == FPSIMD_MAGIC) {
-            return (uint8_t *)record + offsetof(struct fpsimd_context, vregs) +
-                   (size_t)number * ARM64_VECTOR_BYTES;
+        if (head.magic == magic && head.size <= (size_t)(end - record)) {
+            return (uint8_t *)record;
         }
         if (head.magic == 0 || head.size == 0) {
             return NULL;
@@ -135,6 +133,42 @@ uint8_t *arm64_vector(const ucontext_t *context, unsigned number)
         record += head.size;
     }
     return NULL;
+}
+
+static uint8_t *fpsimd_register(const ucontext_t *context, unsigned number)
+{
+    uint8_t *record = find_record(context, FPSIMD_MAGIC);
+
+    return record == NULL ? NULL
+                          : record + offsetof(struct fpsimd_context, vregs) +
+                                (size_t)number * ARM64_VECTOR_BYTES;
+}
+
+const uint8_t *arm64_vector(const ucontext_t *context, unsigned number)
+{
+    return fpsimd_register(context, number);
+}
+
+/* A processor with SVE has the register in a second, longer record as well. Linux takes the low
+ * part from the first one, qemu-aarch64 from the second. */
+void arm64_set_vector(ucontext_t *context, unsigned number, const uint8_t *bytes)
+{
+    uint8_t *fpsimd = fpsimd_register(context, number);
+    uint8_t *record = find_record(context, SVE_MAGIC);
+    struct sve_context sve;
+
+    if (fpsimd != NULL) {
+        memcpy(fpsimd, bytes, ARM64_VECTOR_BYTES);
+    }
+    if (record != NULL) {
+        memcpy(&sve, record, sizeof(sve));
+        if (sve.vl >= ARM64_VECTOR_BYTES &&
+            sve.head.size >= SVE_SIG_CONTEXT_SIZE(sve_vq_from_vl(sve.vl))) {
+            record += SVE_SIG_ZREG_OFFSET(sve_vq_from_vl(sve.vl), number);
+            memset(record, 0, sve.vl);
+            memcpy(record, bytes, ARM64_VECTOR_BYTES);
+        }
+    }
 }
 
 uint32_t arm64_instruction_word(uint64_t address)

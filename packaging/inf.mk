@@ -14,7 +14,7 @@ INF_FLAVOURS        := wxp wnet wlh
 INF_PACKAGE_FILES := $(foreach f,$(INF_FLAVOURS),$(INF_PROCESSORS_$(f):%=$(BUILD)/$(f)/%/viostor.inf))
 INF_FILES         := $(INF_FLAVOURS:%=$(BUILD)/%/viostor.inf) $(INF_PACKAGE_FILES) $(BUILD)/txtsetup.oem
 INF_INPUTS        := packaging/make_inf.py packaging/inf.mk VERSION RELEASE_DATE
-MAKE_INF          := $(PYTHON) packaging/make_inf.py --version $(VERSION) --date $(RELEASE_DATE)
+MAKE_INF          := $(PYTHON) packaging/make_inf.py --version '$(VERSION)' --date '$(RELEASE_DATE)'
 
 .PHONY: inf
 inf: tools-driver $(INF_FILES)

@@ -3,6 +3,7 @@
 a file names is there, and what the driver store of Windows 10 1709 and later asks for."""
 
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -232,6 +233,14 @@ def test_the_bus_type_never_changes(install):
     service = inf.values(f"{section}.Services", "AddService")[0].field(2)
     lines = [line.fields for line in inf[inf.value(service, "AddReg")]]
     assert ("HKR", "Parameters", "BusType", "0x00010001", "1") in lines
+
+
+def test_there_is_an_interrupt_message_for_each_queue_and_one_for_the_configuration():
+    header = (ROOT / "viostor/virtio_store.h").read_text()
+    queues = int(re.search(r"#define VIO_QUEUE_MAXIMUM (\d+)u", header)[1])
+    (limit,) = [line.field(4) for line in read("wlh")["Viostor_Interrupts"]
+                if line.field(2) == "MessageNumberLimit"]
+    assert int(limit) == queues + 1
 
 
 # ---- Text-mode Setup -----------------------------------------------------------------------------

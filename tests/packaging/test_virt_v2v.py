@@ -11,6 +11,7 @@ ways of registration only (before and from Windows 8 on), "make check-full" ever
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -55,14 +56,17 @@ BOOT_START, KERNEL_DRIVER, NORMAL = 0, 1, 1
 FILES = ("viostor.sys", "viostor.inf", "viostor.pdb")
 
 
-def chosen(config) -> list[Windows]:
-    """What this run tries."""
-    return FULL if config.getoption("--full") else QUICK
+def chosen(config) -> list[tuple[Windows, str]]:
+    """What this run tries: a Windows, and whether VIRTIO_WIN names the tree of the media or the CD."""
+    if not config.getoption("--full"):
+        return [(windows, "tree") for windows in QUICK]
+    return [(windows, "tree") for windows in FULL] + [(QUICK[-1], "cd")]
 
 
 def pytest_generate_tests(metafunc):
-    if "windows" in metafunc.fixturenames:
-        metafunc.parametrize("windows", chosen(metafunc.config), ids=lambda windows: windows.name, scope="session")
+    if "case" in metafunc.fixturenames:
+        metafunc.parametrize("case", chosen(metafunc.config), scope="session",
+                             ids=lambda case: f"{case[0].name}-{case[1]}")
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +79,21 @@ def libguestfs():
 
 
 @pytest.fixture(scope="session")
+def windows(case):
+    return case[0]
+
+
+@pytest.fixture(scope="session")
+def cd(tmp_path_factory):
+    """The CD, unsigned, so that its files are the build's."""
+    package = tmp_path_factory.mktemp("package")
+    subprocess.run(["make", "-s", "-C", ROOT, "package", "SIGN=none", f"PACKAGE={package}"], check=True,
+                   stdout=subprocess.DEVNULL)
+    (image,) = package.glob("*.iso")
+    return image
+
+
+@pytest.fixture(scope="session")
 def tree(tmp_path_factory):
     """The driver folders of the media, as virt-v2v looks for them."""
     root = tmp_path_factory.mktemp("media")
@@ -82,7 +101,7 @@ def tree(tmp_path_factory):
         folder = root / "viostor" / target.name
         folder.mkdir(parents=True)
         for name in FILES:
-            os.link(BUILD / target.build / name, folder / name)
+            shutil.copyfile(BUILD / target.build / name, folder / name)
     return root
 
 
@@ -102,13 +121,13 @@ class Converted:
         return Hive(self.directory / "SYSTEM")
 
 
-def convert(image: pathlib.Path, tree: pathlib.Path, work: pathlib.Path) -> Converted:
+def convert(image: pathlib.Path, media: pathlib.Path, work: pathlib.Path) -> Converted:
     """Runs virt-v2v on a disk and takes from the result what the tests look at."""
     output = work / "output"
     output.mkdir()
     done = subprocess.run(
         ["virt-v2v", "-i", "disk", image, "-o", "local", "-os", output, "-of", "raw", "-on", "made"],
-        env=os.environ | {"VIRTIO_WIN": str(tree)},
+        env=os.environ | {"VIRTIO_WIN": str(media)},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT_SECONDS, check=False)
     assert done.returncode == 0, done.stdout
     result = work / "result"
@@ -125,7 +144,7 @@ def convert(image: pathlib.Path, tree: pathlib.Path, work: pathlib.Path) -> Conv
 def images(libguestfs, tmp_path_factory, request):
     """A disk for each Windows, all made at once: most of the time goes into starting the machine."""
     work = tmp_path_factory.mktemp("windows")
-    every = {windows: work / f"{windows.name}.img" for windows in chosen(request.config)}
+    every = {windows: work / f"{windows.name}.img" for windows, _ in chosen(request.config)}
     programs = {"x86": BUILD / "wlh/x86/viostor.sys", "amd64": BUILD / "wlh/x64/viostor.sys"}
     made_windows.make_disks({image: windows for windows, image in every.items()}, programs, work)
     yield every
@@ -134,8 +153,9 @@ def images(libguestfs, tmp_path_factory, request):
 
 
 @pytest.fixture(scope="session")
-def converted(windows, images, tree, tmp_path_factory):
-    return convert(images[windows], tree, tmp_path_factory.mktemp(windows.name))
+def converted(case, images, tmp_path_factory, request):
+    windows, media = case
+    return convert(images[windows], request.getfixturevalue(media), tmp_path_factory.mktemp(windows.name))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import tempfile
 import pytest
 
 from inf_file import Inf
-from test_inf import BUILD, FILES, INSTALLS, SECTIONS
+from test_inf import BUILD, FILES, IDS, INSTALLS, ROOT, SECTIONS
 
 PROGRAM = BUILD / "tests/inf_report.exe"
 RECORDS = pathlib.Path(__file__).resolve().parent / "records"
@@ -127,6 +127,40 @@ def test_an_installation_writes_what_the_record_says(wine, install):
 def test_every_record_belongs_to_a_section():
     assert {path.stem for path in RECORDS.glob("*.txt")} == \
         {f"{flavour}-{section}" for flavour in SECTIONS for section in SECTIONS[flavour]}
+
+
+# ---- The registry file of docs/install.md --------------------------------------------------------
+
+
+def test_the_registry_file_of_the_document_makes_a_windows_boot_from_the_disk(wine, tmp_path):
+    """XP to 7, offline: taken from the text, imported by Wine's regedit, read back."""
+    document = (ROOT / "docs/install.md").read_text()
+    start = document.index("Windows Registry Editor Version 5.00")
+    lines = document[start:document.index("```", start)].splitlines()
+    file = tmp_path / "viostor.reg"
+    file.write_bytes("\r\n".join(line.strip() for line in lines).encode() + b"\r\n")
+    status, text = wine.run("wine", "regedit", "/S", file)
+    assert status == 0, text
+
+    def value(key: str, name: str) -> str:
+        """The data of a value, as reg shows it."""
+        status, text = wine.run("wine", "reg", "query", rf"HKLM\SYSTEM\CurrentControlSet\{key}", "/v", name)
+        assert status == 0, f"{key}: {text}"
+        return text.split(name, 1)[1].split(maxsplit=1)[1].strip()
+
+    for device in IDS:
+        if "SUBSYS" in device:
+            entry = "Control\\CriticalDeviceDatabase\\" + device.replace("\\", "#")
+            assert value(entry, "Service") == "viostor"
+            assert value(entry, "ClassGUID") == "{4D36E97B-E325-11CE-BFC1-08002BE10318}"
+    service = r"Services\viostor"
+    for name, number in {"Type": 1, "Start": 0, "ErrorControl": 1}.items():
+        assert value(service, name) == hex(number)
+    assert value(service, "Group") == "SCSI miniport"
+    assert value(service, "ImagePath") == r"system32\drivers\viostor.sys"
+    assert value(rf"{service}\Parameters", "BusType") == "0x1"
+    assert value(rf"{service}\Parameters\PnpInterface", "5") == "0x1"
+    assert wine.run("wine", "reg", "delete", rf"HKLM\SYSTEM\CurrentControlSet\{service}", "/f")[0] == 0
 
 
 # One fault for each part of the report.

@@ -82,6 +82,18 @@ VOID PortUnitChanged(PADAPTER_EXTENSION Adapter);
  * SRB_STATUS_...; SRB_STATUS_INVALID_REQUEST for a function that is not known. <= DISPATCH_LEVEL. */
 UCHAR PortAnswerSrb(PADAPTER_EXTENSION Adapter, PVOID Srb, ULONG Function);
 
+/*
+ * What the short way of a READ or WRITE needs of an SRB, found in one look. The pointers are good
+ * until the SRB is completed.
+ */
+typedef struct _PORT_TRANSFER_SRB {
+    const UCHAR *Cdb; /* 16 bytes may be read, whatever CdbLength says */
+    PUCHAR ScsiStatus;
+    PSRB_EXTENSION Extension;
+    ULONG DataLength; /* bytes */
+    UCHAR CdbLength;
+} PORT_TRANSFER_SRB, *PPORT_TRANSFER_SRB;
+
 /* ---- Queues ---- */
 
 /* What is done under a queue's lock. */
@@ -99,6 +111,9 @@ VOID PortScheduleQueue(PVIO_QUEUE Queue);
  * In the port driver's header:
  *
  *   PortWithQueueLock(Queue, Routine, Context)  calls Routine under the queue's lock
+ *   PortLookAtTransfer(Srb, Transfer)           fills a PORT_TRANSFER_SRB; FALSE: not the usual
+ *                                               kind of SRB for the one unit that there is
+ *   PortSrbExtension(Srb)                       its SRB_EXTENSION
  *   PortCompleteSrb(Adapter, Srb)               hands a finished SRB back
  *   PortGetSegments(Adapter, Srb)               its data as a PORT_SEGMENT_LIST
  *   PortSelectQueue(Adapter, Srb)               the queue that it goes to

@@ -23,6 +23,26 @@ FORCEINLINE VOID PortWithQueueLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVO
     Routine(Queue, Context);
 }
 
+/* Understands the usual SRB that carries a command: for path, target and unit 0. */
+FORCEINLINE BOOLEAN PortLookAtTransfer(PVOID Srb, PPORT_TRANSFER_SRB Transfer)
+{
+    PSCSI_REQUEST_BLOCK Block = (PSCSI_REQUEST_BLOCK)Srb;
+
+    Transfer->Cdb = Block->Cdb;
+    Transfer->ScsiStatus = &Block->ScsiStatus;
+    Transfer->Extension = (PSRB_EXTENSION)Block->SrbExtension;
+    Transfer->DataLength = Block->DataTransferLength;
+    Transfer->CdbLength = Block->CdbLength;
+    return Block->Function == SRB_FUNCTION_EXECUTE_SCSI &&
+           (Block->PathId | Block->TargetId | Block->Lun) == 0;
+}
+
+/* The extension of an SRB. */
+FORCEINLINE PSRB_EXTENSION PortSrbExtension(PVOID Srb)
+{
+    return (PSRB_EXTENSION)((PSCSI_REQUEST_BLOCK)Srb)->SrbExtension;
+}
+
 /* Hands a finished SRB back; the driver does not touch it afterwards. */
 FORCEINLINE VOID PortCompleteSrb(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {

@@ -41,6 +41,60 @@ FORCEINLINE VOID PortWithQueueLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVO
     }
 }
 
+/* The legacy kind. */
+FORCEINLINE BOOLEAN PortLookAtLegacy(PSCSI_REQUEST_BLOCK Srb, PPORT_TRANSFER_SRB Transfer)
+{
+    Transfer->Cdb = Srb->Cdb;
+    Transfer->ScsiStatus = &Srb->ScsiStatus;
+    Transfer->Extension = (PSRB_EXTENSION)Srb->SrbExtension;
+    Transfer->DataLength = Srb->DataTransferLength;
+    Transfer->CdbLength = Srb->CdbLength;
+    return Srb->Function == SRB_FUNCTION_EXECUTE_SCSI &&
+           (Srb->PathId | Srb->TargetId | Srb->Lun) == 0;
+}
+
+/*
+ * Understands the usual SRB that carries a command: of either kind, with an address of path, target
+ * and unit 0, a command block of 16 bytes as its first extra data. What it lets pass has been
+ * checked as far as it is used; anything else is for the long way. Any IRQL.
+ */
+FORCEINLINE BOOLEAN PortLookAtTransfer(PVOID Srb, PPORT_TRANSFER_SRB Transfer)
+{
+    PSTORAGE_REQUEST_BLOCK Block = (PSTORAGE_REQUEST_BLOCK)Srb;
+    const ULONG Room = Block->SrbLength;
+    PSRBEX_DATA_SCSI_CDB16 Command;
+    const STOR_ADDR_BTL8 *Address;
+
+    if (UNLIKELY(Block->Function != SRB_FUNCTION_STORAGE_REQUEST_BLOCK)) {
+        return PortLookAtLegacy((PSCSI_REQUEST_BLOCK)Srb, Transfer);
+    }
+    if (UNLIKELY(Block->SrbFunction != SRB_FUNCTION_EXECUTE_SCSI || Block->NumSrbExData == 0 ||
+                 Room < sizeof(*Block) + sizeof(*Command) + sizeof(*Address) ||
+                 Block->AddressOffset > Room - sizeof(*Address) ||
+                 Block->SrbExDataOffset[0] > Room - sizeof(*Command))) {
+        return FALSE;
+    }
+    Command = (PSRBEX_DATA_SCSI_CDB16)((PUCHAR)Srb + Block->SrbExDataOffset[0]);
+    Address = (const STOR_ADDR_BTL8 *)((PUCHAR)Srb + Block->AddressOffset);
+    Transfer->Cdb = Command->Cdb;
+    Transfer->ScsiStatus = &Command->ScsiStatus;
+    Transfer->Extension = (PSRB_EXTENSION)Block->MiniportContext;
+    Transfer->DataLength = Block->DataTransferLength;
+    Transfer->CdbLength = Command->CdbLength;
+    return Command->Type == SrbExDataTypeScsiCdb16 && Address->Type == STOR_ADDRESS_TYPE_BTL8 &&
+           (Address->Path | Address->Target | Address->Lun) == 0;
+}
+
+/* The extension of an SRB of either kind. Any IRQL. */
+FORCEINLINE PSRB_EXTENSION PortSrbExtension(PVOID Srb)
+{
+    const STORAGE_REQUEST_BLOCK *Block = (const STORAGE_REQUEST_BLOCK *)Srb;
+
+    return (PSRB_EXTENSION)(LIKELY(Block->Function == SRB_FUNCTION_STORAGE_REQUEST_BLOCK)
+                                ? Block->MiniportContext
+                                : ((PSCSI_REQUEST_BLOCK)Srb)->SrbExtension);
+}
+
 /* Hands a finished SRB back; the driver does not touch it afterwards. IRQL <= DIRQL, no queue lock
  * held. */
 FORCEINLINE VOID PortCompleteSrb(PADAPTER_EXTENSION Adapter, PVOID Srb)

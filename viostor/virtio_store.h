@@ -135,6 +135,7 @@ typedef struct _SRB_EXTENSION {
     struct _SRB_EXTENSION *Next; /* in a REQUEST_LIST */
     PVOID Srb;                   /* legacy or extended; NULL for RequestKindIdentify */
     PPORT_SEGMENT_LIST Segments; /* of the data; NULL if there is none */
+    PUCHAR ScsiStatus;           /* where its SCSI status goes; NULL: look for it */
     ULONGLONG Sector;            /* first 512-byte sector */
     ULONG Length;                /* bytes of data */
     UCHAR Kind;                  /* REQUEST_KIND */

@@ -522,8 +522,8 @@ VOID SrbSetPortResult(PVOID Srb, UCHAR SrbStatus)
     SrbSetSrbStatus(Srb, SrbStatus);
 }
 
-/* The device has answered a read, write or flush. */
-static VOID FinishByDevice(PSRB_EXTENSION Request)
+/* The device has answered a read, write or flush, in some way or other. */
+DECLSPEC_NOINLINE static VOID FinishByDevice(PSRB_EXTENSION Request)
 {
     SCSI_DISK_SENSE Sense;
     UCHAR ScsiStatus =
@@ -560,7 +560,12 @@ VOID CompleteRequests(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
 
         /* GET_ID has no SRB: who sent it looks at its State. */
         if (LIKELY(Srb != NULL)) {
-            if (LIKELY(Request->Result == RequestResultDevice)) {
+            if (LIKELY(Request->ScsiStatus != NULL && Request->Result == RequestResultDevice &&
+                       Request->DeviceStatus == VIRTIO_BLK_S_OK)) {
+                /* All that was asked for: DataTransferLength is right as it is. */
+                *Request->ScsiStatus = SCSISTAT_GOOD;
+                ((PSCSI_REQUEST_BLOCK)Srb)->SrbStatus = SRB_STATUS_SUCCESS; /* in either kind */
+            } else if (Request->Result == RequestResultDevice) {
                 FinishByDevice(Request);
             } else {
                 SrbSetPortResult(Srb, ResultStatus((REQUEST_RESULT)Request->Result));

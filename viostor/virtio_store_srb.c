@@ -13,11 +13,6 @@
 #include "virtio_store_hw_helper.h"
 #include "virtio_store_utils.h"
 
-static PSRB_EXTENSION RequestOfSrb(PVOID Srb)
-{
-    return (PSRB_EXTENSION)SrbGetMiniportContext(Srb);
-}
-
 /* The SRB is done, without a SCSI status: what SrbBuild then returns. */
 static BOOLEAN Answer(PVOID Srb, UCHAR SrbStatus)
 {
@@ -36,9 +31,10 @@ static BOOLEAN IsGone(const ADAPTER_EXTENSION *Adapter)
 static VOID PrepareRequest(PADAPTER_EXTENSION Adapter, PVOID Srb, DISK_OPERATION Operation,
                            ULONGLONG Sector, ULONG Length, BOOLEAN FlushAfter)
 {
-    PSRB_EXTENSION Request = RequestOfSrb(Srb);
+    PSRB_EXTENSION Request = PortSrbExtension(Srb);
 
     Request->Srb = Srb;
+    Request->ScsiStatus = NULL;
     Request->Kind = RequestKindDevice;
     Request->State = RequestBuilt;
     Request->Operation = (UCHAR)Operation;
@@ -66,7 +62,7 @@ static BOOLEAN BuildCommand(PADAPTER_EXTENSION Adapter, PVOID Srb)
         PrepareRequest(Adapter, Srb, (DISK_OPERATION)Command.Operation, Command.Sector,
                        Command.Length, Command.FlushAfter);
         if (UNLIKELY(Command.Length < Command.DataLength)) {
-            RequestOfSrb(Srb)->Underrun = TRUE;
+            PortSrbExtension(Srb)->Underrun = TRUE;
         }
         return TRUE;
     case ScsiOutcomeAnswered:
@@ -102,7 +98,7 @@ static BOOLEAN BuildFlush(PADAPTER_EXTENSION Adapter, PVOID Srb)
 
 static BOOLEAN BuildReset(PADAPTER_EXTENSION Adapter, PVOID Srb, ULONG Function)
 {
-    PSRB_EXTENSION Request = RequestOfSrb(Srb);
+    PSRB_EXTENSION Request = PortSrbExtension(Srb);
 
     /* A reset of a target or bus covers units that the SRB does not name. */
     if ((Function == SRB_FUNCTION_RESET_LOGICAL_UNIT && SrbGetLun(Srb) != 0) ||
@@ -116,14 +112,95 @@ static BOOLEAN BuildReset(PADAPTER_EXTENSION Adapter, PVOID Srb, ULONG Function)
     return TRUE;
 }
 
-BOOLEAN SrbBuild(PADAPTER_EXTENSION Adapter, PVOID Srb)
+/* ---- The short way ---- */
+
+FORCEINLINE ULONG LoadBig32(const UCHAR *Bytes)
+{
+    ULONG Value;
+
+    __builtin_memcpy(&Value, Bytes, sizeof(Value));
+    return __builtin_bswap32(Value);
+}
+
+FORCEINLINE ULONGLONG LoadBig64(const UCHAR *Bytes)
+{
+    ULONGLONG Value;
+
+    __builtin_memcpy(&Value, Bytes, sizeof(Value));
+    return __builtin_bswap64(Value);
+}
+
+/* Reads first block and number of blocks of a READ or WRITE, 10 or 16, without any option. FALSE: it
+ * is another command, or has one. */
+FORCEINLINE BOOLEAN ReadTransferCdb(const PORT_TRANSFER_SRB *Transfer, PULONGLONG First,
+                                    PULONG Count)
+{
+    const UCHAR *Cdb = Transfer->Cdb;
+
+    switch (Cdb[0]) {
+    case SCSIOP_READ:
+    case SCSIOP_WRITE:
+        *First = LoadBig32(&Cdb[2]);
+        *Count = ((ULONG)Cdb[7] << 8) | Cdb[8];
+        return (Cdb[1] | Cdb[9]) == 0 && Transfer->CdbLength >= 10;
+    case SCSIOP_READ16:
+    case SCSIOP_WRITE16:
+        *First = LoadBig64(&Cdb[2]);
+        *Count = LoadBig32(&Cdb[10]);
+        return (Cdb[1] | Cdb[15]) == 0 && Transfer->CdbLength >= 16;
+    default:
+        return FALSE;
+    }
+}
+
+/*
+ * Builds the request of an ordinary READ or WRITE: the one unit, no FUA or other option, in range, a
+ * buffer of just the right length, nothing that the unit has to tell first. FALSE: it is anything
+ * else, and nothing has been done; ScsiInterpretCommand knows what it means. What passes here means
+ * there the same.
+ */
+FORCEINLINE BOOLEAN BuildTransfer(PADAPTER_EXTENSION Adapter, PVOID Srb)
+{
+    const SCSI_DISK *Disk = &Adapter->Disk;
+    PORT_TRANSFER_SRB Transfer;
+    PSRB_EXTENSION Request;
+    ULONGLONG First;
+    BOOLEAN Write;
+    ULONG Count;
+
+    if (UNLIKELY(!PortLookAtTransfer(Srb, &Transfer) ||
+                 !ReadTransferCdb(&Transfer, &First, &Count))) {
+        return FALSE;
+    }
+    Write = (Transfer.Cdb[0] & 0x02) != 0; /* READ is 28h or 88h, WRITE 2Ah or 8Ah */
+    if (UNLIKELY(((ULONGLONG)Count << (Disk->BlockShift + 9)) != Transfer.DataLength ||
+                 Transfer.DataLength - 1 >= Disk->MaximumTransferLength ||
+                 First >= Disk->BlockCount || Count > Disk->BlockCount - First ||
+                 Disk->PendingAttention != 0 || (Write && Disk->ReadOnly))) {
+        return FALSE;
+    }
+    Request = Transfer.Extension;
+    Request->Srb = Srb;
+    Request->ScsiStatus = Transfer.ScsiStatus;
+    Request->Sector = First << Disk->BlockShift;
+    Request->Length = Transfer.DataLength;
+    Request->Kind = RequestKindDevice;
+    Request->State = RequestBuilt;
+    Request->Operation = Write ? DiskOperationWrite : DiskOperationRead;
+    Request->FlushAfter = FALSE;
+    Request->Underrun = FALSE;
+    Request->Segments = PortGetSegments(Adapter, Srb);
+    return TRUE;
+}
+
+/* Anything but an ordinary READ or WRITE. */
+DECLSPEC_NOINLINE static BOOLEAN BuildOther(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
     const ULONG Function = SrbGetSrbFunction(Srb);
 
-    if (LIKELY(Function == SRB_FUNCTION_EXECUTE_SCSI)) {
-        return BuildCommand(Adapter, Srb);
-    }
     switch (Function) {
+    case SRB_FUNCTION_EXECUTE_SCSI:
+        return BuildCommand(Adapter, Srb);
     case SRB_FUNCTION_FLUSH:
     case SRB_FUNCTION_SHUTDOWN:
         return BuildFlush(Adapter, Srb);
@@ -136,6 +213,14 @@ BOOLEAN SrbBuild(PADAPTER_EXTENSION Adapter, PVOID Srb)
     }
 }
 
+BOOLEAN SrbBuild(PADAPTER_EXTENSION Adapter, PVOID Srb)
+{
+    if (LIKELY(BuildTransfer(Adapter, Srb))) {
+        return TRUE;
+    }
+    return BuildOther(Adapter, Srb);
+}
+
 static VOID ExecuteReset(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
     const BOOLEAN Done = AdapterReset(Adapter, ScsiAttentionDeviceReset);
@@ -146,7 +231,7 @@ static VOID ExecuteReset(PADAPTER_EXTENSION Adapter, PVOID Srb)
 
 VOID SrbStart(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
-    PSRB_EXTENSION Request = RequestOfSrb(Srb);
+    PSRB_EXTENSION Request = PortSrbExtension(Srb);
 
     if (UNLIKELY(Request->Kind == RequestKindReset)) {
         ExecuteReset(Adapter, Srb);

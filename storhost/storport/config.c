@@ -9,7 +9,6 @@
  */
 #include "storport/internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 unsigned config_length(uint16_t windows)
@@ -31,27 +30,10 @@ bool config_has(const struct port *port, size_t end)
     return end <= config_length(port->options.windows);
 }
 
-/* BARs in order; a driver that asked for fewer ranges sees only the first ones. */
-static void fill_ranges(struct port *port)
-{
-    unsigned used = 0;
-
-    memset(port->ranges, 0, port->range_count * sizeof(ACCESS_RANGE));
-    for (unsigned i = 0; i < DEVICE_BARS && used < port->range_count; i++) {
-        const struct device_bar *bar = &port->device->bars[i];
-
-        if (bar->size != 0) {
-            port->ranges[used].RangeStart.QuadPart = (LONGLONG)bar->address;
-            port->ranges[used].RangeLength = (ULONG)bar->size;
-            port->ranges[used++].RangeInMemory = !bar->ports;
-        }
-    }
-}
-
 /* What HW_INITIALIZATION_DATA says is copied; the rest are Windows' own initial values. */
 static void fill_values(struct port *port, PORT_CONFIGURATION_INFORMATION *config)
 {
-    const HW_INITIALIZATION_DATA *init = &port->init;
+    const HW_INITIALIZATION_DATA *init = &port->storport->init;
 
     config->Length = config_length(port->options.windows);
     config->SystemIoBusNumber = port->device->bus;
@@ -90,69 +72,48 @@ static void fill_younger(struct port *port, PORT_CONFIGURATION_INFORMATION *conf
         config->MaxNumberOfIO = 1000;
     }
     if (port->options.windows >= WINDOWS_8) {
-        config->SrbType =
-            port->extended_srbs ? SRB_TYPE_STORAGE_REQUEST_BLOCK : SRB_TYPE_SCSI_REQUEST_BLOCK;
+        config->SrbType = port->storport->extended_srbs ? SRB_TYPE_STORAGE_REQUEST_BLOCK
+                                                        : SRB_TYPE_SCSI_REQUEST_BLOCK;
         config->AddressType = STORAGE_ADDRESS_TYPE_BTL8;
         config->MaxIOsPerLun = 255;
         config->InitialLunQueueDepth = 20;
     }
 }
 
-void port_config_build(struct port *port)
+void storport_make_config(struct port *port)
 {
-    struct memory_request ranges = {.kind = MEMORY_POOL, .alignment = 8, .name = "access ranges"};
-    struct memory_request config = {.kind = MEMORY_POOL,
-                                    .bytes = config_length(port->options.windows),
-                                    .alignment = 8,
-                                    .name = "PORT_CONFIGURATION_INFORMATION"};
-
-    if (port->config == NULL) {
-        port->range_count = port->init.NumberOfAccessRanges;
-        ranges.bytes = (port->range_count + 1) * sizeof(ACCESS_RANGE);
-        port->ranges = memory_alloc(&ranges);
-        port->config = memory_alloc(&config);
-        if (port->ranges == NULL || port->config == NULL) {
-            fatal("out of guest memory: give the machine more");
-        }
-    }
-    memset(port->config, 0, config.bytes);
-    fill_ranges(port);
+    interrupts_assign(port);
+    config_allocate(port, config_length(port->options.windows));
     fill_values(port, port->config);
     fill_younger(port, port->config);
-}
-
-static bool refuse(char *error, size_t size, const char *why)
-{
-    snprintf(error, size, "Windows does not start this adapter: %s", why);
-    return false;
 }
 
 /* What must be set, or StorPort gives up. */
 static bool check_musts(const PORT_CONFIGURATION_INFORMATION *config, char *error, size_t size)
 {
     if (!config->NeedPhysicalAddresses) {
-        return refuse(error, size, "NeedPhysicalAddresses is not TRUE");
+        return config_refuse(error, size, "NeedPhysicalAddresses is not TRUE");
     }
     if (!config->TaggedQueuing) {
-        return refuse(error, size, "TaggedQueuing is not TRUE");
+        return config_refuse(error, size, "TaggedQueuing is not TRUE");
     }
     if (!config->AutoRequestSense) {
-        return refuse(error, size, "AutoRequestSense is not TRUE");
+        return config_refuse(error, size, "AutoRequestSense is not TRUE");
     }
     if (!config->MultipleRequestPerLu) {
-        return refuse(error, size, "MultipleRequestPerLu is not TRUE");
+        return config_refuse(error, size, "MultipleRequestPerLu is not TRUE");
     }
     if (!config->ScatterGather || !config->Master) {
-        return refuse(error, size, "ScatterGather and Master are not TRUE");
+        return config_refuse(error, size, "ScatterGather and Master are not TRUE");
     }
     if (config->NumberOfBuses == 0) {
-        return refuse(error, size, "NumberOfBuses is 0");
+        return config_refuse(error, size, "NumberOfBuses is 0");
     }
     if (config->MaximumTransferLength == 0 || config->NumberOfPhysicalBreaks == 0) {
-        return refuse(error, size, "MaximumTransferLength or NumberOfPhysicalBreaks is 0");
+        return config_refuse(error, size, "MaximumTransferLength or NumberOfPhysicalBreaks is 0");
     }
     if ((config->AlignmentMask & (config->AlignmentMask + 1)) != 0) {
-        return refuse(error, size, "AlignmentMask + 1 is no power of two");
+        return config_refuse(error, size, "AlignmentMask + 1 is no power of two");
     }
     return true;
 }
@@ -172,11 +133,11 @@ static void check_untouched(const struct port *port, const PORT_CONFIGURATION_IN
 /* Depths: more than the old limits only for drivers that can (windows.md 3). */
 static void accept_depth(struct port *port)
 {
-    const PORT_CONFIGURATION_INFORMATION *config = port->config;
+    const PORT_CONFIGURATION_INFORMATION *config = config_of(port);
 
     port->max_number_of_io = CONFIG_FIELD(port, MaxNumberOfIO, 1000);
-    port->max_ios_per_lun = CONFIG_FIELD(port, MaxIOsPerLun, 255);
-    port->initial_lun_depth = CONFIG_FIELD(port, InitialLunQueueDepth, 20);
+    port->storport->max_ios_per_lun = CONFIG_FIELD(port, MaxIOsPerLun, 255);
+    port->unit_depth = CONFIG_FIELD(port, InitialLunQueueDepth, 20);
     if (port->options.windows < WINDOWS_8) {
         port->max_number_of_io = 1000;
     }
@@ -186,40 +147,33 @@ static void accept_depth(struct port *port)
     if (port->max_number_of_io > 1000 && (config->Dma64BitAddresses & 0x7f) == 0) {
         port->max_number_of_io = 1000;
     }
-    if (port->max_ios_per_lun == 0 || (port->max_ios_per_lun > 255 && !port->extended_srbs)) {
-        port->max_ios_per_lun = 255;
+    if (port->storport->max_ios_per_lun == 0 ||
+        (port->storport->max_ios_per_lun > 255 && !port->storport->extended_srbs)) {
+        port->storport->max_ios_per_lun = 255;
     }
-    if (port->initial_lun_depth == 0) {
-        port->initial_lun_depth = 20;
+    if (port->unit_depth == 0) {
+        port->unit_depth = 20;
     }
-    if (port->initial_lun_depth > port->max_ios_per_lun) {
-        port->initial_lun_depth = port->max_ios_per_lun;
+    if (port->unit_depth > port->storport->max_ios_per_lun) {
+        port->unit_depth = port->storport->max_ios_per_lun;
     }
 }
 
-bool config_accept(struct port *port, char *error, size_t size)
+bool storport_accept_config(struct port *port, char *error, size_t size)
 {
-    const PORT_CONFIGURATION_INFORMATION *config = port->config;
-    uint64_t by_breaks;
+    const PORT_CONFIGURATION_INFORMATION *config = config_of(port);
 
     check_untouched(port, config);
     if (!check_musts(config, error, size)) {
         return false;
     }
-    port->physical_breaks =
-        config->NumberOfPhysicalBreaks > 0x10000 ? 0x10000 : config->NumberOfPhysicalBreaks;
-    by_breaks = (uint64_t)port->physical_breaks * GUEST_PAGE_SIZE;
-    port->maximum_transfer = config->MaximumTransferLength < by_breaks
-                                 ? config->MaximumTransferLength
-                                 : (uint32_t)by_breaks;
+    config_accept_transfer(port, config->MaximumTransferLength, config->NumberOfPhysicalBreaks);
     port->dma64 = (config->Dma64BitAddresses & 0x7f) != 0;
     port->half_duplex = config->SynchronizationModel != StorSynchronizeFullDuplex;
     port->srb_extension_bytes = config->SrbExtensionSize;
-    port->alignment_mask = config->AlignmentMask;
-    if (port->alignment_mask >= GUEST_PAGE_SIZE) {
-        port->alignment_mask = GUEST_PAGE_SIZE - 1;
-    }
-    port->map_buffers = config->MapBuffers;
+    port->alignment_mask =
+        config->AlignmentMask < GUEST_PAGE_SIZE ? config->AlignmentMask : GUEST_PAGE_SIZE - 1;
+    port->storport->map_buffers = config->MapBuffers;
     port->caches_data = config->CachesData != 0;
     port->buses = config->NumberOfBuses;
     port->targets = config->MaximumNumberOfTargets != 0 ? config->MaximumNumberOfTargets : 1;

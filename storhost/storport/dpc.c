@@ -13,7 +13,8 @@ struct dpc *dpc_find(struct port *port, const void *object)
 {
     struct dpc *dpc;
 
-    for (dpc = __atomic_load_n(&port->dpcs, __ATOMIC_ACQUIRE); dpc != NULL; dpc = dpc->next) {
+    for (dpc = __atomic_load_n(&port->storport->dpcs, __ATOMIC_ACQUIRE); dpc != NULL;
+         dpc = dpc->next) {
         if (dpc->object == object) {
             break;
         }
@@ -65,8 +66,8 @@ void dpc_initialize(struct port *port, PSTOR_DPC object, PHW_DPC_ROUTINE routine
         dpc->object = object;
         dpc->target = -1;
         port_lock_init(port, &dpc->lock, LOCK_DPC, "DPC");
-        dpc->next = port->dpcs;
-        __atomic_store_n(&port->dpcs, dpc, __ATOMIC_RELEASE);
+        dpc->next = port->storport->dpcs;
+        __atomic_store_n(&port->storport->dpcs, dpc, __ATOMIC_RELEASE);
     }
     dpc->routine = routine;
     dpc->threaded = threaded;
@@ -95,7 +96,7 @@ bool dpc_issue(struct port *port, PSTOR_DPC object, PVOID argument1, PVOID argum
     dpc->argument2 = argument2;
     if (dpc->target >= 0) {
         here = dpc->target;
-    } else if ((port->perf_flags & STOR_PERF_DPC_REDIRECTION) != 0 && cpu_count() > 1) {
+    } else if ((port->storport->perf_flags & STOR_PERF_DPC_REDIRECTION) != 0 && cpu_count() > 1) {
         here = (int)port_random(port, cpu_count());
     }
     cpu_queue(here < 0 ? 0 : (unsigned)here, &dpc->work);
@@ -115,10 +116,10 @@ bool dpc_set_target(struct port *port, PSTOR_DPC object, unsigned processor)
 
 void dpcs_free(struct port *port)
 {
-    while (port->dpcs != NULL) {
-        struct dpc *dpc = port->dpcs;
+    while (port->storport->dpcs != NULL) {
+        struct dpc *dpc = port->storport->dpcs;
 
-        port->dpcs = dpc->next;
+        port->storport->dpcs = dpc->next;
         free(dpc);
     }
 }

@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the driver reports: errors for the system's event log, traces, telemetry, debug prints.
- * Each becomes a line of text for whoever asked for it with port_on_event.
+ * What the driver reports to StorPort: errors for the system's event log, traces, telemetry, debug
+ * prints (port/events.c); time.
  */
 #include "storport/internal.h"
 #include "storport/exports.h"
 
 #include <stdio.h>
 #include <string.h>
-
-void port_log(struct port *port, const char *format, ...)
-{
-    char text[512];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    if (port->event != NULL) {
-        port->event(port->event_context, text);
-    } else {
-        fprintf(stderr, "event: %s\n", text);
-    }
-}
 
 /* UTF-16 of the driver's to printable ASCII. */
 static void narrow(char *text, size_t size, const WCHAR *wide, size_t most)
@@ -35,38 +20,12 @@ static void narrow(char *text, size_t size, const WCHAR *wide, size_t most)
     text[i] = 0;
 }
 
-static const char *error_name(ULONG code)
-{
-    static const char *const error_names[] = {
-        [SP_BUS_PARITY_ERROR] = "bus parity error",
-        [SP_UNEXPECTED_DISCONNECT] = "unexpected disconnect",
-        [SP_INVALID_RESELECTION] = "invalid reselection",
-        [SP_BUS_TIME_OUT] = "bus timeout",
-        [SP_PROTOCOL_ERROR] = "protocol error",
-        [SP_INTERNAL_ADAPTER_ERROR] = "internal adapter error",
-        [SP_REQUEST_TIMEOUT] = "request timeout",
-        [SP_IRQ_NOT_RESPONDING] = "interrupt not responding",
-        [SP_BAD_FW_WARNING] = "firmware warning",
-        [SP_BAD_FW_ERROR] = "firmware error",
-        [SP_LOST_WMI_MINIPORT_REQUEST] = "lost WMI request",
-    };
-
-    return code < sizeof(error_names) / sizeof(error_names[0]) && error_names[code] != NULL
-               ? error_names[code]
-               : "error";
-}
-
 VOID NTAPI sp_log_error(PVOID extension, PSCSI_REQUEST_BLOCK srb, UCHAR path, UCHAR target,
                         UCHAR lun, ULONG code, ULONG unique)
 {
     EXPORT_ENTER("StorPortLogError", extension, IRQL_DEVICE);
 
-    if (srb != NULL) {
-        request_of(port, srb, "StorPortLogError");
-    }
-    __atomic_fetch_add(&port->counters.events_logged, 1, __ATOMIC_RELAXED);
-    port_log(port, "StorPortLogError: %s (%u), unit %u:%u:%u, unique id 0x%08x", error_name(code),
-             code, path, target, lun, unique);
+    log_error(port, "StorPortLogError", srb, path, target, lun, code, unique);
     export_leave();
 }
 
@@ -167,43 +126,26 @@ ULONG ext_telemetry(struct port *port, const uint64_t *a)
     return STOR_STATUS_SUCCESS;
 }
 
-/* The text is taken as it is: what its variable arguments are, only the driver's printf knows. */
 VOID NTAPIV sp_debug_print(ULONG level, PCCHAR message, ...)
 {
     EXPORT_ENTER("StorPortDebugPrint", NULL, IRQL_HIGH);
 
-    if (level <= 1 && message != NULL) {
-        port_log(port, "StorPortDebugPrint: %s", message);
-    }
+    debug_print(port, "StorPortDebugPrint", level, message);
 }
 
 VOID NTAPI sp_query_system_time(PLARGE_INTEGER time)
 {
     EXPORT_ENTER("StorPortQuerySystemTime", NULL, IRQL_HIGH);
-    /* 100 ns units since 1601; the bench's clock began at the first second of 2024. */
-    const int64_t begin = INT64_C(133485408000000000);
 
     (void)port;
-    time->QuadPart = begin + (int64_t)clock_now() * 10;
+    time->QuadPart = system_time();
 }
-
-/* Reference: at most a millisecond above PASSIVE_LEVEL (the advice for DISPATCH_LEVEL code is 100
- * microseconds; more belongs into a timer). */
-#define STALL_MAXIMUM 1000
 
 VOID NTAPI sp_stall_execution(ULONG microseconds)
 {
     EXPORT_ENTER("StorPortStallExecution", NULL, IRQL_HIGH);
 
-    rule_checked(RULE_STALL);
-    if (microseconds > STALL_MAXIMUM && cpu_irql() >= IRQL_DISPATCH) {
-        violation(RULE_STALL, "StorPortStallExecution for %u microseconds at IRQL %u; %u at most",
-                  microseconds, cpu_irql(), STALL_MAXIMUM);
-    }
-    clock_stall(microseconds);
-    if (port != NULL && port->device != NULL && port->device->ops->step != NULL) {
-        port->device->ops->step(port->device); /* time passes for the device, too */
-    }
+    stall(port, "StorPortStallExecution", microseconds);
     export_leave();
 }
 

@@ -1,376 +1,33 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the files of the StorPort model share. Nothing here is for the rest of the bench: that is
- * port.h.
- *
- * Theory of operation. The driver's code runs only inside entry_begin() ... entry_end(): a frame
- * on the processor's thread says which entry point it is, at which IRQL and with which locks it
- * was entered, and that it must come back so. Each function that the driver imports begins with
- * EXPORT_ENTER, which checks the IRQL and remembers the caller for reports. Requests wait in their
- * unit's queue, are admitted up to the unit's depth (request.c), built as an SRB (srb.c), given to
- * HwBuildIo and HwStartIo on a processor, and finished by the driver's RequestComplete; the one
- * who sent them hears of it in a work item of its own, never below driver code.
- *
- *   port_submit -> unit queue -> admit -> HwBuildIo -> HwStartIo -> device
- *                                                                     |
- *   done <- completion work <- RequestComplete <- DPC <- ISR <--------+
+ * What the files of the StorPort model share beyond what all port models do (port/internal.h):
+ * HwBuildIo and extended SRBs, messages, DPCs, performance options, the versions that StorPort has
+ * had.
  */
 #ifndef STORHOST_STORPORT_INTERNAL_H
 #define STORHOST_STORPORT_INTERNAL_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include <ntddk.h>
 #include <storport.h>
 
-#include "base/violation.h"
-#include "devices/device.h"
-#include "machine/clock.h"
-#include "machine/cpu.h"
-#include "machine/grant.h"
-#include "machine/memory.h"
-#include "machine/thunk.h"
-#include "machine/trap.h"
-#include "storport/port.h"
-#include "virtio/observer.h"
+#include "port/internal.h"
 
-/* Windows versions as options and tables name them. */
-enum {
-    WINDOWS_2003 = 0x502,
-    WINDOWS_VISTA = 0x600,
-    WINDOWS_7 = 0x601,
-    WINDOWS_8 = 0x602
-};
-enum {
-    WINDOWS_8_1 = 0x603,
-    WINDOWS_10 = 0xa00
-};
+/* Windows releases of 10 are all "10": what younger ones added is told apart where it matters. */
 
-/* Where the adapter is in its life. */
-enum adapter_state {
-    ADAPTER_LOADED,       /* DriverEntry done, no device yet */
-    ADAPTER_FINDING,      /* HwFindAdapter */
-    ADAPTER_FOUND,        /* between HwFindAdapter and HwInitialize */
-    ADAPTER_INITIALIZING, /* HwInitialize and passive initialization */
-    ADAPTER_RUNNING,
-    ADAPTER_STOPPED, /* ScsiStopAdapter done, resources kept */
-    ADAPTER_REMOVED, /* surprise-removed, the driver knows */
-    ADAPTER_GONE,    /* removed or failed; everything given back */
-};
+/* ---- srb.c ----------------------------------------------------------------------------------- */
 
-enum entry_point {
-    ENTRY_DRIVER_ENTRY,
-    ENTRY_FIND_ADAPTER,
-    ENTRY_INITIALIZE,
-    ENTRY_PASSIVE_INITIALIZE,
-    ENTRY_BUILD_IO,
-    ENTRY_START_IO,
-    ENTRY_INTERRUPT,
-    ENTRY_MESSAGE,
-    ENTRY_DPC,
-    ENTRY_TIMER,
-    ENTRY_RESET_BUS,
-    ENTRY_ADAPTER_CONTROL,
-    ENTRY_UNIT_CONTROL,
-    ENTRY_WORK_ITEM,
-    ENTRY_SYNCHRONIZED,
-    ENTRY_STATE_CHANGE,
-    ENTRY_FREE_RESOURCES,
-    ENTRY_SCATTER_GATHER,
-    ENTRY_TRACING,
-    ENTRY_UNLOAD,
-    ENTRY_COUNT
-};
+bool storport_build_srb(struct request *request);
+struct srb_results storport_read_results(const struct request *request);
+bool storport_build_list(struct request *request);
+bool storport_shows_data(const struct request *request);
 
-struct port;
-struct request;
-struct unit;
+/* ---- start.c --------------------------------------------------------------------------------- */
 
-/* Which of StorPort's three tiers of recovery a unit is in. */
-enum reset_stage {
-    RESET_NONE,
-    RESET_UNIT,
-    RESET_TARGET,
-    RESET_BUS
-};
+void storport_start(struct request *request);
 
-/* ---- gate.c: into the driver and back -------------------------------------------------------- */
+/* ---- interrupt.c, dpc.c ---------------------------------------------------------------------- */
 
-/* One call into the driver, on the stack of the processor that makes it. */
-struct frame {
-    struct frame *outer;
-    struct port *port;
-    struct request *request; /* that the call is about, or NULL */
-    enum entry_point entry;
-    unsigned detail; /* control type, message number */
-    uint8_t irql;    /* at entry */
-    unsigned locks;  /* driver-visible locks held at entry */
-    /* the last export that the driver called from here */
-    const char *export_name;
-    const void *export_caller;
-};
-
-void entry_begin(struct frame *frame, struct port *port, enum entry_point entry, unsigned detail,
-                 struct request *request);
-/* Checks that the driver came back at its IRQL and with its locks, and looks over the rings. */
-void entry_end(struct frame *frame);
-/* The driver code that runs on this thread, or NULL. */
-struct frame *entry_current(void);
-const char *entry_name(enum entry_point entry);
-/* Whether this thread is inside `entry`, at any depth since the last interrupt. */
-bool entry_inside(enum entry_point entry);
-
-/* One exported function (or extended function, or notification). */
-struct export_site {
-    const char *name;
-    uint8_t highest_irql; /* that its reference page allows */
-    _Atomic uint64_t calls;
-    struct export_site *next; /* of those called at least once */
-    atomic_flag listed;
-};
-
-/* The hook at the beginning of each export; `extension` NULL where the function has none. Returns
- * the port that the call is for; violation for an extension that is nobody's. */
-struct port *export_enter(struct export_site *site, const void *extension, const void *caller);
-/* At its end: the driver goes on. */
-void export_leave(void);
-/* Calls made to an export, extended function or notification by its name: for tests and tables. */
-uint64_t export_calls(const char *name);
-
-#define EXPORT_ENTER(export_name, extension, irql)                                    \
-    static struct export_site site = {.name = (export_name), .highest_irql = (irql)}; \
-    struct port *port = export_enter(&site, (extension), thunk_caller(__builtin_return_address(0)))
-
-/* ---- locks.c --------------------------------------------------------------------------------- */
-
-/*
- * A lock that the driver can see. StorPort's order is "DPC or StartIo, then interrupt" (reference
- * of StorPortAcquireSpinLock): the two first may be nested either way round, so for them the model
- * remembers which way the driver does it and reports the other one.
- */
-enum lock_class {
-    LOCK_DPC,
-    LOCK_START_IO,
-    LOCK_INTERRUPT,
-    LOCK_PRIVATE
-};
-
-struct port_lock {
-    struct cpu_lock lock;
-    enum lock_class class;
-    unsigned index; /* in the port's order matrix */
-};
-
-#define LOCKS_MAXIMUM 256
-
-void port_lock_init(struct port *port, struct port_lock *lock, enum lock_class class,
-                    const char *name);
-uint8_t port_lock_acquire(struct port *port, struct port_lock *lock);
-void port_lock_release(struct port *port, struct port_lock *lock, uint8_t old_irql);
-/* Locks of the driver's that this processor holds. */
-unsigned port_locks_held(void);
-/* Whether a lock of this class is held by this processor. */
-bool port_lock_class_held(enum lock_class class);
-/* Takes what StorPort holds around HwTimer, HwResetBus and HwStateChange: StartIo, and in half
- * duplex the interrupt lock behind it. */
-struct start_io_hold {
-    uint8_t start_io_irql, interrupt_irql;
-};
-void hold_start_io(struct port *port, struct start_io_hold *hold);
-void drop_start_io(struct port *port, struct start_io_hold *hold);
-
-/* ---- request.c, srb.c, data.c ---------------------------------------------------------------- */
-
-enum request_state {
-    REQUEST_QUEUED,   /* in its unit's queue */
-    REQUEST_ADMITTED, /* on its way to a processor */
-    REQUEST_OWNED,    /* the driver's: from HwBuildIo to RequestComplete */
-    REQUEST_FINISHED, /* the driver has completed it; not yet told above */
-};
-
-/* What a request does beside carrying a port_io. */
-enum request_kind {
-    REQUEST_IO,    /* for a caller */
-    REQUEST_RESET, /* a reset SRB of the model's own */
-};
-
-/* What a report says of a request: its io may be gone by then. */
-struct request_summary {
-    uint8_t function, path, target, lun, cdb_length;
-    uint8_t cdb[16];
-};
-
-struct request {
-    struct request_summary summary;
-    struct request *next;      /* in the unit's queue, the admitted or the finished list */
-    struct request *hash_next; /* of live requests by SRB address */
-    struct request *live_next, **live_link; /* all that the driver owns */
-    struct port *port;
-    struct unit *unit;
-    struct port_io *io;
-    enum request_kind kind;
-    enum request_state state;
-    bool bypass;  /* goes past depth, pause and freeze */
-    bool started; /* HwStartIo returned */
-    bool timed_out;
-    uint64_t start_order; /* when HwStartIo returned, and ... */
-    uint64_t call_order;  /* ... when it was called, in the port's sequence */
-    unsigned attempts;    /* how often it was answered busy */
-    unsigned processor;
-    struct cpu_work work;
-    _Atomic unsigned references; /* the starter's and the completion's */
-    bool *finished;              /* set when done, for one who waits; or NULL */
-    uint64_t deadline;           /* on the clock: its TimeOutValue, or when it is tried again */
-    enum reset_stage stage;      /* of a reset SRB: what it was sent for */
-    /* what the driver sees */
-    void *srb;
-    size_t srb_bytes;
-    bool extended;
-    void *extension;
-    struct grant *extension_grant;
-    void *sense;
-    uint8_t sense_length;
-    struct grant *sense_grant;
-    void *data;       /* first byte of the buffer */
-    void *data_block; /* the allocation that it lies in */
-    size_t data_tail; /* bytes of that allocation behind the buffer */
-    bool data_shown;  /* the driver may use the virtual address */
-    struct grant *data_grant;
-    STOR_SCATTER_GATHER_LIST *list;
-    MDL *mdl;
-    uint32_t length;  /* DataTransferLength at the start */
-    uint32_t timeout; /* seconds */
-};
-
-/* How a request's DataBuffer may be used. */
-bool request_is_read_write(const struct port_io *io);
-
-/* srb.c: makes the SRB, its extension, sense buffer, data and scatter/gather list for a request;
- * false if there is no memory. */
-bool srb_build(struct request *request);
-/* Takes the results out of it into request->io and makes everything inaccessible, ending the
- * grants: the driver has given it up. */
-void srb_take(struct request *request);
-/* Gives the memory back. */
-void srb_free(struct request *request);
-/* Fields that both kinds have. */
-uint8_t srb_status(const struct request *request);
-void srb_describe(const struct request *request, char *text, size_t size);
-
-/* data.c */
-bool data_build(struct request *request);
-void data_copy_out(struct request *request, size_t length); /* to io->data */
-void data_end(struct request *request);
-void data_free(struct request *request);
-
-/* The request for an SRB of the driver's; violation when it is not one that the driver owns
- * (`what` says what it wanted of it). */
-struct request *request_of(struct port *port, const void *srb, const char *what);
-/* The same without a violation: NULL. */
-struct request *request_find(struct port *port, const void *srb);
-/* RequestComplete. */
-void request_complete(struct port *port, struct request *request);
-/*
- * Whether a PnP request block comes now. Nothing says for certain which of them Server 2003 sends:
- * there each comes or does not, by the seed, and a driver must live with both.
- */
-bool port_sends_pnp(struct port *port);
-/* Sends a request of the model's own past queue and depth. */
-void request_send(struct request *request);
-struct request *request_new(struct port *port, struct port_io *io, enum request_kind kind);
-/* Admits what may go: after anything that could have changed it. Not with the port's mutex. */
-void requests_admit(struct port *port);
-/* Completes by the port (StorPortCompleteRequest) all that the driver owns at an address; 0xff is
- * a wildcard as in the reference. */
-void requests_complete_all(struct port *port, uint8_t path, uint8_t target, uint8_t lun,
-                           uint8_t status);
-/* How many the driver owns that it was given before `order` (HwStartIo had returned); only those
- * of `unit` unless it is NULL. `first` (may be NULL) gets one of them. */
-unsigned requests_owned_before(struct port *port, const struct unit *unit, uint64_t order,
-                               struct request **first);
-/* For timers.c: looks for requests whose time is over or that are to be tried again. */
-void requests_timers_init(struct port *port);
-void request_release(struct request *request);
-/* Whether nothing is outstanding; waits up to `milliseconds` of real time. */
-bool requests_wait(struct port *port, unsigned milliseconds);
-
-/* ---- units ----------------------------------------------------------------------------------- */
-
-struct queue_gate {
-    bool busy;          /* StorPortBusy, StorPortDeviceBusy */
-    unsigned busy_left; /* completions until it ends */
-    bool paused;        /* StorPortPause, StorPortPauseDevice */
-    struct clock_timer pause_timer;
-    unsigned held; /* by the model: reset, power, removal (a count) */
-    struct port *port;
-};
-
-struct unit {
-    struct unit *next;
-    struct port *port;
-    uint8_t path, target, lun;
-    bool present; /* answered an INQUIRY */
-    unsigned depth;
-    unsigned outstanding; /* admitted and not yet finished */
-    struct request *queue_first, **queue_last;
-    struct queue_gate gate;
-    void *extension; /* SpecificLuExtensionSize bytes, or NULL */
-    /* reset.c */
-    enum reset_stage reset_stage;
-    bool reset_failed; /* the last recovery ended without success */
-    struct cpu_work reset_work;
-    struct clock_timer hold_timer; /* BusResetHoldTime */
-};
-
-/* The unit at an address, made if `create`; NULL otherwise. Takes the port's mutex. */
-struct unit *unit_at(struct port *port, uint8_t path, uint8_t target, uint8_t lun, bool create);
-
-/* queue.c */
-void queue_gate_init(struct port *port, struct queue_gate *gate);
-void queue_gate_completed(struct queue_gate *gate); /* mutex held */
-void queue_gate_hold(struct port *port, struct queue_gate *gate);
-void queue_gate_release(struct port *port, struct queue_gate *gate);
-
-/* ---- things that the driver got and must give back ------------------------------------------- */
-
-enum resource_kind {
-    RESOURCE_POOL,
-    RESOURCE_CONTIGUOUS,
-    RESOURCE_DMA,
-    RESOURCE_DEVICE_BASE,
-    RESOURCE_TIMER,
-    RESOURCE_WORKER,
-    RESOURCE_MDL,
-    RESOURCE_SG_LIST,
-    RESOURCE_REGISTRY_BUFFER,
-    RESOURCE_COUNT
-};
-
-struct resource {
-    struct resource *next;
-    enum resource_kind kind;
-    void *address; /* as the driver knows it */
-    size_t bytes;
-    struct grant *grant;
-    char where[96]; /* the driver's code that asked for it */
-    void *more;
-};
-
-struct resource *resource_add(struct port *port, enum resource_kind kind, void *address,
-                              size_t bytes, struct grant *grant);
-/* Takes it out of the list; violation if the driver never had it. The caller frees it. */
-struct resource *resource_take(struct port *port, enum resource_kind kind, const void *address,
-                               const char *function);
-struct resource *resource_find(struct port *port, enum resource_kind kind, const void *address);
-/* Violation RULE_LEAK for what is left and must not be; frees the rest. */
-void resources_end(struct port *port, bool strict_pool, bool strict_bases);
-const char *resource_name(enum resource_kind kind);
-
-/* ---- interrupt.c, dpc.c, timer.c, worker.c --------------------------------------------------- */
+#define MESSAGES_MAXIMUM 2048
 
 struct message {
     struct port *port;
@@ -382,14 +39,12 @@ struct message {
     struct port_lock *lock;
 };
 
-void interrupts_init(struct port *port);
 /* Gives the device its vectors as the bus driver would; before HwFindAdapter. */
 void interrupts_assign(struct port *port);
 /* From now on they reach the driver. */
 void interrupts_connect(struct port *port);
-void interrupts_disconnect(struct port *port);
-/* Now and then, when asked to: an interrupt that nobody's device made. */
-void interrupts_stray(struct port *port);
+/* The device sends one; any thread. */
+void message_raise(struct port *port, unsigned number);
 
 struct dpc {
     struct dpc *next;
@@ -410,41 +65,32 @@ bool dpc_set_target(struct port *port, PSTOR_DPC object, unsigned processor);
 struct dpc *dpc_find(struct port *port, const void *object);
 void dpcs_free(struct port *port);
 
-void timers_init(struct port *port);
-void timer_request(struct port *port, PHW_TIMER routine, ULONG microseconds);
-void timers_stop(struct port *port);
-
-/* ---- adapter.c, config.c, discovery.c, reset.c, power.c -------------------------------------- */
+/* ---- config.c, power.c ----------------------------------------------------------------------- */
 
 /* Length of PORT_CONFIGURATION_INFORMATION on a Windows, in bytes. */
 unsigned config_length(uint16_t windows);
-/* Makes the structure as a Windows hands it to HwFindAdapter, with a guard page behind. */
-void port_config_build(struct port *port);
-/* Checks what HwFindAdapter left in it and takes it over; false and a text when Windows would not
- * start such an adapter. */
-bool config_accept(struct port *port, char *error, size_t size);
+/* Makes the structure as a Windows hands it to HwFindAdapter. */
+void storport_make_config(struct port *port);
+bool storport_accept_config(struct port *port, char *error, size_t size);
 /* A field of the configuration, or `otherwise` where the presented Windows has no such field. */
-#define CONFIG_FIELD(port, field, otherwise)                                                     \
-    (config_has((port),                                                                          \
-                offsetof(PORT_CONFIGURATION_INFORMATION, field) + sizeof((port)->config->field)) \
-         ? (port)->config->field                                                                 \
+#define CONFIG_FIELD(port, field, otherwise)                                                      \
+    (config_has((port),                                                                           \
+                offsetof(PORT_CONFIGURATION_INFORMATION, field) + sizeof(config_of(port)->field)) \
+         ? config_of(port)->field                                                                 \
          : (otherwise))
 bool config_has(const struct port *port, size_t end);
 
-bool discover(struct port *port, char *error, size_t size);
-/* A request's time is over: at DISPATCH_LEVEL on a processor. */
-void reset_expired(struct request *request);
-/* The model's own reset SRB was completed: before it counts as done, what it covers must be. */
-void reset_check_covered(struct request *request);
-void reset_request_done(struct request *request);
-/* Starts a recovery of a unit at a tier, as a timeout would. */
-void reset_begin(struct unit *unit, enum reset_stage stage);
+bool storport_stop(struct port *port);
+bool storport_restart(struct port *port);
+bool storport_end(struct port *port, enum adapter_end end);
+void storport_tell(struct port *port, enum port_news news);
+void storport_found_unit(struct port *port, const struct port_io *address);
+unsigned storport_control_types(const struct port *port);
 
-/* SCSI_ADAPTER_CONTROL_TYPE support as the driver answered; calls it at the IRQL and with the lock
+/* Calls a driver's HwStateChange routine for StorPortStateChangeDetected, later and with the locks
  * that the reference names. */
-bool control_supported(const struct port *port, SCSI_ADAPTER_CONTROL_TYPE type);
-bool control_call(struct port *port, SCSI_ADAPTER_CONTROL_TYPE type, void *parameters);
-void control_query(struct port *port);
+void state_change_tell(struct port *port, PSTOR_ADDRESS address, PHW_STATE_CHANGE routine,
+                       PVOID context);
 
 /* ---- extended.c, notification.c -------------------------------------------------------------- */
 
@@ -460,86 +106,20 @@ struct extended_function {
 };
 /* All of them by code; NULL for a number that no Windows knows. */
 const struct extended_function *extended_function(uint32_t code);
-/* First Windows 10 release (1507 = 10.0.10240 ...) is all "10": younger ones are told apart here. */
 
 /* ---- the port -------------------------------------------------------------------------------- */
 
-#define REQUEST_BUCKETS     1024
-#define FINISHED_REMEMBERED 1024
-#define MESSAGES_MAXIMUM    2048
-
-struct mapping {
-    struct mapping *next;
-    struct port *port;
-    unsigned bar;
-    uint64_t offset; /* of the window in the BAR */
-    size_t length;
-    void *base;
-    enum trap_space space;
-};
-
-struct port {
-    struct port *next;
-    struct port_options options;
-    struct pe_image image;
-    enum adapter_state state;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed; /* signalled when a request finished or the state changed */
-    uint64_t random;
-
-    /* DriverEntry */
-    DRIVER_OBJECT *driver_object;
-    UNICODE_STRING *registry_path;
-    WCHAR *registry_text;
+struct storport {
     HW_INITIALIZATION_DATA init;
-    bool initialized; /* StorPortInitialize succeeded */
-    PVOID hw_context;
-
-    /* adapter */
-    struct device *raw_device; /* as given */
-    struct device *device;     /* observed */
-    void *extension;
-    PORT_CONFIGURATION_INFORMATION *config;
-    ACCESS_RANGE *ranges;
-    unsigned range_count;
-    void *uncached;
-    size_t uncached_bytes;
-    struct grant *uncached_grant;
-    struct grant *extension_grant; /* once the driver has asked for its extension's address */
-    size_t srb_extension_bytes;
-    unsigned physical_breaks;
-    uint32_t maximum_transfer; /* what one request may carry, whatever its buffer's alignment */
-    bool dma64;
-    bool half_duplex;
     bool per_message;
     bool extended_srbs;
-    unsigned max_number_of_io, max_ios_per_lun, initial_lun_depth;
-    unsigned alignment_mask;
+    unsigned max_ios_per_lun;
     uint8_t map_buffers;
-    unsigned buses, targets, luns;
-    bool caches_data;
     PHW_PASSIVE_INITIALIZE_ROUTINE passive_initialize;
-    bool control_types[64];
-    struct mapping *mappings;
-    bool bus_data_allowed;
-    const char *failure;
+    bool single_passive_refusal; /* one is still to come */
 
-    /* locks */
-    struct port_lock start_io_lock;
-    struct port_lock interrupt_lock;
-    unsigned lock_count;
-    const char *lock_names[LOCKS_MAXIMUM];
-    _Atomic uint8_t lock_order[LOCKS_MAXIMUM][LOCKS_MAXIMUM]; /* [a][b]: b was taken under a */
-
-    /* interrupts */
-    bool connected;
     unsigned message_count; /* granted; 0: line */
     struct message *messages;
-    struct cpu_work line_work;
-    atomic_bool line_queued;
-    atomic_bool line_level;
-    atomic_bool line_stray;
-    unsigned line_unclaimed;
 
     /* performance options */
     uint32_t perf_flags;
@@ -547,85 +127,19 @@ struct port {
     uint32_t first_message, last_message;
 
     struct dpc *dpcs;
-    PHW_TIMER timer_routine;
-    struct clock_timer timer;
-    struct cpu_work timer_work;
-    atomic_bool timer_queued;
-
-    /* requests */
-    struct unit *units;
-    struct unit adapter_unit; /* where requests that are about no unit queue */
-    struct queue_gate gate;   /* of the whole adapter */
-    unsigned outstanding;     /* admitted, all units */
-    unsigned unfinished;      /* submitted and not yet told above */
-    struct request *live;
-    struct request *buckets[REQUEST_BUCKETS];
-    struct {
-        const void *srb;
-        uint64_t number;
-    } finished[FINISHED_REMEMBERED];
-    uint64_t finished_count;
-    uint64_t sequence; /* of HwStartIo calls and returns */
     uint32_t next_tag;
-    unsigned next_processor;
-    struct {
-        struct request *first, **last;
-        struct cpu_work work;
-        bool queued;
-    } done[CPU_MAXIMUM];
-
-    struct request *retries;          /* answered busy, waiting to be tried again */
-    struct clock_timer request_timer; /* the earliest deadline of all */
-    struct cpu_work request_timer_work;
-    atomic_bool request_timer_queued;
-    unsigned bus_reset_hold; /* microseconds */
-
-    struct resource *resources;
-    struct port_counters counters;
-    uint64_t vm_exits_before;
-    uint64_t doorbells; /* at the end, when the device is no longer there to ask */
-    void (*event)(void *context, const char *text);
-    void *event_context;
     struct port_registry_value *written; /* by StorPortRegistryWrite */
 };
 
-/* Numbers from the seed: a value below `limit`. */
-uint32_t port_random(struct port *port, uint32_t limit);
-/* The port whose device extension this is; NULL if none. */
-struct port *port_of(const void *extension);
-/* The port of the driver code on this thread, or the only one there is. */
-struct port *port_here(void);
-void port_log(struct port *port, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void device_events_set(struct port *port);
+static inline PORT_CONFIGURATION_INFORMATION *config_of(const struct port *port)
+{
+    return port->config;
+}
 
-/* How an adapter ends: what the driver must have given back by then differs. */
-enum adapter_end {
-    ADAPTER_END_NOT_FOUND,
-    ADAPTER_END_FAILED,
-    ADAPTER_END_REMOVED
-};
-void adapter_give_back(struct port *port, enum adapter_end end);
-bool adapter_find_and_initialize(struct port *port, char *error, size_t size);
-/* Waits until the driver owns no request; violation RULE_LOST_REQUEST if that does not come. */
-void drain_owned(struct port *port, const char *before);
-/* Ends all that the driver has not seen yet. */
-void requests_flush_queued(struct port *port, uint8_t status);
-/* Makes allocations through ntoskrnl's functions subject to the same rule as StorPort's. */
-void allocation_hook_set(void);
-/* Looks over rings and quarantine whenever a processor has nothing to do. */
-void idle_hook_set(void);
-/* The device is the caller's again: no events of it come here any more. */
-void adapter_forget_device(struct port *port);
-
-void gate_init(void);
-void ports_add(struct port *port);
-void ports_remove(struct port *port);
-void adapter_unit_init(struct port *port);
-void units_free(struct port *port);
-void device_base_unmap(struct port *port, const void *base);
-/* Calls a driver's HwStateChange routine for StorPortStateChangeDetected, later and with the locks
- * that the reference names; then looks what is there. */
-void state_change_tell(struct port *port, PSTOR_ADDRESS address, PHW_STATE_CHANGE routine,
-                       PVOID context);
+/*
+ * Whether a PnP request block comes now. Nothing says for certain which of them Server 2003 sends:
+ * there each comes or does not, by the seed, and a driver must live with both.
+ */
+bool port_sends_pnp(struct port *port);
 
 #endif

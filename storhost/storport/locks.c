@@ -1,126 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The locks that StorPort and its miniport share: the StartIo lock, the interrupt lock (or one per
- * MSI message) and a lock per DPC object, and the exports that take them.
- *
- * What is checked: no recursion; nothing but an interrupt-level lock's own kind of code below it
- * (the reference's order "DPC or StartIo, then interrupt"); of two locks that may be nested either
- * way, the driver keeps one way for good, or two processors could wait for each other; release of
- * what is held, in the reverse order; none where the reference of StorPortAcquireSpinLock forbids
- * it for the entry point.
+ * The locks that a StorPort miniport takes itself: StorPortAcquireSpinLock and its kind, and what
+ * the reference forbids of them beyond the order (port/locks.c).
  */
 #include "storport/internal.h"
 #include "storport/exports.h"
-
-#include <string.h>
-
-/* Locks that a processor holds, innermost last; interrupts nest on the same stack. */
-#define HELD_MAXIMUM 32
-static _Thread_local struct port_lock *held_locks[HELD_MAXIMUM];
-static _Thread_local unsigned held_count;
-
-unsigned port_locks_held(void)
-{
-    return held_count;
-}
-
-bool port_lock_class_held(enum lock_class class)
-{
-    for (unsigned i = 0; i < held_count; i++) {
-        if (held_locks[i]->class == class) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void port_lock_init(struct port *port, struct port_lock *lock, enum lock_class class,
-                    const char *name)
-{
-    uint8_t irql = class == LOCK_INTERRUPT ? IRQL_DEVICE : IRQL_DISPATCH;
-
-    if (port->lock_count == LOCKS_MAXIMUM) {
-        fatal("the driver has more than %u locks: raise LOCKS_MAXIMUM", LOCKS_MAXIMUM);
-    }
-    lock->class = class;
-    lock->index = port->lock_count;
-    port->lock_names[port->lock_count++] = name;
-    /* The order among these is checked here: cpu_lock's ranks cannot say "either way". */
-    cpu_lock_init(&lock->lock, name, irql, 0);
-}
-
-/* Whether `lock` may be taken now by a processor that holds `outer`. */
-static void check_order(struct port *port, const struct port_lock *outer,
-                        const struct port_lock *lock)
-{
-    if (outer == lock) {
-        violation(RULE_LOCK_RECURSION, "the %s lock is taken by the processor that holds it",
-                  lock->lock.name);
-    }
-    if (outer->class == LOCK_INTERRUPT && lock->class != LOCK_PRIVATE) {
-        violation(RULE_LOCK_ORDER,
-                  "the %s lock is taken under the %s lock; the order is DPC or StartIo, then "
-                  "interrupt",
-                  lock->lock.name, outer->lock.name);
-    }
-    if (atomic_load(&port->lock_order[lock->index][outer->index]) != 0) {
-        violation(RULE_LOCK_ORDER,
-                  "the %s lock is taken under the %s lock; before, it was the other way round",
-                  lock->lock.name, outer->lock.name);
-    }
-    atomic_store(&port->lock_order[outer->index][lock->index], 1);
-}
-
-uint8_t port_lock_acquire(struct port *port, struct port_lock *lock)
-{
-    uint8_t old;
-
-    rule_checked(RULE_LOCK_ORDER);
-    rule_checked(RULE_LOCK_RECURSION);
-    for (unsigned i = 0; i < held_count; i++) {
-        check_order(port, held_locks[i], lock);
-    }
-    if (cpu_irql() > lock->lock.irql) {
-        violation(RULE_IRQL, "the %s lock (IRQL %u) is taken at IRQL %u", lock->lock.name,
-                  lock->lock.irql, cpu_irql());
-    }
-    old = cpu_lock_acquire(&lock->lock);
-    if (held_count == HELD_MAXIMUM) {
-        fatal("more than %u locks held at once", HELD_MAXIMUM);
-    }
-    held_locks[held_count++] = lock;
-    return old;
-}
-
-void port_lock_release(struct port *port, struct port_lock *lock, uint8_t old_irql)
-{
-    (void)port;
-    if (held_count == 0 || held_locks[held_count - 1] != lock) {
-        violation(RULE_LOCK_ORDER, "the %s lock is released; %s", lock->lock.name,
-                  cpu_lock_held(&lock->lock) ? "another one was taken after it and is still held"
-                                             : "this processor does not hold it");
-    }
-    held_count--;
-    cpu_lock_release(&lock->lock, old_irql);
-}
-
-void hold_start_io(struct port *port, struct start_io_hold *hold)
-{
-    hold->start_io_irql = port_lock_acquire(port, &port->start_io_lock);
-    if (port->half_duplex) {
-        hold->interrupt_irql = port_lock_acquire(port, &port->interrupt_lock);
-    }
-}
-
-void drop_start_io(struct port *port, struct start_io_hold *hold)
-{
-    if (port->half_duplex) {
-        port_lock_release(port, &port->interrupt_lock, hold->interrupt_irql);
-    }
-    port_lock_release(port, &port->start_io_lock, hold->start_io_irql);
-}
-
-/* ---- services -------------------------------------------------------------------------------- */
 
 /*
  * Entry points for which the reference of StorPortAcquireSpinLock allows no lock at all. Those
@@ -190,10 +74,10 @@ void lock_release(struct port *port, PSTOR_LOCK_HANDLE handle)
         violation(RULE_ARGUMENT, "StorPortReleaseSpinLock with no lock handle");
     }
     lock = handle->Context.LockQueue.Lock;
-    if (held_count == 0 || held_locks[held_count - 1] != lock) {
+    if (port_lock_innermost() != lock || lock == NULL) {
         violation(RULE_LOCK_ORDER, "StorPortReleaseSpinLock: lock %d of this handle %s",
                   (int)handle->Lock,
-                  held_count == 0 ? "is not held" : "is not the one that was taken last");
+                  port_locks_held() == 0 ? "is not held" : "is not the one that was taken last");
     }
     handle->Context.LockQueue.Lock = NULL;
     port_lock_release(port, lock, handle->Context.OldIrql);
@@ -215,11 +99,11 @@ VOID NTAPI sp_synchronize_access(PVOID extension, PSTOR_SYNCHRONIZED_ACCESS rout
 /* The lock of a message; violation for a message that was not granted. */
 static struct port_lock *message_lock(struct port *port, uint32_t number, const char *function)
 {
-    if (number >= port->message_count) {
+    if (number >= port->storport->message_count) {
         violation(RULE_ARGUMENT, "%s: message %u; %u were granted", function, number,
-                  port->message_count);
+                  port->storport->message_count);
     }
-    return port->messages[number].lock;
+    return port->storport->messages[number].lock;
 }
 
 ULONG ext_acquire_msi_lock(struct port *port, const uint64_t *a)

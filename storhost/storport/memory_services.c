@@ -10,38 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/exports.h"
-
-/*
- * An allocation on the request path: allowed by the reference at DISPATCH_LEVEL, but a driver that
- * does it has no answer when there is no memory, which is when the pagefile is written.
- */
-static void check_path(const char *function)
-{
-    rule_checked(RULE_HOT_ALLOCATION);
-    for (const struct frame *frame = entry_current(); frame != NULL; frame = frame->outer) {
-        switch (frame->entry) {
-        case ENTRY_BUILD_IO:
-        case ENTRY_START_IO:
-        case ENTRY_INTERRUPT:
-        case ENTRY_MESSAGE:
-        case ENTRY_DPC:
-        case ENTRY_RESET_BUS:
-            if (frame->request != NULL && frame->request->io->function == SRB_FUNCTION_PNP) {
-                break; /* life cycle, not the request path */
-            }
-            violation(RULE_HOT_ALLOCATION, "%s called in %s", function, entry_name(frame->entry));
-        default:
-            break;
-        }
-    }
-}
-
-void allocation_hook_set(void)
-{
-    kernel_on_allocation(check_path);
-}
-
 /* ---- uncached extension ---------------------------------------------------------------------- */
 
 /* What must be set in the configuration before (windows.md 10; reference: the DMA fields and
@@ -67,11 +35,6 @@ PVOID NTAPI sp_get_uncached_extension(PVOID extension, PPORT_CONFIGURATION_INFOR
                                       ULONG bytes)
 {
     EXPORT_ENTER("StorPortGetUncachedExtension", extension, IRQL_PASSIVE);
-    struct memory_request request = {.kind = MEMORY_UNCACHED_EXTENSION,
-                                     .bytes = bytes,
-                                     .alignment = 16,
-                                     .contiguous = true,
-                                     .name = "uncached extension"};
 
     if (port->state != ADAPTER_FINDING) {
         violation(RULE_PHASE, "StorPortGetUncachedExtension called outside of HwFindAdapter");
@@ -79,15 +42,7 @@ PVOID NTAPI sp_get_uncached_extension(PVOID extension, PPORT_CONFIGURATION_INFOR
     if (port->uncached == NULL && bytes != 0) {
         check_uncached_order(port, config);
         port->srb_extension_bytes = config->SrbExtensionSize;
-        if ((config->Dma64BitAddresses & 0x7f) == 0) {
-            request.highest = UINT32_MAX;
-        }
-        port->uncached = memory_alloc(&request);
-        if (port->uncached != NULL) {
-            port->uncached_bytes = bytes;
-            port->uncached_grant =
-                grant_begin(port->uncached, bytes, GRANT_BOTH, "uncached extension", NULL);
-        }
+        uncached_allocate(port, bytes, (config->Dma64BitAddresses & 0x7f) != 0);
     }
     export_leave();
     return port->uncached;
@@ -104,7 +59,7 @@ ULONG ext_allocate_pool(struct port *port, const uint64_t *a)
     if (result == NULL) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    check_path("StorPortAllocatePool");
+    allocation_check("StorPortAllocatePool");
     *result = request.bytes == 0 ? NULL : memory_alloc(&request);
     if (*result == NULL) {
         return STOR_STATUS_INSUFFICIENT_RESOURCES;
@@ -146,7 +101,7 @@ static void *allocate_for_device(struct port *port, enum resource_kind kind, con
                                      .name = name};
     void *address;
 
-    check_path(function);
+    allocation_check(function);
     if ((a[3] & (a[3] - 1)) != 0) {
         violation(RULE_ARGUMENT, "%s: BoundaryAddressMultiple 0x%llx is no power of two", function,
                   (unsigned long long)a[3]);
@@ -224,23 +179,6 @@ ULONG ext_free_dma(struct port *port, const uint64_t *a)
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
-/* Whether `address` is in a buffer of this request of which the driver may ask the address. */
-static bool in_request(const struct request *request, const uint8_t *address)
-{
-    const uint8_t *data = request->data, *sense = request->sense, *own = request->extension;
-
-    return (data != NULL && address >= data && address < data + request->length) ||
-           (sense != NULL && address >= sense && address < sense + request->sense_length) ||
-           (own != NULL && address >= own && address < own + request->port->srb_extension_bytes);
-}
-
-static bool in_uncached(const struct port *port, const uint8_t *address)
-{
-    const uint8_t *start = port->uncached;
-
-    return start != NULL && address >= start && address < start + port->uncached_bytes;
-}
-
 /*
  * The device extension. The reference does not list it among what StorPortGetPhysicalAddress knows,
  * but it is nonpaged memory with an address, drivers in use ask for it, and it works. From then on
@@ -249,7 +187,7 @@ static bool in_uncached(const struct port *port, const uint8_t *address)
 static bool in_extension(struct port *port, uint8_t *address, uint64_t *left)
 {
     uint8_t *start = port->extension;
-    const size_t bytes = port->init.DeviceExtensionSize;
+    const size_t bytes = port->extension_bytes;
 
     if (address < start || address >= start + bytes) {
         return false;
@@ -280,19 +218,14 @@ static bool in_resource(struct port *port, const uint8_t *address, uint64_t *lef
     return found;
 }
 
-/* An SRB extension or sense buffer of any request that the driver holds: callers often give no
- * SRB for these. */
-static bool in_live_request(struct port *port, const uint8_t *address)
+/* A buffer of any request that the driver holds: callers often give no SRB for its extension and
+ * sense buffer. */
+static bool in_live_request(struct port *port, const void *address, uint64_t *left)
 {
-    bool found = false;
+    const struct request *request = request_with_buffer(port, address);
 
-    pthread_mutex_lock(&port->mutex);
-    for (struct request *request = port->live; request != NULL && !found;
-         request = request->live_next) {
-        found = in_request(request, address);
-    }
-    pthread_mutex_unlock(&port->mutex);
-    return found;
+    *left = UINT64_MAX;
+    return request != NULL;
 }
 
 /*
@@ -304,15 +237,16 @@ uint64_t NTAPI sp_get_physical_address(PVOID extension, PSCSI_REQUEST_BLOCK srb,
                                        ULONG *length)
 {
     EXPORT_ENTER("StorPortGetPhysicalAddress", extension, IRQL_DEVICE);
-    uint64_t bytes = 0, left = UINT64_MAX;
+    uint64_t bytes = 0, left;
     bus_addr bus = 0;
     bool valid;
 
     if (srb != NULL) {
         request_of(port, srb, "StorPortGetPhysicalAddress");
     }
-    valid = in_uncached(port, address) || in_resource(port, address, &left) ||
-            in_live_request(port, address) || in_extension(port, address, &left);
+    left = uncached_left(port, address);
+    valid = left != 0 || in_resource(port, address, &left) ||
+            in_live_request(port, address, &left) || in_extension(port, address, &left);
     if (!valid || !memory_bus_address(address, &bus, &bytes)) {
         char text[160];
 
@@ -323,9 +257,6 @@ uint64_t NTAPI sp_get_physical_address(PVOID extension, PSCSI_REQUEST_BLOCK srb,
                   "StorPortGetPhysicalAddress for %p: %s has no address that the "
                   "device may use",
                   address, text);
-    }
-    if (in_uncached(port, address)) {
-        left = (uint64_t)((uint8_t *)port->uncached + port->uncached_bytes - (uint8_t *)address);
     }
     if (bytes > left) {
         bytes = left;
@@ -448,7 +379,7 @@ ULONG ext_allocate_mdl(struct port *port, const uint64_t *a)
     if (result == NULL || a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    check_path("StorPortAllocateMdl");
+    allocation_check("StorPortAllocateMdl");
     *result = make_mdl((void *)(uintptr_t)a[0], (uint32_t)a[1]);
     if (*result == NULL) {
         return STOR_STATUS_INSUFFICIENT_RESOURCES;

@@ -78,7 +78,7 @@ static void overrun(struct port *port, const uint64_t *a)
 static void enable_passive(struct port *port, const uint64_t *a)
 {
     BOOLEAN *success = (BOOLEAN *)(uintptr_t)a[1];
-    bool granted = !port->options.single_passive_refusal;
+    bool granted = !port->storport->single_passive_refusal;
 
     if (!entry_inside(ENTRY_INITIALIZE)) {
         violation(RULE_PHASE, "StorPortEnablePassiveInitialization called outside of HwInitialize");
@@ -86,9 +86,9 @@ static void enable_passive(struct port *port, const uint64_t *a)
     if (port->options.refuse_dpc) {
         return; /* without effect, the output untouched */
     }
-    port->options.single_passive_refusal = false;
+    port->storport->single_passive_refusal = false;
     if (granted) {
-        port->passive_initialize = (PHW_PASSIVE_INITIALIZE_ROUTINE)(uintptr_t)a[0];
+        port->storport->passive_initialize = (PHW_PASSIVE_INITIALIZE_ROUTINE)(uintptr_t)a[0];
     }
     if (success != NULL) {
         *success = granted;

@@ -59,7 +59,7 @@ static uint32_t flags_here(const struct port *port, const struct perf_level *lev
 {
     uint32_t flags = level->flags;
 
-    if (port->message_count == 0) {
+    if (port->storport->message_count == 0) {
         flags &= ~(uint32_t)(STOR_PERF_INTERRUPT_MESSAGE_RANGES | STOR_PERF_ADV_CONFIG_LOCALITY);
     }
     return flags;
@@ -76,7 +76,7 @@ static ULONG check_wanted(const struct port *port, const PERF_CONFIGURATION_DATA
             return STOR_STATUS_UNSUCCESSFUL;
         }
         if (data->FirstRedirectionMessageNumber > data->LastRedirectionMessageNumber ||
-            data->LastRedirectionMessageNumber >= port->message_count) {
+            data->LastRedirectionMessageNumber >= port->storport->message_count) {
             return STOR_STATUS_INVALID_PARAMETER;
         }
     }
@@ -89,23 +89,24 @@ static void tell_targets(struct port *port, const PERF_CONFIGURATION_DATA *data)
         data->MessageTargets == NULL) {
         return;
     }
-    for (unsigned i = 0; i < port->message_count; i++) {
+    for (unsigned i = 0; i < port->storport->message_count; i++) {
         memset(&data->MessageTargets[i], 0, sizeof(data->MessageTargets[i]));
-        data->MessageTargets[i].Mask = (KAFFINITY)1 << port->messages[i].processor;
+        data->MessageTargets[i].Mask = (KAFFINITY)1 << port->storport->messages[i].processor;
     }
 }
 
 static void take_over(struct port *port, const PERF_CONFIGURATION_DATA *data)
 {
-    port->perf_flags = data->Flags;
-    port->concurrent_channels =
+    port->storport->perf_flags = data->Flags;
+    port->storport->concurrent_channels =
         (data->Flags & STOR_PERF_CONCURRENT_CHANNELS) != 0 ? data->ConcurrentChannels : 0;
-    port->first_message = data->FirstRedirectionMessageNumber;
-    port->last_message = data->LastRedirectionMessageNumber;
+    port->storport->first_message = data->FirstRedirectionMessageNumber;
+    port->storport->last_message = data->LastRedirectionMessageNumber;
     if ((data->Flags & STOR_PERF_INTERRUPT_MESSAGE_RANGES) != 0) {
         /* Messages of the range are spread over the processors. */
-        for (unsigned i = port->first_message; i <= port->last_message; i++) {
-            port->messages[i].processor = (i - port->first_message) % cpu_count();
+        for (unsigned i = port->storport->first_message; i <= port->storport->last_message; i++) {
+            port->storport->messages[i].processor =
+                (i - port->storport->first_message) % cpu_count();
         }
     }
     tell_targets(port, data);
@@ -161,19 +162,19 @@ ULONG ext_get_start_io_perf_params(struct port *port, const uint64_t *a)
     if (data->Size < sizeof(*data)) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    if (port->perf_flags == 0) {
+    if (port->storport->perf_flags == 0) {
         return STOR_STATUS_UNSUCCESSFUL;
     }
     data->Version = 1;
     data->MessageNumber = 0;
     data->ChannelNumber = 0;
-    if ((port->perf_flags & STOR_PERF_INTERRUPT_MESSAGE_RANGES) != 0) {
-        uint32_t range = port->last_message - port->first_message + 1;
+    if ((port->storport->perf_flags & STOR_PERF_INTERRUPT_MESSAGE_RANGES) != 0) {
+        uint32_t range = port->storport->last_message - port->storport->first_message + 1;
 
-        data->MessageNumber = port->first_message + here % range;
+        data->MessageNumber = port->storport->first_message + here % range;
     }
-    if (port->concurrent_channels > 1) {
-        data->ChannelNumber = here % port->concurrent_channels;
+    if (port->storport->concurrent_channels > 1) {
+        data->ChannelNumber = here % port->storport->concurrent_channels;
     }
     return STOR_STATUS_SUCCESS;
 }
@@ -326,7 +327,7 @@ ULONG ext_update_max_io_info(struct port *port, const uint64_t *a)
     }
     pthread_mutex_lock(&port->mutex);
     port->max_number_of_io = (uint32_t)a[0];
-    port->max_ios_per_lun = (uint32_t)a[1];
+    port->storport->max_ios_per_lun = (uint32_t)a[1];
     pthread_mutex_unlock(&port->mutex);
     requests_admit(port);
     return STOR_STATUS_SUCCESS;

@@ -1,81 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * HwAdapterControl, stop and restart, power, surprise and orderly removal, and giving everything
- * back at the end.
+ * What StorPort does beyond stop and restart (port/power.c): ScsiAdapterPower, PnP and power
+ * requests, HwFreeAdapterResources.
  *
- * What the driver must have given back by then: after a HwFindAdapter that did not find, everything
- * that it allocated or mapped. After that, what HwFreeAdapterResources is there for (Windows 8 and
- * later): pool, contiguous and DMA memory, timers, workers. Before Windows 8 no entry point runs
- * at the end at an IRQL at which they could be freed: the port frees them, as it frees mapped
- * ranges and the uncached extension on every Windows.
+ * What the driver must have given back when the adapter goes: what HwFreeAdapterResources is there
+ * for (Windows 8 and later): pool, contiguous and DMA memory, timers, workers. Before Windows 8 no
+ * entry point runs at the end at an IRQL at which they could be freed: the port frees them.
  */
 #include "storport/internal.h"
 #include "storport/exports.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define DRAIN_MILLISECONDS 60000
-
-/* ---- HwAdapterControl ------------------------------------------------------------------------ */
-
-struct control {
-    struct port *port;
-    SCSI_ADAPTER_CONTROL_TYPE type;
-    void *parameters;
-    SCSI_ADAPTER_CONTROL_STATUS status;
-};
-
-/* Stop and restart run at DIRQL with the interrupt lock held; all others at PASSIVE_LEVEL (table
- * in the reference of HW_ADAPTER_CONTROL), but ScsiAdapterPower and its kind also at
- * DISPATCH_LEVEL, which is the harder. */
-static void run_control(void *context)
-{
-    struct control *control = context;
-    struct port *port = control->port;
-    bool locked = control->type == ScsiStopAdapter || control->type == ScsiRestartAdapter;
-    struct frame frame;
-    uint8_t old = 0;
-
-    if (locked) {
-        old = port_lock_acquire(port, &port->interrupt_lock);
-    }
-    entry_begin(&frame, port, ENTRY_ADAPTER_CONTROL, control->type, NULL);
-    control->status =
-        port->init.HwAdapterControl(port->extension, control->type, control->parameters);
-    entry_end(&frame);
-    if (locked) {
-        port_lock_release(port, &port->interrupt_lock, old);
-    }
-}
-
-static bool at_dispatch(SCSI_ADAPTER_CONTROL_TYPE type)
-{
-    return type == ScsiAdapterPower ||
-           (type >= ScsiAdapterPoFxPowerRequired && type <= ScsiAdapterPoFxPowerControl);
-}
-
-bool control_supported(const struct port *port, SCSI_ADAPTER_CONTROL_TYPE type)
-{
-    return port->init.HwAdapterControl != NULL && port->control_types[type];
-}
-
-bool control_call(struct port *port, SCSI_ADAPTER_CONTROL_TYPE type, void *parameters)
-{
-    struct control control = {.port = port, .type = type, .parameters = parameters};
-
-    if (type != ScsiQuerySupportedControlTypes && !control_supported(port, type)) {
-        return false;
-    }
-    cpu_call(0, at_dispatch(type) ? IRQL_DISPATCH : IRQL_PASSIVE, run_control, &control,
-             "HwAdapterControl");
-    return control.status == ScsiAdapterControlSuccess;
-}
-
 /* How many control types a Windows knows: the list ends there, and the page behind it is fenced. */
-static unsigned control_types(uint16_t windows)
+unsigned storport_control_types(const struct port *port)
 {
+    uint16_t windows = port->options.windows;
+
     if (windows >= WINDOWS_10) {
         return ScsiAdapterControlMax;
     }
@@ -85,99 +26,7 @@ static unsigned control_types(uint16_t windows)
     return windows >= WINDOWS_8 ? ScsiAdapterSystemPowerHints + 1 : ScsiSetRunningConfig + 1;
 }
 
-void control_query(struct port *port)
-{
-    unsigned types = control_types(port->options.windows);
-    struct memory_request request = {.kind = MEMORY_POOL,
-                                     .bytes = sizeof(ULONG) + types,
-                                     .alignment = 1,
-                                     .name = "SCSI_SUPPORTED_CONTROL_TYPE_LIST"};
-    SCSI_SUPPORTED_CONTROL_TYPE_LIST *list;
-
-    memset(port->control_types, 0, sizeof(port->control_types));
-    if (port->init.HwAdapterControl == NULL) {
-        return;
-    }
-    /* Aligned for its first field: a list of 5 types has 9 bytes, fenced to the next word. */
-    request.alignment = sizeof(ULONG);
-    list = memory_alloc(&request);
-    if (list == NULL) {
-        fatal("out of guest memory");
-    }
-    memset(list, 0, request.bytes);
-    list->MaxControlType = types;
-    if (control_call(port, ScsiQuerySupportedControlTypes, list)) {
-        for (unsigned i = 0; i < types; i++) {
-            port->control_types[i] = list->SupportedTypeList[i] != 0;
-        }
-    }
-    memory_free(list);
-}
-
-/* ---- requests of the life cycle -------------------------------------------------------------- */
-
-static uint8_t send_function(struct port *port, const struct unit *unit, uint8_t function,
-                             uint32_t action, uint32_t power_state)
-{
-    struct port_io io = {.function = function,
-                         .adapter = unit == NULL,
-                         .path = unit != NULL ? unit->path : 0,
-                         .target = unit != NULL ? unit->target : 0,
-                         .lun = unit != NULL ? unit->lun : 0,
-                         .processor = -1,
-                         .pnp_action = action,
-                         .power_state = power_state};
-
-    port_execute(port, &io);
-    return io.srb_status;
-}
-
-bool port_sends_pnp(struct port *port)
-{
-    return port->options.windows >= WINDOWS_VISTA || port_random(port, 2) != 0;
-}
-
-static void send_pnp(struct port *port, const struct unit *unit, uint32_t action)
-{
-    if (port_sends_pnp(port)) {
-        send_function(port, unit, SRB_FUNCTION_PNP, action, 0);
-    }
-}
-
-static struct unit *first_unit(struct port *port)
-{
-    struct unit *unit = port->units;
-
-    while (unit != NULL && !unit->present) {
-        unit = unit->next;
-    }
-    return unit;
-}
-
-/* FLUSH and SHUTDOWN come only to those that declared CachesData. */
-static void flush_all(struct port *port, bool shutdown)
-{
-    for (struct unit *unit = port->units; unit != NULL && port->caches_data; unit = unit->next) {
-        if (unit->present) {
-            send_function(port, unit, SRB_FUNCTION_FLUSH, 0, 0);
-            if (shutdown) {
-                send_function(port, unit, SRB_FUNCTION_SHUTDOWN, 0, 0);
-            }
-        }
-    }
-}
-
-/* Waits for what is outstanding; what does not come back in time is lost. */
-static void drain(struct port *port, const char *before)
-{
-    rule_checked(RULE_LOST_REQUEST);
-    if (!requests_wait(port, DRAIN_MILLISECONDS)) {
-        violation(RULE_LOST_REQUEST, "%u requests are still outstanding before %s",
-                  port->outstanding, before);
-    }
-}
-
-/* ---- stop and restart ------------------------------------------------------------------------ */
+/* ---- power ----------------------------------------------------------------------------------- */
 
 static bool power_control(struct port *port, STOR_DEVICE_POWER_STATE state,
                           STOR_POWER_ACTION action)
@@ -203,91 +52,95 @@ static bool power_control(struct port *port, STOR_DEVICE_POWER_STATE state,
 }
 
 /* ScsiAdapterPower takes the place of stop, once it is reported (windows.md 5). */
-static bool stop(struct port *port)
+bool storport_stop(struct port *port)
 {
     bool success;
 
-    if (control_supported(port, ScsiAdapterPower)) {
-        success = power_control(port, StorPowerDeviceD3, StorPowerActionSleep);
-    } else {
-        success = control_call(port, ScsiStopAdapter, NULL);
+    if (!control_supported(port, ScsiAdapterPower)) {
+        return adapter_stop(port);
     }
+    success = power_control(port, StorPowerDeviceD3, StorPowerActionSleep);
     interrupts_disconnect(port);
     return success;
 }
 
-bool port_stop_adapter(struct port *port)
+bool storport_restart(struct port *port)
 {
-    bool success;
-
-    if (port->state != ADAPTER_RUNNING) {
-        return false;
+    if (!control_supported(port, ScsiAdapterPower)) {
+        return adapter_restart(port);
     }
-    flush_all(port, false);
-    queue_gate_hold(port, &port->gate);
-    drain_owned(port, "the adapter is stopped");
-    success = stop(port);
-    port->state = ADAPTER_STOPPED;
-    return success;
-}
-
-static bool restart(struct port *port)
-{
-    char error[256];
-    bool success;
-
     if (control_supported(port, ScsiSetRunningConfig)) {
         control_call(port, ScsiSetRunningConfig, NULL);
     }
-    if (control_supported(port, ScsiAdapterPower)) {
-        interrupts_connect(port);
-        return power_control(port, StorPowerDeviceD0, StorPowerActionNone);
-    }
-    if (control_supported(port, ScsiRestartAdapter)) {
-        interrupts_connect(port);
-        return control_call(port, ScsiRestartAdapter, NULL);
-    }
-    success = adapter_find_and_initialize(port, error, sizeof(error));
-    if (!success) {
-        port_log(port, "restart: %s", error);
-    }
-    return success;
+    interrupts_connect(port);
+    return power_control(port, StorPowerDeviceD0, StorPowerActionNone);
 }
 
-bool port_restart_adapter(struct port *port)
-{
-    bool success;
+/* ---- requests of the life cycle -------------------------------------------------------------- */
 
-    if (port->state != ADAPTER_STOPPED) {
-        return false;
-    }
-    if (port->device->ops->power_cycle != NULL) {
-        port->device->ops->power_cycle(port->device);
-    }
-    success = restart(port);
-    if (success) {
-        port->state = ADAPTER_RUNNING;
-    }
-    queue_gate_release(port, &port->gate);
-    return success;
+bool port_sends_pnp(struct port *port)
+{
+    return port->options.windows >= WINDOWS_VISTA || port_random(port, 2) != 0;
 }
 
-void port_power(struct port *port, bool on)
+static void send_pnp(struct port *port, const struct unit *unit, uint32_t action)
 {
-    struct unit *unit = first_unit(port);
-    bool srb = !control_supported(port, ScsiAdapterPower);
+    if (port_sends_pnp(port)) {
+        send_function(port, unit, SRB_FUNCTION_PNP, action, 0);
+    }
+}
 
-    if (!on) {
-        flush_all(port, true);
-        if (unit != NULL && srb) {
-            send_function(port, unit, SRB_FUNCTION_POWER, 0, StorPowerDeviceD3);
+/* The PnP capabilities of a unit are asked for when it is found. */
+void storport_found_unit(struct port *port, const struct port_io *address)
+{
+    STOR_DEVICE_CAPABILITIES data = {.Version = 1};
+    struct port_io io = {.function = SRB_FUNCTION_PNP,
+                         .path = address->path,
+                         .target = address->target,
+                         .lun = address->lun,
+                         .pnp_action = StorQueryCapabilities,
+                         .direction = PORT_DATA_IN,
+                         .data = &data,
+                         .data_length = sizeof(data),
+                         .processor = -1};
+
+    if (port_sends_pnp(port)) {
+        port_execute(port, &io);
+    }
+}
+
+static void send_power(struct port *port, STOR_DEVICE_POWER_STATE state)
+{
+    const struct unit *unit = first_unit(port);
+
+    if (unit != NULL && !control_supported(port, ScsiAdapterPower)) {
+        send_function(port, unit, SRB_FUNCTION_POWER, 0, state);
+    }
+}
+
+void storport_tell(struct port *port, enum port_news news)
+{
+    const struct unit *unit = first_unit(port);
+
+    switch (news) {
+    case NEWS_POWER_OFF:
+        send_power(port, StorPowerDeviceD3);
+        break;
+    case NEWS_POWER_ON:
+        send_power(port, StorPowerDeviceD0);
+        break;
+    case NEWS_REMOVAL:
+        if (unit != NULL) {
+            send_pnp(port, unit, StorRemoveDevice);
         }
-        port_stop_adapter(port);
-        return;
-    }
-    port_restart_adapter(port);
-    if (unit != NULL && srb) {
-        send_function(port, unit, SRB_FUNCTION_POWER, 0, StorPowerDeviceD0);
+        send_pnp(port, NULL, StorRemoveDevice);
+        break;
+    case NEWS_SURPRISE_REMOVAL:
+        control_call(port, ScsiAdapterSurpriseRemoval, NULL);
+        if (port->options.windows >= WINDOWS_7) { /* reference of SCSI_PNP_REQUEST_BLOCK */
+            send_pnp(port, NULL, StorSurpriseRemoval);
+        }
+        break;
     }
 }
 
@@ -299,106 +152,19 @@ static void call_free_resources(void *context)
     struct frame frame;
 
     entry_begin(&frame, port, ENTRY_FREE_RESOURCES, 0, NULL);
-    port->init.HwFreeAdapterResources(port->extension);
+    port->storport->init.HwFreeAdapterResources(port->extension);
     entry_end(&frame);
 }
 
-static void check_no_requests(struct port *port)
+bool storport_end(struct port *port, enum adapter_end end)
 {
-    rule_checked(RULE_LOST_REQUEST);
-    if (port->live != NULL) {
-        char text[256];
-
-        srb_describe(port->live, text, sizeof(text));
-        violation(RULE_LOST_REQUEST, "the adapter is gone and a request is not completed: %s",
-                  text);
-    }
-}
-
-static void free_adapter_memory(struct port *port)
-{
-    if (port->uncached != NULL) {
-        grant_end(port->uncached_grant, true);
-        memory_free(port->uncached);
-        port->uncached = NULL;
-    }
-    memory_free(port->config);
-    memory_free(port->ranges);
-    port->config = NULL;
-    port->ranges = NULL;
-    dpcs_free(port);
-    units_free(port);
-    if (port->extension_grant != NULL) {
-        grant_end(port->extension_grant, false);
-        port->extension_grant = NULL;
-    }
-    memory_free(port->extension);
-}
-
-void adapter_give_back(struct port *port, enum adapter_end end)
-{
+    const HW_INITIALIZATION_DATA *init = &port->storport->init;
     bool offered = port->options.windows >= WINDOWS_8 &&
-                   port->init.HwInitializationDataSize > HW_INIT_DATA_SIZE_PHYSICAL;
+                   init->HwInitializationDataSize > HW_INIT_DATA_SIZE_PHYSICAL;
 
-    interrupts_disconnect(port);
-    timers_stop(port);
-    cpu_wait_idle(5000);
-    check_no_requests(port);
-    if (end != ADAPTER_END_NOT_FOUND && offered && port->init.HwFreeAdapterResources != NULL) {
+    if (end != ADAPTER_END_NOT_FOUND && offered && init->HwFreeAdapterResources != NULL) {
         cpu_call(0, IRQL_PASSIVE, call_free_resources, port, "HwFreeAdapterResources");
     }
-    port->state = ADAPTER_GONE;
-    resources_end(port, end == ADAPTER_END_NOT_FOUND || offered, end == ADAPTER_END_NOT_FOUND);
-    free_adapter_memory(port);
-    grant_inspect_quarantine(true);
-    port->extension = NULL;
-    adapter_forget_device(port);
-}
-
-void port_remove(struct port *port)
-{
-    struct unit *unit = first_unit(port);
-
-    if (port->state == ADAPTER_GONE || port->state == ADAPTER_LOADED) {
-        return;
-    }
-    if (port->state == ADAPTER_RUNNING) {
-        drain(port, "the adapter is removed");
-        flush_all(port, true);
-        if (unit != NULL) {
-            send_pnp(port, unit, StorRemoveDevice);
-        }
-        send_pnp(port, NULL, StorRemoveDevice);
-        queue_gate_hold(port, &port->gate);
-        drain_owned(port, "the adapter is removed");
-        stop(port);
-    }
-    adapter_give_back(port, ADAPTER_END_REMOVED);
-}
-
-/* The device is gone before anybody was asked. The driver hears of it, requests that it still has
- * come back through it or through a bus reset, and then it is stopped as in an orderly removal. */
-void port_surprise_remove(struct port *port)
-{
-    struct unit *unit = first_unit(port);
-
-    if (port->state != ADAPTER_RUNNING) {
-        return;
-    }
-    if (port->device->ops->remove != NULL) {
-        port->device->ops->remove(port->device);
-    }
-    queue_gate_hold(port, &port->gate);
-    port->state = ADAPTER_REMOVED;
-    control_call(port, ScsiAdapterSurpriseRemoval, NULL);
-    if (port->options.windows >= WINDOWS_7) { /* reference of SCSI_PNP_REQUEST_BLOCK */
-        send_pnp(port, NULL, StorSurpriseRemoval);
-    }
-    if (unit != NULL && requests_owned_before(port, NULL, UINT64_MAX, NULL) != 0) {
-        port_reset_bus(port);
-    }
-    requests_flush_queued(port, SRB_STATUS_NO_DEVICE);
-    drain(port, "the removed adapter is stopped");
-    stop(port);
-    adapter_give_back(port, ADAPTER_END_REMOVED);
+    dpcs_free(port);
+    return offered;
 }

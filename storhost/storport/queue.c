@@ -1,119 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * What holds requests back before they reach the driver: a unit's depth, StorPortBusy and its
- * kind, StorPortPause and its kind, and the model's own holds during resets and power changes.
- */
+/* What the driver says of its queues: StorPortBusy and StorPortPause and their kind, depths. */
 #include "storport/internal.h"
 #include "storport/exports.h"
-
-#include <stdlib.h>
-
-static void pause_over(void *context)
-{
-    struct queue_gate *gate = context;
-
-    pthread_mutex_lock(&gate->port->mutex);
-    gate->paused = false;
-    pthread_mutex_unlock(&gate->port->mutex);
-    requests_admit(gate->port);
-}
-
-void queue_gate_init(struct port *port, struct queue_gate *gate)
-{
-    *gate = (struct queue_gate){.port = port};
-    gate->pause_timer.fire = pause_over;
-    gate->pause_timer.context = gate;
-}
-
-void queue_gate_completed(struct queue_gate *gate)
-{
-    if (gate->busy && gate->busy_left > 0 && --gate->busy_left == 0) {
-        gate->busy = false;
-    }
-}
-
-void queue_gate_hold(struct port *port, struct queue_gate *gate)
-{
-    pthread_mutex_lock(&port->mutex);
-    gate->held++;
-    pthread_mutex_unlock(&port->mutex);
-}
-
-void queue_gate_release(struct port *port, struct queue_gate *gate)
-{
-    pthread_mutex_lock(&port->mutex);
-    gate->held--;
-    pthread_mutex_unlock(&port->mutex);
-    requests_admit(port);
-}
-
-static void unit_init(struct port *port, struct unit *unit, uint8_t path, uint8_t target,
-                      uint8_t lun)
-{
-    unit->port = port;
-    unit->path = path;
-    unit->target = target;
-    unit->lun = lun;
-    unit->depth = port->initial_lun_depth;
-    unit->queue_last = &unit->queue_first;
-    queue_gate_init(port, &unit->gate);
-}
-
-void adapter_unit_init(struct port *port)
-{
-    unit_init(port, &port->adapter_unit, 0, 0, 0);
-    port->adapter_unit.depth = 1;
-}
-
-struct unit *unit_at(struct port *port, uint8_t path, uint8_t target, uint8_t lun, bool create)
-{
-    struct unit *unit;
-
-    pthread_mutex_lock(&port->mutex);
-    for (unit = port->units; unit != NULL; unit = unit->next) {
-        if (unit->path == path && unit->target == target && unit->lun == lun) {
-            break;
-        }
-    }
-    if (unit == NULL && create) {
-        unit = calloc(1, sizeof(*unit));
-        if (unit == NULL) {
-            fatal("out of memory");
-        }
-        unit_init(port, unit, path, target, lun);
-        if (port->init.SpecificLuExtensionSize != 0) {
-            struct memory_request request = {.kind = MEMORY_POOL,
-                                             .bytes = port->init.SpecificLuExtensionSize,
-                                             .alignment = 16,
-                                             .name = "logical unit extension"};
-            unit->extension = memory_alloc(&request);
-            if (unit->extension != NULL) {
-                __builtin_memset(unit->extension, 0, request.bytes);
-            }
-        }
-        unit->next = port->units;
-        port->units = unit;
-    }
-    pthread_mutex_unlock(&port->mutex);
-    return unit;
-}
-
-void units_free(struct port *port)
-{
-    while (port->units != NULL) {
-        struct unit *unit = port->units;
-
-        port->units = unit->next;
-        clock_arm(&unit->gate.pause_timer, 0);
-        clock_arm(&unit->hold_timer, 0);
-        if (unit->extension != NULL) {
-            memory_free(unit->extension);
-        }
-        free(unit);
-    }
-}
-
-/* ---- services -------------------------------------------------------------------------------- */
 
 static BOOLEAN set_busy(struct port *port, struct queue_gate *gate, unsigned outstanding,
                         ULONG requests)
@@ -245,8 +133,8 @@ BOOLEAN NTAPI sp_set_device_queue_depth(PVOID extension, UCHAR path, UCHAR targe
 {
     EXPORT_ENTER("StorPortSetDeviceQueueDepth", extension, IRQL_DEVICE);
     struct unit *unit = unit_at(port, path, target, lun, false);
-    ULONG limit = port->options.windows >= WINDOWS_8 && port->max_ios_per_lun > 254
-                      ? port->max_ios_per_lun
+    ULONG limit = port->options.windows >= WINDOWS_8 && port->storport->max_ios_per_lun > 254
+                      ? port->storport->max_ios_per_lun
                       : 254;
     BOOLEAN result = unit != NULL && depth != 0 && depth <= limit;
 

@@ -60,17 +60,12 @@ static const struct port_registry_value *find(const struct port *port, const cha
 {
     const struct port_registry_value *value;
 
-    for (value = port->written; value != NULL; value = value->next) {
+    for (value = port->storport->written; value != NULL; value = value->next) {
         if (strcasecmp(value->name, name) == 0) {
             return value;
         }
     }
-    for (value = port->options.registry; value != NULL; value = value->next) {
-        if (strcasecmp(value->name, name) == 0) {
-            return value;
-        }
-    }
-    return NULL;
+    return registry_option(port, name);
 }
 
 static void check_buffer(struct port *port, const void *buffer, ULONG length, const char *function)
@@ -132,18 +127,18 @@ BOOLEAN NTAPI sp_registry_write(PVOID extension, PUCHAR name, ULONG global, ULON
     memcpy(value->data, buffer, length);
     value->type = type;
     value->length = length;
-    value->next = port->written;
-    port->written = value;
+    value->next = port->storport->written;
+    port->storport->written = value;
     export_leave();
     return TRUE;
 }
 
 void registry_free(struct port *port)
 {
-    while (port->written != NULL) {
-        struct port_registry_value *value = port->written;
+    while (port->storport->written != NULL) {
+        struct port_registry_value *value = port->storport->written;
 
-        port->written = value->next;
+        port->storport->written = value->next;
         free(value->name);
         free(value->data);
         free(value);

@@ -1,64 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Timers and work items of the driver: the one timer of RequestTimerCall (HwTimer, with the
- * StartIo lock held), the timers of Windows 8 (any number, DISPATCH_LEVEL, no lock), the high
- * resolution ones of Windows 10, and work items at PASSIVE_LEVEL.
+ * Timers and work items of the driver beside HwTimer (port/timer.c): the timers of Windows 8 (any
+ * number, DISPATCH_LEVEL, no lock), the high resolution ones of Windows 10, and work items at
+ * PASSIVE_LEVEL.
  */
 #include "storport/internal.h"
 #include "storport/exports.h"
 
 #include <stdlib.h>
-
-/* ---- HwTimer --------------------------------------------------------------------------------- */
-
-static void run_hw_timer(void *context)
-{
-    struct port *port = context;
-    PHW_TIMER routine = port->timer_routine;
-    struct start_io_hold hold = {0};
-    struct frame frame;
-
-    atomic_store(&port->timer_queued, false);
-    if (routine == NULL || port->state == ADAPTER_GONE) {
-        return;
-    }
-    port->timer_routine = NULL; /* it runs once per call */
-    hold_start_io(port, &hold);
-    entry_begin(&frame, port, ENTRY_TIMER, 0, NULL);
-    routine(port->extension);
-    entry_end(&frame);
-    drop_start_io(port, &hold);
-}
-
-static void hw_timer_fired(void *context)
-{
-    struct port *port = context;
-
-    if (!atomic_exchange(&port->timer_queued, true)) {
-        cpu_queue(0, &port->timer_work);
-    }
-}
-
-void timers_init(struct port *port)
-{
-    port->timer.fire = hw_timer_fired;
-    port->timer.context = port;
-    port->timer_work = (struct cpu_work){
-        .irql = IRQL_DISPATCH, .run = run_hw_timer, .context = port, .name = "HwTimer"};
-}
-
-void timer_request(struct port *port, PHW_TIMER routine, ULONG microseconds)
-{
-    port->timer_routine = microseconds == 0 ? NULL : routine;
-    clock_arm(&port->timer, microseconds);
-}
-
-void timers_stop(struct port *port)
-{
-    port->timer_routine = NULL;
-    clock_arm(&port->timer, 0);
-    clock_arm(&port->request_timer, 0);
-}
 
 /* ---- timers of Windows 8 and 10 -------------------------------------------------------------- */
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "devices/device.h"
-#include "storport/port.h"
+#include "port/port.h"
 #include "ways/disk.h"
 #include "ways/image.h"
 #include "ways/options.h"

@@ -381,7 +381,7 @@ static json_t *results(const struct load *load, const struct snapshot *before,
         json_object_set_new(document, "profile", profile());
     }
     json_object_set(document, "device", json_object_get(facts, "device"));
-    json_object_set(document, "storport", json_object_get(facts, "storport"));
+    json_object_set(document, "port", json_object_get(facts, "port"));
     json_decref(facts);
     return document;
 }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "storport/port.h"
+#include "port/port.h"
 
 /* SRB_STATUS_* values that the ways in look at (the whole list: srb_status_name). */
 enum srb_status {

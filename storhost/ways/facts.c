@@ -129,12 +129,16 @@ static json_t *disk_facts(const struct disk *disk)
     return facts;
 }
 
-static json_t *storport_facts(struct port *port)
+static json_t *port_driver_facts(struct port *port)
 {
     struct port_facts told;
     json_t *facts = checked(json_object());
+    char windows[16];
 
     port_get_facts(port, &told);
+    snprintf(windows, sizeof(windows), "%u.%u", told.windows >> 8, told.windows & 0xffu);
+    set(facts, "driver", json_string(told.driver));
+    set(facts, "windows", json_string(windows));
     set_integer(facts, "srb_extension_bytes", told.srb_extension_bytes);
     set_integer(facts, "device_extension_bytes", told.device_extension_bytes);
     set_integer(facts, "uncached_bytes", told.uncached_bytes);
@@ -201,7 +205,7 @@ json_t *facts_collect(const struct bench *bench)
     set(facts, "driver", json_string(bench->options->driver));
     set(facts, "device", device_facts(bench));
     set(facts, "disk", disk_facts(&bench->disk));
-    set(facts, "storport", storport_facts(bench->port));
+    set(facts, "port", port_driver_facts(bench->port));
     set(facts, "counters", counter_facts(bench->port));
     set(facts, "rules", rule_facts());
     return facts;
@@ -332,23 +336,21 @@ static void print_disk(json_t *facts)
          json_is_true(facts_find(facts, "disk.write_cache")) ? "on" : "off");
 }
 
-static void print_storport(json_t *facts)
+static void print_port_driver(json_t *facts)
 {
     line("request blocks", "%s",
-         json_is_true(facts_find(facts, "storport.extended_srbs")) ? "extended" : "legacy");
+         json_is_true(facts_find(facts, "port.extended_srbs")) ? "extended" : "legacy");
     line("SRB extension", "%" JSON_INTEGER_FORMAT " bytes",
-         integer(facts, "storport.srb_extension_bytes"));
+         integer(facts, "port.srb_extension_bytes"));
     line("largest transfer", "%" JSON_INTEGER_FORMAT " bytes in %" JSON_INTEGER_FORMAT " pieces",
-         integer(facts, "storport.maximum_transfer_bytes"),
-         integer(facts, "storport.physical_breaks"));
+         integer(facts, "port.maximum_transfer_bytes"), integer(facts, "port.physical_breaks"));
     line("depth", "unit %" JSON_INTEGER_FORMAT ", adapter %" JSON_INTEGER_FORMAT,
-         integer(facts, "storport.lun_depth"), integer(facts, "storport.max_number_of_io"));
+         integer(facts, "port.lun_depth"), integer(facts, "port.max_number_of_io"));
     line("memory",
          "device extension %" JSON_INTEGER_FORMAT ", uncached %" JSON_INTEGER_FORMAT " bytes",
-         integer(facts, "storport.device_extension_bytes"),
-         integer(facts, "storport.uncached_bytes"));
+         integer(facts, "port.device_extension_bytes"), integer(facts, "port.uncached_bytes"));
     line("concurrent channels", "%" JSON_INTEGER_FORMAT,
-         integer(facts, "storport.concurrent_channels"));
+         integer(facts, "port.concurrent_channels"));
 }
 
 void facts_print_found(json_t *facts)
@@ -365,8 +367,8 @@ void facts_print_found(json_t *facts)
     line_of_names("features", facts_find(facts, "device.features"));
     print_queues(facts);
     print_disk(facts);
-    printf("Told to StorPort\n");
-    print_storport(facts);
+    printf("Told to %s\n", json_string_value(facts_find(facts, "port.driver")));
+    print_port_driver(facts);
     fflush(stdout);
 }
 
@@ -392,7 +394,7 @@ void facts_print_counters(json_t *facts)
     line_per_request(facts, "doorbells", "counters.doorbells");
     line_per_request(facts, "interrupts", "counters.interrupts");
     line_per_request(facts, "DPCs", "counters.dpcs");
-    line_per_request(facts, "calls into StorPort", "counters.calls");
+    line_per_request(facts, "calls to the port driver", "counters.calls");
     line("busy answers", "%12" JSON_INTEGER_FORMAT, integer(facts, "counters.busy"));
     line("timeouts", "%12" JSON_INTEGER_FORMAT, integer(facts, "counters.timeouts"));
     line("rule checks", "%12" JSON_INTEGER_FORMAT, integer(facts, "rules.checks"));

@@ -115,8 +115,8 @@ static const struct argp_option option_table[] = {
     OPTION("qemu-img", KEY_QEMU_IMG, "FILE", "the qemu-img to use (default: qemu-img)"),
     OPTION("throttle", KEY_THROTTLE, "N", "let the disk do N requests per second"),
     GROUP("Windows:"),
-    OPTION("windows", KEY_WINDOWS, "5.2|6.0|6.1|6.2|6.3|10.0",
-           "the version to play (default: 10.0)"),
+    OPTION("windows", KEY_WINDOWS, "5.1|5.2|6.0|6.1|6.2|6.3|10.0",
+           "the version to play (default: 10.0; for a SCSIPort driver 5.1)"),
     OPTION("srb", KEY_SRB, "auto|legacy|extended", "kind of request blocks (default: auto)"),
     OPTION("vectors", KEY_VECTORS, "N",
            "messages granted at most; 0: line interrupt (default: one per processor, and one)"),
@@ -165,7 +165,7 @@ static const struct argp_option option_table[] = {
 
 static const char arguments_text[] = "run\nserve\ninfo\nscript FILE\ncount";
 static const char description[] =
-    "Loads a Windows StorPort miniport (viostor.sys) and runs it against a virtio-blk device.\v"
+    "Loads a Windows storage miniport (viostor.sys) and runs it against a virtio-blk device.\v"
     "Commands:\n"
     "  run           write and read the disk through the driver, compare, print a table\n"
     "  serve         keep the disk up for nbdkit and SG tools until Ctrl-C\n"
@@ -396,8 +396,8 @@ static bool parse_device_option(int key, char *text, struct argp_state *state,
 static bool parse_windows_option(int key, char *text, struct argp_state *state,
                                  struct options *options)
 {
-    static const char *const versions[] = {"5.2", "6.0", "6.1", "6.2", "6.3", "10.0", NULL};
-    static const uint16_t numbers[] = {0x502, 0x600, 0x601, 0x602, 0x603, 0xa00};
+    static const char *const versions[] = {"5.1", "5.2", "6.0", "6.1", "6.2", "6.3", "10.0", NULL};
+    static const uint16_t numbers[] = {0x501, 0x502, 0x600, 0x601, 0x602, 0x603, 0xa00};
     static const char *const srbs[] = {"auto", "legacy", "extended", NULL};
 
     switch (key) {
@@ -652,8 +652,8 @@ static void set_defaults(struct options *options)
     options->clock = CLOCK_REAL_TIME;
     options->depth = 32;
     options->count.request_bytes = 4096;
-    options->port.windows = 0xa00;
-    options->port.message_vectors = UNSET;
+    options->port.windows = 0; /* what the driver's port driver is usually part of */
+    options->port.message_vectors = PORT_VECTORS_DEFAULT;
     options->port.srb_type = PORT_SRB_AUTO;
     options->port.seed = 1;
     options->port.timeout_seconds = 60;
@@ -668,9 +668,6 @@ void options_parse(struct options *options, int argc, char **argv)
     argp_err_exit_status = USAGE_STATUS;
     set_defaults(options);
     argp_parse(&argp, argc, argv, 0, NULL, options);
-    if (options->port.message_vectors == UNSET) {
-        options->port.message_vectors = options->processors + 1;
-    }
     if (options->scheduler == (enum cpu_mode)UNSET) {
         bool deterministic =
             options->command == COMMAND_SCRIPT || options->command == COMMAND_COUNT;

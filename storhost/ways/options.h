@@ -11,7 +11,7 @@
 
 #include "machine/clock.h"
 #include "machine/cpu.h"
-#include "storport/port.h"
+#include "port/port.h"
 
 enum command {
     COMMAND_RUN,

@@ -43,7 +43,7 @@ def test_size_max_splits_segments(storhost, limit):
 @pytest.mark.parametrize("limit", [2, 3, 17])
 def test_seg_max_limits_transfers(storhost, limit):
     storhost.script(f"""
-        check storport.maximum_transfer_bytes = {(limit - 1) * 4096}
+        check port.maximum_transfer_bytes = {(limit - 1) * 4096}
         depth 32 random-rw 400 3 blocks 1-{(limit - 1) * 8}
     """, "--device", f"scripted:transport=modern,offer=SEG_MAX,seg-max={limit}")
 

@@ -85,7 +85,7 @@ def test_server_2003_may_send_no_pnp(storhost):
 
 def test_server_2003_has_no_messages(storhost):
     done = storhost.run("--windows=5.2", "--vectors=3", "script", "-",
-                        stdin="check storport.message_vectors = 0\n",
+                        stdin="check port.message_vectors = 0\n",
                         driver=BUILD / "rules/server-2003.sys")
     assert done.returncode == 0, done.stdout
 

@@ -3,7 +3,7 @@
  * What the driver got from the port and has to give back: a list, for leak checks and to tell a
  * wrong address from a right one.
  */
-#include "storport/internal.h"
+#include "port/internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

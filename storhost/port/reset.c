@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Recovery from requests that time out, in StorPort's three tiers: a reset of the logical unit (an
+ * Recovery from requests that time out, in StorPort's three tiers (SCSIPort has the last only): a reset of the logical unit (an
  * SRB), of the target (an SRB), of the bus (HwResetBus). A tier that fails or does not answer
  * within its own time leads to the next one. While one runs, the unit's queue (for the target and
  * the bus: the adapter's) is held. Before a reset counts as done, the driver has completed every
  * request that it had been given before the reset and that the reset covers.
  */
-#include "storport/internal.h"
+#include "port/internal.h"
 
 #include <stdlib.h>
+
+#include <srb.h>
 
 static void start_tier(struct unit *unit);
 
@@ -101,7 +103,7 @@ static void reset_bus(void *context)
     unsigned left;
     bool success;
 
-    if (port->init.HwResetBus == NULL) {
+    if (port->entries.reset_bus == NULL) {
         finish_recovery(unit, false);
         return;
     }
@@ -111,7 +113,7 @@ static void reset_bus(void *context)
     pthread_mutex_unlock(&port->mutex);
     order = __atomic_add_fetch(&port->sequence, 1, __ATOMIC_SEQ_CST);
     entry_begin(&frame, port, ENTRY_RESET_BUS, 0, NULL);
-    success = port->init.HwResetBus(port->extension, unit->path) != FALSE;
+    success = port->entries.reset_bus(port->extension, unit->path) != FALSE;
     entry_end(&frame);
     drop_start_io(port, &hold);
     rule_checked(RULE_LOST_REQUEST);
@@ -198,7 +200,7 @@ void reset_expired(struct request *request)
     port->counters.timeouts++;
     pthread_mutex_unlock(&port->mutex);
     if (port->state == ADAPTER_RUNNING || port->state == ADAPTER_REMOVED) {
-        reset_begin(request->unit, RESET_UNIT);
+        reset_begin(request->unit, port->model->first_reset);
     }
 }
 
@@ -225,13 +227,10 @@ void reset_request_done(struct request *request)
 
 static bool reset_and_wait(struct port *port, enum reset_stage stage)
 {
-    struct unit *unit = port->units;
+    struct unit *unit = first_unit(port);
     bool success;
 
-    while (unit != NULL && !unit->present) {
-        unit = unit->next;
-    }
-    if (unit == NULL) {
+    if (unit == NULL || stage < port->model->first_reset) {
         return false;
     }
     reset_begin(unit, stage);

@@ -4,7 +4,7 @@
  * entry_begin() and entry_end(), every call out of it begins with export_enter(). Both keep what a
  * report needs to say where the driver was.
  */
-#include "storport/internal.h"
+#include "port/internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +36,8 @@ static const char *const entry_names[ENTRY_COUNT] = {
     [ENTRY_SCATTER_GATHER] = "scatter/gather execution routine",
     [ENTRY_TRACING] = "tracing routine",
     [ENTRY_UNLOAD] = "DriverUnload",
+    [ENTRY_ENABLE_INTERRUPTS] = "HwScsiEnableInterruptsCallback",
+    [ENTRY_DISABLE_INTERRUPTS] = "HwScsiDisableInterruptsCallback",
 };
 
 const char *entry_name(enum entry_point entry)
@@ -112,6 +114,9 @@ void entry_end(struct frame *frame)
         observer_walk(frame->port->device);
     }
     current_frame = frame->outer;
+    if (frame->port->model->returned != NULL) {
+        frame->port->model->returned(frame->port, frame);
+    }
     if (frame->entry == ENTRY_START_IO || frame->entry == ENTRY_DPC) {
         interrupts_stray(frame->port);
     }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The StorPort model as the rest of the bench uses it: load a miniport, start its adapter on a
- * device, send requests, take the adapter through reset, power and removal.
+ * A port driver as the rest of the bench uses it: load a miniport, start its adapter on a device,
+ * send requests, take the adapter through reset, power and removal. Which port driver is played,
+ * Windows' StorPort or SCSIPort, is decided by what the miniport imports.
  */
-#ifndef STORHOST_STORPORT_PORT_H
-#define STORHOST_STORPORT_PORT_H
+#ifndef STORHOST_PORT_PORT_H
+#define STORHOST_PORT_PORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "devices/device.h"
-#include "pe/pe_image.h"
 
 struct port;
 
@@ -30,9 +30,12 @@ struct port_registry_value {
     size_t length;
 };
 
+/* Messages: one for each processor, and one; none where the port driver has none. */
+#define PORT_VECTORS_DEFAULT 0xffffffffu
+
 struct port_options {
-    uint16_t windows;            /* presented version: 0x502 ... 0xa00 */
-    unsigned message_vectors;    /* granted at most; 0: line interrupt */
+    uint16_t windows;         /* presented version: 0x501 ... 0xa00; 0: the port driver's usual */
+    unsigned message_vectors; /* granted at most; 0: line interrupt; PORT_VECTORS_DEFAULT */
     enum port_srb_type srb_type; /* AUTO: what driver and Windows agree on */
     bool refuse_dpc;             /* StorPort 5.2's refusals (windows.md rules) */
     bool single_passive_refusal;
@@ -86,8 +89,10 @@ struct port_counters {
     uint64_t events_logged;
 };
 
-/* What the driver told StorPort. */
+/* What the driver told the port driver. */
 struct port_facts {
+    const char *driver; /* "StorPort", "SCSIPort" */
+    uint16_t windows;   /* presented */
     uint32_t srb_extension_bytes, device_extension_bytes, uncached_bytes;
     uint32_t maximum_transfer_bytes; /* of one request, whatever its buffer's alignment: the lesser
                                         of MaximumTransferLength and physical_breaks pages */

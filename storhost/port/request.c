@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A request's way: queued at its unit, admitted when depth and gates allow, given to HwBuildIo and
- * HwStartIo on a processor, the driver's until RequestComplete, told above by a work item.
+ * A request's way: queued at its unit, admitted when depth and gates allow, given to the driver on a
+ * processor, the driver's until RequestComplete, told above by a work item.
  *
  * The states are in one place, request->state, changed only under the port's mutex:
  *
@@ -10,8 +10,7 @@
  *      |         v          v busy: a new request for the same io, after a pause
  *      +--- gate closed     QUEUED
  */
-#include "storport/internal.h"
-#include "storport/exports.h"
+#include "port/internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,10 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-/* How long a request that was answered busy waits, and how often it is tried (windows.md: up to
- * 250 ms; the class driver gives up some time). */
-#define BUSY_RETRY_MICROSECONDS 250000
-#define BUSY_ATTEMPTS           480
+#include <srb.h>
 
 static void start(void *context);
 static void tell_above(void *context);
@@ -180,7 +176,8 @@ static bool may_go(const struct port *port, const struct request *request)
         return true;
     }
     return gate_open(&port->gate) && gate_open(&unit->gate) &&
-           port->outstanding < port->max_number_of_io && unit->outstanding < unit->depth;
+           port->outstanding < port->max_number_of_io && unit->outstanding < unit->depth &&
+           (port->model->takes == NULL || port->model->takes(port, request));
 }
 
 /* Takes from one unit's queue what may go, onto *list. Mutex held. */
@@ -203,6 +200,9 @@ static void admit_from(struct port *port, struct unit *unit, struct request ***l
         request->state = REQUEST_ADMITTED;
         unit->outstanding++;
         port->outstanding++;
+        if (port->model->admitted != NULL) {
+            port->model->admitted(request);
+        }
         **last = request;
         *last = &request->next;
     }
@@ -267,32 +267,12 @@ static bool put_back(struct request *request)
 
 /* ---- into the driver ------------------------------------------------------------------------- */
 
-static bool call_build_io(struct request *request)
-{
-    struct port *port = request->port;
-    struct frame frame;
-    bool go_on;
-
-    if (port->init.HwBuildIo == NULL) {
-        return true;
-    }
-    entry_begin(&frame, port, ENTRY_BUILD_IO, 0, request);
-    go_on = port->init.HwBuildIo(port->extension, request->srb) != FALSE;
-    entry_end(&frame);
-    if (go_on && request->state == REQUEST_FINISHED) {
-        violation(RULE_SRB_STATUS, "HwBuildIo completed a request and returned TRUE, which sends "
-                                   "it to HwStartIo");
-    }
-    return go_on;
-}
-
-static bool call_start_io(struct request *request)
+bool request_call_start_io(struct request *request, bool locked)
 {
     struct port *port = request->port;
     struct start_io_hold hold = {0};
     struct frame frame;
     bool result;
-    bool locked = port->concurrent_channels <= 1;
 
     if (locked) {
         hold_start_io(port, &hold);
@@ -300,7 +280,7 @@ static bool call_start_io(struct request *request)
     request->call_order = __atomic_add_fetch(&port->sequence, 1, __ATOMIC_SEQ_CST);
     __atomic_fetch_add(&port->counters.startios, 1, __ATOMIC_RELAXED);
     entry_begin(&frame, port, ENTRY_START_IO, 0, request);
-    result = port->init.HwStartIo(port->extension, request->srb) != FALSE;
+    result = port->entries.start_io(port->extension, request->srb) != FALSE;
     entry_end(&frame);
     request->start_order = __atomic_add_fetch(&port->sequence, 1, __ATOMIC_SEQ_CST);
     request->started = true;
@@ -348,8 +328,7 @@ static void finish_unstarted(struct request *request, uint8_t status)
     finish(request);
 }
 
-/* HwStartIo returned FALSE: the request counts as not accepted, and StorPort tries it again. */
-static void not_accepted(struct request *request)
+void request_not_accepted(struct request *request)
 {
     struct port *port = request->port;
     bool mine;
@@ -381,9 +360,7 @@ static void start(void *context)
     own(port, request);
     set_deadline(request, (uint64_t)request->timeout * 1000000);
     pthread_mutex_unlock(&port->mutex);
-    if (call_build_io(request) && !call_start_io(request)) {
-        not_accepted(request);
-    }
+    port->model->start(request);
     request_release(request);
 }
 
@@ -431,6 +408,7 @@ static void leave(struct request *request)
     pthread_mutex_lock(&port->mutex);
     request->unit->outstanding--;
     port->outstanding--;
+    request->unit->last_completion = clock_now();
     queue_gate_completed(&request->unit->gate);
     queue_gate_completed(&port->gate);
     pthread_mutex_unlock(&port->mutex);
@@ -448,7 +426,7 @@ static void try_again(struct request *request)
     port->counters.busy++;
     again->next = port->retries;
     port->retries = again;
-    set_deadline(again, BUSY_RETRY_MICROSECONDS);
+    set_deadline(again, port->model->busy_microseconds);
     pthread_mutex_unlock(&port->mutex);
     request_release(request);
 }
@@ -464,7 +442,7 @@ static void tell_one(struct request *request)
         reset_request_done(request);
         return;
     }
-    if (io->srb_status == SRB_STATUS_BUSY && request->attempts < BUSY_ATTEMPTS &&
+    if (port->model->answered_busy(io) && request->attempts < port->model->busy_attempts &&
         port->state == ADAPTER_RUNNING) {
         try_again(request);
         return;
@@ -516,21 +494,32 @@ static void set_deadline(struct request *request, uint64_t microseconds)
     }
 }
 
+/* When a request's time is over. Mutex held. */
+static uint64_t time_over(const struct request *request)
+{
+    uint64_t again = request->unit->last_completion + (uint64_t)request->timeout * 1000000;
+
+    return request->port->model->times_units && again > request->deadline ? again
+                                                                          : request->deadline;
+}
+
 /* Takes one request whose time is over, or NULL; *next gets the earliest deadline left. */
 static struct request *take_expired(struct port *port, uint64_t now, uint64_t *next)
 {
     *next = UINT64_MAX;
     for (struct request *request = port->live; request != NULL; request = request->live_next) {
+        uint64_t over = time_over(request);
+
         if (request->timed_out) {
             continue;
         }
-        if (request->deadline <= now) {
+        if (over <= now) {
             request->timed_out = true;
             atomic_fetch_add(&request->references, 1);
             return request;
         }
-        if (request->deadline < *next) {
-            *next = request->deadline;
+        if (over < *next) {
+            *next = over;
         }
     }
     return NULL;
@@ -607,8 +596,18 @@ void request_send(struct request *request)
 
 static void submit(struct port *port, struct port_io *io, bool *finished)
 {
-    struct request *request = request_new(port, io, REQUEST_IO);
+    struct request *request;
 
+    if (port->model->answers != NULL && port->model->answers(port, io)) {
+        if (io->done != NULL && finished == NULL) {
+            io->done(io);
+        }
+        if (finished != NULL) {
+            *finished = true;
+        }
+        return;
+    }
+    request = request_new(port, io, REQUEST_IO);
     request->finished = finished;
     io->srb_status = SRB_STATUS_PENDING;
     pthread_mutex_lock(&port->mutex);
@@ -784,12 +783,4 @@ void requests_complete_all(struct port *port, uint8_t path, uint8_t target, uint
             request_release(request);
         }
     } while (request != NULL);
-}
-
-VOID NTAPI sp_complete_request(PVOID extension, UCHAR path, UCHAR target, UCHAR lun, UCHAR status)
-{
-    EXPORT_ENTER("StorPortCompleteRequest", extension, IRQL_DEVICE);
-
-    requests_complete_all(port, path, target, lun, status);
-    export_leave();
 }

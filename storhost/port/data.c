@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The data buffer of a request: guest memory in shuffled pages, beginning anywhere in a page that
- * the adapter's alignment allows, described by a scatter/gather list; copied from and to the
- * caller's ordinary memory through the bench's own view.
- *
- * The driver may use the virtual address only where MapBuffers says so (reference of
- * HW_INITIALIZATION_DATA: 0 none, 1 and 2 all but reads and writes, 3 all; where 1 is unclear the
- * harder reading is taken). Otherwise DataBuffer is an address whose use faults.
+ * the adapter's alignment allows; copied from and to the caller's ordinary memory through the
+ * bench's own view. The driver may use the virtual address only where the model says so; otherwise
+ * DataBuffer is an address whose use faults.
  */
-#include "storport/internal.h"
+#include "port/internal.h"
 
 #include <string.h>
+
+#include <srb.h>
 
 bool request_is_read_write(const struct port_io *io)
 {
@@ -30,20 +29,6 @@ bool request_is_read_write(const struct port_io *io)
     default:
         return false;
     }
-}
-
-static bool mapped(const struct request *request)
-{
-    const struct port *port = request->port;
-
-    if (request->io->function == SRB_FUNCTION_IO_CONTROL ||
-        request->io->function == SRB_FUNCTION_WMI || request->io->function == SRB_FUNCTION_PNP) {
-        return true;
-    }
-    if (request_is_read_write(request->io)) {
-        return port->map_buffers == STOR_MAP_ALL_BUFFERS_INCLUDING_READ_WRITE;
-    }
-    return port->map_buffers != STOR_MAP_NO_BUFFERS;
 }
 
 /* Moves bytes between the caller's memory and the guest's, through the bench's view. */
@@ -80,8 +65,7 @@ void data_copy_out(struct request *request, size_t length)
     copy(request, length, false);
 }
 
-/* Bytes of the scatter/gather element that begins at `address`; *bus is its address. */
-static uint64_t element_at(const struct request *request, size_t offset, bus_addr *bus)
+uint64_t data_piece_at(const struct request *request, size_t offset, bus_addr *bus)
 {
     uint64_t length;
 
@@ -97,45 +81,15 @@ static uint64_t element_at(const struct request *request, size_t offset, bus_add
     return length;
 }
 
-static unsigned count_elements(const struct request *request)
+unsigned data_pieces(const struct request *request)
 {
     unsigned count = 0;
     bus_addr bus;
 
     for (size_t offset = 0; offset < request->length; count++) {
-        offset += element_at(request, offset, &bus);
+        offset += data_piece_at(request, offset, &bus);
     }
     return count;
-}
-
-static bool build_list(struct request *request)
-{
-    unsigned count = count_elements(request);
-    struct memory_request wanted = {
-        .kind = MEMORY_SRB,
-        .bytes = sizeof(STOR_SCATTER_GATHER_LIST) + count * sizeof(STOR_SCATTER_GATHER_ELEMENT),
-        .alignment = 8,
-        .name = "scatter/gather list",
-    };
-    size_t offset = 0;
-
-    if (count > request->port->physical_breaks + 1) {
-        return false;
-    }
-    request->list = memory_alloc(&wanted);
-    if (request->list == NULL) {
-        return false;
-    }
-    request->list->NumberOfElements = count;
-    for (unsigned i = 0; i < count; i++) {
-        bus_addr bus;
-        uint64_t length = element_at(request, offset, &bus);
-
-        request->list->List[i].PhysicalAddress.QuadPart = (LONGLONG)bus;
-        request->list->List[i].Length = (ULONG)length;
-        offset += length;
-    }
-    return true;
 }
 
 /*
@@ -181,10 +135,12 @@ bool data_build(struct request *request)
     if (io->direction == PORT_DATA_OUT) {
         copy(request, request->length, true);
     }
-    if (!build_list(request)) {
+    /* A buffer may lie in one piece more than it has breaks. */
+    if (data_pieces(request) > port->physical_breaks + 1 ||
+        (port->model->describe_data != NULL && !port->model->describe_data(request))) {
         return false;
     }
-    request->data_shown = mapped(request);
+    request->data_shown = port->model->shows_data(request);
     if (!request->data_shown) {
         memory_hide(request->data_block);
     }

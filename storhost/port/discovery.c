@@ -2,15 +2,16 @@
 /*
  * Finding the units as Windows does: per bus and target an INQUIRY to LUN 0; where a device
  * answers, REPORT LUNS and an INQUIRY to each LUN of the list, then the vital product data pages
- * 00, 80 and 83 and the PnP capabilities. Addresses beside those are asked too, within what the
+ * 00, 80 and 83. Addresses beside those are asked too, within what the
  * driver declared, so that it has to say that nothing is there.
  */
-#include "storport/internal.h"
-#include "storport/exports.h"
+#include "port/internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <scsi.h>
 
 #define INQUIRY_BYTES 36
 #define LIST_BYTES    264
@@ -64,24 +65,6 @@ static void vital_product_data(struct port *port, const struct port_io *address)
     }
 }
 
-static void capabilities(struct port *port, const struct port_io *address)
-{
-    STOR_DEVICE_CAPABILITIES data = {.Version = 1};
-    struct port_io io = {.function = SRB_FUNCTION_PNP,
-                         .path = address->path,
-                         .target = address->target,
-                         .lun = address->lun,
-                         .pnp_action = StorQueryCapabilities,
-                         .direction = PORT_DATA_IN,
-                         .data = &data,
-                         .data_length = sizeof(data),
-                         .processor = -1};
-
-    if (port_sends_pnp(port)) {
-        port_execute(port, &io);
-    }
-}
-
 /* One address; true if a device is there. */
 static bool probe(struct port *port, uint8_t path, uint8_t target, uint8_t lun)
 {
@@ -94,7 +77,9 @@ static bool probe(struct port *port, uint8_t path, uint8_t target, uint8_t lun)
     }
     unit_at(port, path, target, lun, true)->present = true;
     vital_product_data(port, &address);
-    capabilities(port, &address);
+    if (port->model->found_unit != NULL) {
+        port->model->found_unit(port, &address);
+    }
     return true;
 }
 
@@ -122,6 +107,9 @@ static void report_luns(struct port *port, uint8_t path, uint8_t target)
 
 static void probe_target(struct port *port, uint8_t path, uint8_t target)
 {
+    if (port->model->asks_target != NULL && !port->model->asks_target(port, path, target)) {
+        return;
+    }
     if (!probe(port, path, target, 0)) {
         return;
     }
@@ -178,51 +166,4 @@ void port_execute_retried(struct port *port, struct port_io *io)
     do {
         port_execute(port, io);
     } while (port_should_retry(io) && ++attempts < ATTEMPTS);
-}
-
-/* ---- StorPortStateChangeDetected ------------------------------------------------------------- */
-
-struct state_change {
-    struct port *port;
-    struct cpu_work work;
-    PHW_STATE_CHANGE routine;
-    PVOID context;
-    STOR_ADDR_BTL8 address;
-};
-
-static void run_state_change(void *context)
-{
-    struct state_change *change = context;
-    struct port *port = change->port;
-    struct start_io_hold hold = {0};
-    struct frame frame;
-
-    if (port->state != ADAPTER_GONE && change->routine != NULL) {
-        hold_start_io(port, &hold);
-        entry_begin(&frame, port, ENTRY_STATE_CHANGE, 0, NULL);
-        change->routine(port->extension, change->context, STOR_ADDRESS_TYPE_BTL8, &change->address,
-                        0);
-        entry_end(&frame);
-        drop_start_io(port, &hold);
-    }
-    free(change);
-}
-
-void state_change_tell(struct port *port, PSTOR_ADDRESS address, PHW_STATE_CHANGE routine,
-                       PVOID context)
-{
-    struct state_change *change = calloc(1, sizeof(*change));
-
-    if (change == NULL) {
-        fatal("out of memory");
-    }
-    change->port = port;
-    change->routine = routine;
-    change->context = context;
-    if (address != NULL) {
-        memcpy(&change->address, address, sizeof(change->address));
-    }
-    change->work = (struct cpu_work){
-        .irql = IRQL_DISPATCH, .run = run_state_change, .context = change, .name = "HwStateChange"};
-    cpu_queue(0, &change->work);
 }

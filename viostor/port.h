@@ -36,8 +36,12 @@ VOID PortDeclareLimits(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATI
  * hibernation file, as far as the configuration tells. HwFindAdapter. */
 BOOLEAN PortConfigIsDump(const PORT_CONFIGURATION_INFORMATION *Config);
 
-/* Tells which memory must be there again after a resume from hibernation, where it is asked for.
- * Shared memory exists. HwFindAdapter of a dump. */
+/* TRUE where the configuration asks for no more than PortMarkDumpMemory: the first copy still uses
+ * the device. HwFindAdapter. */
+BOOLEAN PortConfigOnlyMarks(const PORT_CONFIGURATION_INFORMATION *Config);
+
+/* Tells which memory must be there again after a resume from hibernation, where it is asked for:
+ * private memory, and shared memory if there is any. HwFindAdapter of a dump. */
 VOID PortMarkDumpMemory(PADAPTER_EXTENSION Adapter, const PORT_CONFIGURATION_INFORMATION *Config);
 
 /* Maps an access range, whole; NULL: it cannot be. HwFindAdapter. PortUnmapRange: PASSIVE_LEVEL. */

@@ -100,6 +100,11 @@ BOOLEAN PortConfigIsDump(const PORT_CONFIGURATION_INFORMATION *Config)
     return CONFIG_HAS(Config, DumpMode) && Config->DumpMode != 0;
 }
 
+BOOLEAN PortConfigOnlyMarks(const PORT_CONFIGURATION_INFORMATION *Config)
+{
+    return PortConfigIsDump(Config) && Config->DumpMode == DUMP_MODE_MARK_MEMORY;
+}
+
 PVOID PortMapRange(PADAPTER_EXTENSION Adapter, const PORT_CONFIGURATION_INFORMATION *Config,
                    const ACCESS_RANGE *Range)
 {

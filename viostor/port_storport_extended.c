@@ -55,7 +55,9 @@ VOID PortMarkDumpMemory(PADAPTER_EXTENSION Adapter, const PORT_CONFIGURATION_INF
         (Config->DumpMode == DUMP_MODE_MARK_MEMORY || Config->DumpMode == DUMP_MODE_HIBER)) {
         /* Windows 8 and later. A failure leaves marked what the dump stack marks by itself. */
         (VOID) StorPortMarkDumpMemory(Adapter, Adapter, sizeof(*Adapter), 0);
-        (VOID) StorPortMarkDumpMemory(Adapter, Adapter->Shared.Base, Adapter->Shared.Bytes, 0);
+        if (Adapter->Shared.Base != NULL) {
+            (VOID) StorPortMarkDumpMemory(Adapter, Adapter->Shared.Base, Adapter->Shared.Bytes, 0);
+        }
         (VOID) StorPortMarkDumpMemory(Adapter, Adapter->Private, Adapter->PrivateBytes, 0);
     }
 }

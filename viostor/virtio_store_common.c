@@ -216,6 +216,18 @@ static ULONG ReadParameters(PADAPTER_EXTENSION Adapter, const char *ArgumentStri
     return max(MaximumQueues, 1);
 }
 
+/*
+ * Before it hibernates Windows asks which memory it must keep, with the first copy running: the
+ * device is left alone. Shared memory comes later, out of the dump stack's own buffer.
+ */
+static ULONG MarkMemory(PADAPTER_EXTENSION Adapter, const PORT_CONFIGURATION_INFORMATION *Config)
+{
+    Adapter->Private = DumpPrivate;
+    Adapter->PrivateBytes = sizeof(DumpPrivate);
+    PortMarkDumpMemory(Adapter, Config);
+    return SP_RETURN_FOUND;
+}
+
 ULONG CommonFindAdapter(PADAPTER_EXTENSION Adapter, const char *ArgumentString,
                         PPORT_CONFIGURATION_INFORMATION Config)
 {
@@ -228,6 +240,9 @@ ULONG CommonFindAdapter(PADAPTER_EXTENSION Adapter, const char *ArgumentString,
     MaximumQueues = ReadParameters(Adapter, ArgumentString);
 
     PortDeclareAdapter(Adapter, Config);
+    if (PortConfigOnlyMarks(Config)) {
+        return MarkMemory(Adapter, Config);
+    }
     Adapter->Config = Config;
     Usable = AdapterProbe(Adapter, MapBar, MaximumQueues);
     Adapter->Config = NULL;

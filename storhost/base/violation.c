@@ -48,6 +48,7 @@ static const char *const rule_names[RULE_COUNT] = {
     [RULE_LEAK] = "leak",
     [RULE_VIRTIO] = "virtio",
     [RULE_STALL] = "stall",
+    [RULE_DUMP] = "dump",
     [RULE_CRASH] = "crash",
 };
 

@@ -33,6 +33,7 @@ enum rule {
     RULE_LEAK,           /* something not given back when the adapter went away */
     RULE_VIRTIO,         /* a driver requirement of the virtio specification not kept */
     RULE_STALL,          /* a stall longer than the reference allows */
+    RULE_DUMP,           /* what a dump copy of the driver must not do, or must */
     RULE_CRASH,          /* the driver faulted: bad access, bad instruction, bug check */
     RULE_COUNT
 };

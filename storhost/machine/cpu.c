@@ -24,6 +24,7 @@
 #define HOOKS_MAXIMUM     4
 #define LENDING_ODDS      4 /* one preemption point in so many lends the baton */
 #define RELAXES_PER_YIELD 16
+#define FREEZE_SECONDS    20 /* for all processors to stop */
 
 enum {
     FLOOR_IDLE = -1
@@ -34,10 +35,13 @@ struct hook {
     void *context;
 };
 
-struct cpu_machine cpu_machine = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+struct cpu_machine cpu_machine = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+                                  .frozen_by = CPU_NOBODY,
+                                  .thawed = PTHREAD_COND_INITIALIZER};
 
 static struct hook hooks[HOOKS_MAXIMUM];
 static atomic_uint hook_count;
+static void (*_Atomic preemption_hook)(void);
 static _Thread_local struct processor *this_processor;
 
 struct processor *cpu_self(const char *caller)
@@ -170,6 +174,24 @@ static void check_left_behind(struct processor *processor, const char *name, uin
     }
 }
 
+/* Whether the machine is frozen by another processor: then this one stops here until it thaws. */
+static void stop_if_frozen(const struct processor *processor)
+{
+    uint32_t by = atomic_load_explicit(&cpu_machine.frozen_by, memory_order_acquire);
+
+    if (by == CPU_NOBODY || by == processor->index) {
+        return;
+    }
+    pthread_mutex_lock(&cpu_machine.mutex);
+    cpu_machine.stopped++;
+    pthread_cond_broadcast(&cpu_machine.idle);
+    while (cpu_frozen()) {
+        pthread_cond_wait(&cpu_machine.thawed, &cpu_machine.mutex);
+    }
+    cpu_machine.stopped--;
+    pthread_mutex_unlock(&cpu_machine.mutex);
+}
+
 static void run_work(struct processor *processor, const struct cpu_work *work)
 {
     void (*run)(void *context) = work->run;
@@ -179,6 +201,7 @@ static void run_work(struct processor *processor, const struct cpu_work *work)
     struct activity activity = {processor->activity, work->name ? work->name : "unnamed work"};
     struct cpu_lock *waited_for = atomic_exchange(&processor->waits_for, NULL);
 
+    stop_if_frozen(processor);
     processor->activity = &activity;
     cpu_set_irql(processor, irql);
     run(context); /* `work` is gone from here on */
@@ -225,11 +248,24 @@ static void lend_now_and_then(struct processor *processor)
     }
 }
 
+void cpu_on_preemption_point(void (*look)(void))
+{
+    atomic_store(&preemption_hook, look);
+}
+
 void cpu_preemption_point(void)
 {
     struct processor *processor = this_processor;
+    void (*look)(void) = atomic_load_explicit(&preemption_hook, memory_order_acquire);
 
     if (!processor) {
+        return;
+    }
+    stop_if_frozen(processor);
+    if (look) {
+        look();
+    }
+    if (cpu_frozen()) {
         return;
     }
     if (due(processor, processor->irql)) {
@@ -243,6 +279,11 @@ void cpu_relax(void)
     static _Thread_local unsigned relaxes;
     struct processor *processor = this_processor;
 
+    if (processor && cpu_frozen()) {
+        stop_if_frozen(processor);
+        sched_yield();
+        return;
+    }
     if (processor && due(processor, processor->irql)) {
         settle(processor, processor->irql, false);
         return;
@@ -326,6 +367,47 @@ void cpu_describe(char *text, unsigned size)
              cpu_irql_name(processor->irql, irql, sizeof(irql)), processor->index);
 }
 
+/* ---- freezing ---- */
+
+bool cpu_frozen(void)
+{
+    return atomic_load_explicit(&cpu_machine.frozen_by, memory_order_acquire) != CPU_NOBODY;
+}
+
+/* Whether every processor but `processor` is stopped or has nothing to do. With the mutex. */
+static bool all_others_stopped(const struct processor *processor)
+{
+    return cpu_machine.busy - processor->busy <= cpu_machine.stopped;
+}
+
+void cpu_freeze(void)
+{
+    struct processor *processor = cpu_self("cpu_freeze");
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += FREEZE_SECONDS;
+    atomic_store(&cpu_machine.frozen_by, processor->index);
+    pthread_mutex_lock(&cpu_machine.mutex);
+    /* In deterministic mode they wait for the baton, wherever they are. */
+    while (cpu_machine.mode == CPU_FREE && !all_others_stopped(processor)) {
+        if (pthread_cond_timedwait(&cpu_machine.idle, &cpu_machine.mutex, &until) == ETIMEDOUT) {
+            fatal("a processor did not stop within %d seconds", FREEZE_SECONDS);
+        }
+    }
+    pthread_cond_broadcast(&cpu_machine.idle);
+    pthread_mutex_unlock(&cpu_machine.mutex);
+}
+
+void cpu_thaw(void)
+{
+    cpu_self("cpu_thaw");
+    pthread_mutex_lock(&cpu_machine.mutex);
+    atomic_store(&cpu_machine.frozen_by, CPU_NOBODY);
+    pthread_cond_broadcast(&cpu_machine.thawed);
+    pthread_mutex_unlock(&cpu_machine.mutex);
+}
+
 /* ---- threads ---- */
 
 bool cpu_all_idle(void)
@@ -363,7 +445,7 @@ static void *processor_thread(void *argument)
         if (cpu_machine.mode == CPU_DETERMINISTIC) {
             baton_pass(processor);
         }
-        if (cpu_all_idle()) {
+        if (cpu_all_idle() || cpu_frozen()) {
             pthread_cond_broadcast(&cpu_machine.idle);
         }
     }
@@ -558,7 +640,7 @@ bool cpu_wait_idle(unsigned milliseconds)
     }
     pthread_mutex_lock(&cpu_machine.mutex);
     bool idle;
-    while (!(idle = cpu_all_idle())) {
+    while (!(idle = cpu_all_idle() || cpu_frozen())) {
         if (pthread_cond_timedwait(&cpu_machine.idle, &cpu_machine.mutex, &until) == ETIMEDOUT) {
             idle = cpu_all_idle();
             break;

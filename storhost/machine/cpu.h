@@ -82,12 +82,25 @@ void cpu_call(unsigned index, uint8_t irql, void (*run)(void *context), void *co
  * entry into and return from the port driver and at trapped accesses. */
 void cpu_preemption_point(void);
 
+/* Called at each preemption point of each processor, ahead of anything else; NULL: nobody. */
+void cpu_on_preemption_point(void (*look)(void));
+
+/*
+ * Stops the machine but for the calling processor, which raises its IRQL to HIGH_LEVEL before:
+ * every other one stops at its next preemption point, wherever in the driver's code that is, and
+ * runs nothing more until cpu_thaw(); work that is queued meanwhile waits. Returns when all have
+ * stopped. The caller's own preemption points let nobody else run.
+ */
+void cpu_freeze(void);
+void cpu_thaw(void); /* on the processor that froze the others */
+bool cpu_frozen(void);
+
 /* To be called in loops that wait for another processor or for a device (spin locks, polling,
  * stalls): a preemption point that passes the baton, or pauses. */
 void cpu_relax(void);
 
 /* Waits until no processor runs or has pending work, for at most `milliseconds` of real time;
- * false if that did not come. Not from a processor thread. */
+ * false if that did not come. A frozen machine counts as idle. Not from a processor thread. */
 bool cpu_wait_idle(unsigned milliseconds);
 
 /* Hook called on a processor whenever it drops below DISPATCH_LEVEL with nothing pending. At most

@@ -52,6 +52,11 @@ struct cpu_machine {
     unsigned waiting_work; /* items in the queues of all processors */
     bool stopping;
 
+    /* cpu_freeze */
+    _Atomic(uint32_t) frozen_by; /* the only processor that runs; CPU_NOBODY: not frozen */
+    unsigned stopped;            /* processors that have stopped for it */
+    pthread_cond_t thawed;
+
     /* Deterministic mode only. */
     uint32_t turn;              /* who has the baton; CPU_NOBODY: all are idle */
     uint64_t random;            /* touched by the holder of the baton */

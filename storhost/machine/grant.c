@@ -37,10 +37,12 @@ struct piece {
 };
 
 struct grant {
-    struct grant *next; /* in quarantine: younger */
+    struct grant *next; /* in quarantine: younger; frozen: any */
     char *address;
     size_t length;
     enum grant_access access;
+    bool marked;       /* was there when the system froze */
+    uint8_t *contents; /* of a frozen grant that the device could write */
     const char *name;
     const void *owner;
     size_t count;
@@ -53,6 +55,7 @@ static size_t table_pages;
 static uint8_t pattern[GUEST_PAGE_SIZE];
 static struct grant *quarantine_oldest, *quarantine_youngest;
 static size_t quarantine_bytes, quarantine_grants;
+static struct grant *frozen;
 
 /* ---- the table ---- */
 
@@ -249,6 +252,131 @@ void grant_inspect_quarantine(bool everything)
     pthread_mutex_unlock(&mutex);
     report_late_write(&late);
     release_beyond(QUARANTINE_BYTES, QUARANTINE_GRANTS);
+}
+
+/* ---- a frozen system ---- */
+
+/* Calls `visit` once for each live grant. With the mutex; `visit` may take it out of the table. */
+static void each_grant(void (*visit)(struct grant *grant))
+{
+    for (size_t page = 0; table && page < table_pages; page++) {
+        struct piece *next;
+        for (struct piece *piece = table[page]; piece; piece = next) {
+            next = piece->next;
+            if (piece == &piece->grant->pieces[0]) {
+                visit(piece->grant);
+            }
+        }
+    }
+}
+
+static void mark(struct grant *grant)
+{
+    grant->marked = true;
+}
+
+void grants_mark(void)
+{
+    pthread_mutex_lock(&mutex);
+    each_grant(mark);
+    pthread_mutex_unlock(&mutex);
+}
+
+/* Copies the bytes of a grant. */
+static void keep_contents(struct grant *grant)
+{
+    size_t offset = 0;
+
+    if (grant->access == GRANT_DEVICE_READS) {
+        return;
+    }
+    grant->contents = malloc(grant->length + 1);
+    if (!grant->contents) {
+        fatal("no memory for a copy of %zu bytes of the frozen system", grant->length);
+    }
+    for (size_t i = 0; i < grant->count; offset += grant->pieces[i++].bytes) {
+        memcpy(grant->contents + offset, memory_at(grant->pieces[i].bus, grant->pieces[i].bytes),
+               grant->pieces[i].bytes);
+    }
+}
+
+/* The pages' lists may hold several pieces of one grant only on different pages, so that taking it
+ * out keeps the walk's next piece valid. */
+static void freeze(struct grant *grant)
+{
+    if (!grant->marked) {
+        return;
+    }
+    leave(grant);
+    keep_contents(grant);
+    grant->next = frozen;
+    frozen = grant;
+}
+
+void grants_freeze(void)
+{
+    pthread_mutex_lock(&mutex);
+    each_grant(freeze);
+    pthread_mutex_unlock(&mutex);
+}
+
+/* The first byte of a frozen grant that is not as it was. */
+static struct late_write find_change(const struct grant *grant)
+{
+    struct late_write late = {NULL, 0, 0, 0};
+    size_t offset = 0;
+
+    rule_checked(RULE_LATE_DMA);
+    for (size_t i = 0; i < grant->count; offset += grant->pieces[i++].bytes) {
+        const struct piece *piece = &grant->pieces[i];
+        const uint8_t *is = memory_at(piece->bus, piece->bytes);
+        for (uint32_t j = 0; j < piece->bytes; j++) {
+            if (is[j] != grant->contents[offset + j] && late.bytes++ == 0) {
+                late = (struct late_write){grant, piece->bus + j, offset + j, 1};
+            }
+        }
+    }
+    return late;
+}
+
+void grants_inspect_frozen(void)
+{
+    struct late_write late = {NULL, 0, 0, 0};
+
+    pthread_mutex_lock(&mutex);
+    for (const struct grant *grant = frozen; grant && !late.grant; grant = grant->next) {
+        if (grant->contents) {
+            late = find_change(grant);
+        }
+    }
+    pthread_mutex_unlock(&mutex);
+    if (late.grant) {
+        violation(RULE_LATE_DMA,
+                  "%s (%zu bytes, owner %p) of the frozen system: %zu bytes were written after the "
+                  "device had been reset, the first at byte %zu, bus address %#llx",
+                  late.grant->name, late.grant->length, late.grant->owner, late.bytes, late.offset,
+                  (unsigned long long)late.bus);
+    }
+}
+
+static void unmark(struct grant *grant)
+{
+    grant->marked = false;
+}
+
+void grants_thaw(void)
+{
+    grants_inspect_frozen();
+    pthread_mutex_lock(&mutex);
+    while (frozen) {
+        struct grant *grant = frozen;
+        frozen = grant->next;
+        free(grant->contents);
+        grant->contents = NULL;
+        enter(grant);
+    }
+    each_grant(unmark);
+    pthread_mutex_unlock(&mutex);
 }
 
 bool grant_quarantine_over(const void *address)

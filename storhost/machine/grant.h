@@ -45,4 +45,15 @@ bool grant_covers(bus_addr bus, uint64_t length, bool device_writes);
  * has been there long enough. `everything` releases all: at the end of a run. */
 void grant_inspect_quarantine(bool everything);
 
+/*
+ * A crash or hibernation: what was granted until then stays so while the device still runs for the
+ * frozen system (grants_mark); from the device's reset on (grants_freeze) those grants are over,
+ * but their memory is the frozen system's and must stay as it is. grants_inspect_frozen compares it
+ * (violation RULE_LATE_DMA). grants_thaw: the system goes on, its grants are live again.
+ */
+void grants_mark(void);
+void grants_freeze(void);
+void grants_inspect_frozen(void);
+void grants_thaw(void);
+
 #endif

@@ -80,6 +80,25 @@ static enum count_phase phase_of(enum entry_point entry)
     }
 }
 
+/* For crashes that a script lets begin inside the driver. */
+static enum crash_place crash_place_of(enum entry_point entry, const struct request *request)
+{
+    switch (entry) {
+    case ENTRY_START_IO:
+        return request != NULL && request->kind == REQUEST_RESET ? CRASH_IN_RESET
+                                                                 : CRASH_IN_START_IO;
+    case ENTRY_INTERRUPT:
+    case ENTRY_MESSAGE:
+        return CRASH_IN_INTERRUPT;
+    case ENTRY_DPC:
+        return CRASH_IN_DPC;
+    case ENTRY_RESET_BUS:
+        return CRASH_IN_RESET;
+    default:
+        return CRASH_ELSEWHERE;
+    }
+}
+
 void entry_begin(struct frame *frame, struct port *port, enum entry_point entry, unsigned detail,
                  struct request *request)
 {
@@ -94,6 +113,7 @@ void entry_begin(struct frame *frame, struct port *port, enum entry_point entry,
     };
     cpu_preemption_point();
     current_frame = frame;
+    frame->crash = crash_enter(crash_place_of(entry, request));
     thunk_enter_driver();
     count_enter(phase_of(entry));
 }
@@ -113,6 +133,7 @@ void entry_end(struct frame *frame)
     if (frame->port->device != NULL) {
         observer_walk(frame->port->device);
     }
+    crash_leave(frame->crash);
     current_frame = frame->outer;
     if (frame->port->model->returned != NULL) {
         frame->port->model->returned(frame->port, frame);

@@ -35,6 +35,7 @@
 #include "devices/device.h"
 #include "machine/clock.h"
 #include "machine/cpu.h"
+#include "machine/crash.h"
 #include "machine/grant.h"
 #include "machine/memory.h"
 #include "machine/thunk.h"
@@ -116,9 +117,10 @@ struct frame {
     struct port *port;
     struct request *request; /* that the call is about, or NULL */
     enum entry_point entry;
-    unsigned detail; /* control type, message number */
-    uint8_t irql;    /* at entry */
-    unsigned locks;  /* driver-visible locks held at entry */
+    unsigned detail;          /* control type, message number */
+    uint8_t irql;             /* at entry */
+    unsigned locks;           /* driver-visible locks held at entry */
+    struct crash_frame crash; /* of the entry point outside of this one */
     /* the last export that the driver called from here */
     const char *export_name;
     const void *export_caller;
@@ -570,6 +572,9 @@ struct port_model {
 };
 
 extern const struct port_model storport_model;
+
+/* RequestedDumpBufferSize of the adapter, in bytes; 0 where StorPort has no such field. */
+uint32_t storport_dump_buffer(const struct port *port);
 
 /* ---- the port -------------------------------------------------------------------------------- */
 

@@ -143,6 +143,12 @@ void port_surprise_remove(struct port *port);
 void port_remove(struct port *port); /* orderly: flush, stop, resources given back */
 void port_unload(struct port *port);
 
+/* The system has stopped (machine/crash.h): what the dump stack takes over. */
+struct dump_context;
+void port_get_dump_context(struct port *port, const char *driver, struct dump_context *context);
+/* It goes on after hibernation: the device's interrupts are this port's again. */
+void port_thawed(struct port *port);
+
 void port_get_counters(struct port *port, struct port_counters *counters);
 void port_get_facts(struct port *port, struct port_facts *facts);
 

@@ -80,12 +80,22 @@ static void fill_younger(struct port *port, PORT_CONFIGURATION_INFORMATION *conf
     }
 }
 
-void storport_make_config(struct port *port)
+void storport_fill_config(struct port *port)
 {
-    interrupts_assign(port);
     config_allocate(port, config_length(port->options.windows));
     fill_values(port, port->config);
     fill_younger(port, port->config);
+}
+
+void storport_make_config(struct port *port)
+{
+    interrupts_assign(port);
+    storport_fill_config(port);
+}
+
+uint32_t storport_dump_buffer(const struct port *port)
+{
+    return CONFIG_FIELD(port, RequestedDumpBufferSize, 0);
 }
 
 /* What must be set, or StorPort gives up. */

@@ -71,6 +71,8 @@ void dpcs_free(struct port *port);
 unsigned config_length(uint16_t windows);
 /* Makes the structure as a Windows hands it to HwFindAdapter. */
 void storport_make_config(struct port *port);
+/* The same without giving the device its vectors. */
+void storport_fill_config(struct port *port);
 bool storport_accept_config(struct port *port, char *error, size_t size);
 /* A field of the configuration, or `otherwise` where the presented Windows has no such field. */
 #define CONFIG_FIELD(port, field, otherwise)                                                      \

@@ -45,6 +45,9 @@ struct observer {
     uint32_t device_select, driver_select;
     uint16_t queue_select;
     bool watch_fetches;
+    bool resetting; /* 0 was written to the status, and nobody has seen it done */
+    void (*reset_done)(void *context);
+    void *reset_context;
 };
 
 static struct observer *observer_of(struct device *device)
@@ -131,11 +134,33 @@ static void on_doorbell(struct observer *observer, unsigned index)
 
 /* ---- Registers ---- */
 
+/* The driver may know now that a reset is done. */
+static void see_reset(struct observer *observer)
+{
+    if (observer->resetting) {
+        observer->resetting = false;
+        if (observer->reset_done) {
+            observer->reset_done(observer->reset_context);
+        }
+    }
+}
+
+static void on_status_read(struct observer *observer, uint8_t status)
+{
+    if (status == 0) {
+        see_reset(observer);
+    }
+}
+
 static void on_status(struct observer *observer, uint8_t status)
 {
     struct observer_facts *facts = &observer->facts;
 
+    if (status != 0) {
+        see_reset(observer);
+    }
     if (status == 0) {
+        observer->resetting = true;
         ++facts->resets;
         facts->driver_features = 0;
         forget_queues(observer);
@@ -220,6 +245,7 @@ static void on_common_write(struct observer *observer, uint64_t offset, uint64_t
 static void on_common_read(struct observer *observer, uint64_t offset, uint64_t value)
 {
     if (offset == VIRTIO_PCI_COMMON_STATUS) {
+        on_status_read(observer, (uint8_t)value);
         observer->facts.status = (uint8_t)value; /* a device may refuse FEATURES_OK */
     } else if (offset == VIRTIO_PCI_COMMON_DF && observer->device_select < 2) {
         set_half(&observer->facts.device_features, observer->device_select == 1, (uint32_t)value);
@@ -281,6 +307,8 @@ static void on_legacy_read(struct observer *observer, uint64_t offset, uint64_t 
         observer->facts.device_features = (uint32_t)value;
     } else if (offset == VIRTIO_PCI_QUEUE_NUM && selected_queue(observer)) {
         selected_queue(observer)->facts.size = (uint16_t)value;
+    } else if (offset == VIRTIO_PCI_STATUS) {
+        on_status_read(observer, (uint8_t)value);
     }
 }
 
@@ -520,6 +548,33 @@ void observer_walk(struct device *observed)
     for (unsigned i = 0; i < OBSERVER_QUEUES; ++i) {
         walk_queue(&observer->queues[i]);
     }
+    pthread_mutex_unlock(&observer->lock);
+}
+
+bool observer_works_in_steps(struct device *observed)
+{
+    return observer_of(observed)->inner->ops->idle != NULL;
+}
+
+void observer_power_cycled(struct device *observed)
+{
+    struct observer *observer = observer_of(observed);
+
+    pthread_mutex_lock(&observer->lock);
+    forget_queues(observer);
+    observer->facts.status = 0;
+    observer->facts.driver_features = 0;
+    observer->resetting = false;
+    pthread_mutex_unlock(&observer->lock);
+}
+
+void observer_on_reset(struct device *observed, void (*done)(void *context), void *context)
+{
+    struct observer *observer = observer_of(observed);
+
+    pthread_mutex_lock(&observer->lock);
+    observer->reset_done = done;
+    observer->reset_context = context;
     pthread_mutex_unlock(&observer->lock);
 }
 

@@ -54,6 +54,17 @@ void observer_walk(struct device *observed);
 
 void observer_get_facts(struct device *observed, struct observer_facts *facts);
 
+/* Whether the device does nothing but in its `idle` and `step`: there is no use in waiting for it. */
+bool observer_works_in_steps(struct device *observed);
+
+/* The device was made as it is after power-on, past the observer. */
+void observer_power_cycled(struct device *observed);
+
+/* From now on `done` is called when the driver has reset the device: it has read the status as 0
+ * after it wrote 0 there, or (legacy: it need not read it) goes on with the handshake. With the
+ * observer's lock held: it must not use the device. NULL: nobody. */
+void observer_on_reset(struct device *observed, void (*done)(void *context), void *context);
+
 /* Name of a feature bit ("EVENT_IDX"), or NULL. */
 const char *observer_feature_name(unsigned bit);
 

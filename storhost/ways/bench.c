@@ -14,6 +14,7 @@
 #include "kernel/exports.h"
 #include "machine/clock.h"
 #include "machine/cpu.h"
+#include "machine/crash.h"
 #include "machine/memory.h"
 #include "machine/trap.h"
 #include "virtio/observer.h"
@@ -281,6 +282,11 @@ void bench_remove(struct bench *bench, bool surprise)
 void bench_close(struct bench *bench)
 {
     if (bench->state == BENCH_EMPTY) {
+        return;
+    }
+    if (crash_happened()) {
+        bench->state = BENCH_EMPTY;
+        bench->device->ops->destroy(bench->device);
         return;
     }
     bench_remove(bench, false);

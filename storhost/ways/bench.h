@@ -28,7 +28,8 @@ struct bench {
     struct device *device;  /* the same, observed: what the driver sees */
     struct port *port;
     struct disk disk;
-    char *image; /* file name; NULL: options->blockdev */
+    struct dump *dump; /* the driver's second copy, after a crash; or NULL */
+    char *image;       /* file name; NULL: options->blockdev */
     const char *format;
     bool fresh;             /* the image was made for this run */
     char *temporary_folder; /* of a temporary image; NULL: none */
@@ -38,9 +39,13 @@ struct bench {
  * started is then stopped by the functions registered with at_end. Once per process. */
 void bench_open(struct bench *bench, const struct options *options);
 
+struct dump;
+
 /* Takes the device away in good order (flush, stop, everything given back), unless that was done,
  * ends the device and unloads the driver. The image stays. */
 void bench_close(struct bench *bench);
+
+/* After a crash only the device ends: the system has stopped for good. */
 
 /* Removes the device from the running machine, in good order or by surprise. */
 void bench_remove(struct bench *bench, bool surprise);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Facts as JSON and as tables: see facts.h. */
+#include "dump/dump.h"
 #include "ways/facts.h"
 
 #include <inttypes.h>
@@ -182,6 +183,25 @@ static json_t *counter_facts(struct port *port)
     return facts;
 }
 
+static json_t *dump_facts(const struct dump *dump)
+{
+    json_t *facts = checked(json_object());
+    struct dump_facts told;
+
+    dump_get_facts(dump, &told);
+    set(facts, "port", json_string(told.port));
+    set(facts, "extended_srbs", json_boolean(told.extended_srbs));
+    set_integer(facts, "uncached_bytes", told.uncached_bytes);
+    set_integer(facts, "common_bytes", told.common_bytes);
+    set_integer(facts, "maximum_transfer_bytes", told.maximum_transfer_bytes);
+    set_integer(facts, "marked", told.marked);
+    set_integer(facts, "requests", told.requests);
+    set_integer(facts, "polls", told.polls);
+    set_integer(facts, "timeouts", told.timeouts);
+    set_integer(facts, "bus_resets", told.bus_resets);
+    return facts;
+}
+
 static json_t *rule_facts(void)
 {
     json_t *facts = checked(json_object()), *checks = checked(json_object());
@@ -207,6 +227,9 @@ json_t *facts_collect(const struct bench *bench)
     set(facts, "disk", disk_facts(&bench->disk));
     set(facts, "port", port_driver_facts(bench->port));
     set(facts, "counters", counter_facts(bench->port));
+    if (bench->dump != NULL) {
+        set(facts, "dump", dump_facts(bench->dump));
+    }
     set(facts, "rules", rule_facts());
     return facts;
 }

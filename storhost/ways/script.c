@@ -91,6 +91,11 @@ static const struct script_verb *find_verb(const char *name)
             return verb;
         }
     }
+    for (const struct script_verb *verb = script_dump_verbs; verb->name != NULL; verb++) {
+        if (strcmp(verb->name, name) == 0) {
+            return verb;
+        }
+    }
     for (const struct script_verb *verb = script_bench_verbs; verb->name != NULL; verb++) {
         if (strcmp(verb->name, name) == 0) {
             return verb;
@@ -122,7 +127,7 @@ static bool do_line(struct script *script)
     if (verb == NULL) {
         return script_fail(script, "unknown command '%s'", script->line.word[0]);
     }
-    return verb->run(script);
+    return script_check_crash(script) && verb->run(script);
 }
 
 /* Does one line. False: the script ends here, a message was printed. */

@@ -5,6 +5,7 @@
  * script.c        reads lines, keeps results and judges them (expect)
  * script_text.c   words, numbers and bytes
  * script_io.c     requests: cdb, srb, read, write, verify, flush, depth, async, wait
+ * script_dump.c   crashes, hibernation, and requests of the dump stack
  * script_bench.c  everything else: resets, power, removal, clock, QEMU, facts
  *
  * A command that ends other than well must be followed by `expect`; otherwise the script ends
@@ -86,6 +87,7 @@ struct script {
     struct script_group *groups; /* started by async and not yet waited for */
     struct pattern_map *map;
     uint64_t generation; /* of workload writes */
+    bool hibernated;     /* the system has stopped for hibernation, not by a crash */
     char error[1024];
 };
 
@@ -99,6 +101,7 @@ struct script_verb {
 };
 
 extern const struct script_verb script_io_verbs[]; /* ended by a NULL name */
+extern const struct script_verb script_dump_verbs[];
 extern const struct script_verb script_bench_verbs[];
 
 /* Sets script->error; returns false. */
@@ -109,6 +112,25 @@ bool script_fail(struct script *script, const char *format, ...)
 void script_result_call(struct script *script, bool good, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void script_result_group(struct script *script, struct script_group *group);
+
+/* Groups of requests (script_io.c). Makes what the words of the line from `first` on describe,
+ * `count` of it, one behind the other; script_finish_group: turns a group that came back into the
+ * last result, records what it wrote, compares what it verified. */
+struct script_group *script_create_group(const struct script *script, const char *name);
+bool script_build(struct script *script, unsigned first, unsigned count,
+                  struct script_group *group);
+bool script_finish_group(struct script *script, struct script_group *group);
+
+/* After a crash: what the requests that were outstanding have written is known of those that came
+ * back, and of no other. Frees all groups. */
+void script_abandon_groups(struct script *script);
+
+/* Whether the line's command can be done now that the system has stopped, or may stop in the middle
+ * of it (script_dump.c); otherwise script_fail was called. */
+bool script_check_crash(struct script *script);
+
+/* The device comes out of a power-down as after power-on (script_bench.c). */
+bool script_power_cycle(struct script *script);
 
 /* Frees a group that nothing is outstanding of. */
 void script_free_group(struct script_group *group);

@@ -3,13 +3,18 @@
 #include "ways/script.h"
 
 #include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/violation.h"
 #include "devices/qemu/qemu.h"
 #include "devices/scripted/scripted.h"
 #include "machine/clock.h"
 #include "machine/cpu.h"
+#include "machine/crash.h"
+#include "virtio/observer.h"
 #include "ways/facts.h"
 #include "ways/stop.h"
 
@@ -83,24 +88,68 @@ static bool do_idle(struct script *script)
                        (double)microseconds / 1e6);
 }
 
+/* A reset on a thread of its own, since a crash may leave it waiting for ever. */
+struct reset {
+    struct port *port;
+    bool (*run)(struct port *port);
+    atomic_bool done;
+    bool good;
+};
+
+static void *run_reset(void *context)
+{
+    struct reset *reset = context;
+
+    reset->good = reset->run(reset->port);
+    atomic_store(&reset->done, true);
+    return NULL;
+}
+
+/* Runs it until it is done or the system has stopped; false: that. */
+static bool reset_or_crash(struct reset *reset)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, run_reset, reset) != 0) {
+        fatal("cannot start a thread");
+    }
+    pthread_detach(thread);
+    while (!atomic_load(&reset->done) && !crash_happened()) {
+        stop_wait(1);
+    }
+    return atomic_load(&reset->done);
+}
+
 /* reset unit|target|bus */
 static bool do_reset(struct script *script)
 {
     const char *what = argument(script);
+    struct reset *reset;
     bool good;
 
     if (!needs_running(script)) {
         return false;
     }
+    reset = calloc(1, sizeof(*reset)); /* after a crash its thread has it for good */
+    if (reset == NULL) {
+        fatal("out of memory");
+    }
+    reset->port = script->bench->port;
     if (strcmp(what, "unit") == 0) {
-        good = port_reset_unit(script->bench->port);
+        reset->run = port_reset_unit;
     } else if (strcmp(what, "target") == 0) {
-        good = port_reset_target(script->bench->port);
+        reset->run = port_reset_target;
     } else if (strcmp(what, "bus") == 0) {
-        good = port_reset_bus(script->bench->port);
+        reset->run = port_reset_bus;
     } else {
+        free(reset);
         return script_fail(script, "reset unit, reset target or reset bus");
     }
+    if (!reset_or_crash(reset)) {
+        return true;
+    }
+    good = reset->good;
+    free(reset);
     script_result_call(script, good, "reset %s %s", what, good ? "done" : "failed");
     return true;
 }
@@ -118,18 +167,23 @@ static bool do_stop(struct script *script)
 }
 
 /* The device comes out of a power-down as after power-on. */
-static bool power_cycle(struct script *script)
+bool script_power_cycle(struct script *script)
 {
-    return script->bench->options->device != DEVICE_QEMU ||
-           qemu_power_cycle(script->bench->backend) ||
-           script_fail(script, "QEMU did not reset the device");
+    if (script->bench->options->device != DEVICE_QEMU) {
+        return true;
+    }
+    if (!qemu_power_cycle(script->bench->backend)) {
+        return script_fail(script, "QEMU did not reset the device");
+    }
+    observer_power_cycled(script->bench->device);
+    return true;
 }
 
 static bool do_restart(struct script *script)
 {
     bool good;
 
-    if (!needs_running(script) || !power_cycle(script)) {
+    if (!needs_running(script) || !script_power_cycle(script)) {
         return false;
     }
     good = port_restart_adapter(script->bench->port);
@@ -145,7 +199,7 @@ static bool do_power(struct script *script)
     if (!on && strcmp(argument(script), "off") != 0) {
         return script_fail(script, "power off or power on");
     }
-    if (!needs_running(script) || (on && !power_cycle(script))) {
+    if (!needs_running(script) || (on && !script_power_cycle(script))) {
         return false;
     }
     port_power(script->bench->port, on);
@@ -154,7 +208,7 @@ static bool do_power(struct script *script)
 
 static bool do_power_cycle(struct script *script)
 {
-    return needs_running(script) && power_cycle(script);
+    return needs_running(script) && script_power_cycle(script);
 }
 
 static bool do_remove(struct script *script)
@@ -192,7 +246,9 @@ static bool do_device(struct script *script)
         return script_fail(script, "device: %s", error);
     }
     /* The device works when a processor becomes idle: there may be something for it to do now. */
-    cpu_call(0, IRQL_PASSIVE, do_nothing, NULL, "device");
+    if (!crash_happened()) {
+        cpu_call(0, IRQL_PASSIVE, do_nothing, NULL, "device");
+    }
     return true;
 }
 

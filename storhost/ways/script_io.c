@@ -12,13 +12,15 @@
 #include <time.h>
 
 #include "base/violation.h"
+#include "machine/crash.h"
 
 #define WAIT_SECONDS      60u         /* of real time, for a request that is done at once */
 #define DATA_MAXIMUM      (16u << 20) /* bytes of one request */
 #define REPEAT_MAXIMUM    4096u
 #define DEPTH_MAXIMUM     1024u
-#define DEFAULT_LARGEST   16u  /* blocks per request of depth */
-#define DATA_NOT_RECEIVED 0xa5 /* what a buffer holds before the driver fills it */
+#define DEFAULT_LARGEST   16u     /* blocks per request of depth */
+#define CRASH_LOOK        100000u /* microseconds between two looks whether the system has stopped */
+#define DATA_NOT_RECEIVED 0xa5    /* what a buffer holds before the driver fills it */
 
 static pthread_mutex_t groups_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t groups_changed = PTHREAD_COND_INITIALIZER;
@@ -33,7 +35,7 @@ static void request_done(struct port_io *io)
     pthread_mutex_unlock(&groups_lock);
 }
 
-static struct script_group *create_group(const struct script *script, const char *name)
+struct script_group *script_create_group(const struct script *script, const char *name)
 {
     struct script_group *group = calloc(1, sizeof(*group));
 
@@ -441,7 +443,7 @@ static bool build_depth(struct script *script, unsigned first, struct script_gro
 }
 
 /* Makes what the words from `first` on describe; `count` of it, one behind the other. */
-static bool build(struct script *script, unsigned first, unsigned count, struct script_group *group)
+bool script_build(struct script *script, unsigned first, unsigned count, struct script_group *group)
 {
     const char *verb = first < script->line.words ? script->line.word[first] : "";
 
@@ -511,22 +513,27 @@ static void start_group(struct script *script, struct script_group *group)
     }
 }
 
-/* Waits for all of a group; false after the time. */
+/* Waits for all of a group; false after the time, or when the system has stopped. */
 static bool wait_group(struct script_group *group, uint64_t microseconds)
 {
     struct timespec until;
     bool over = false;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += (time_t)(microseconds / 1000000);
-    until.tv_nsec += (long)(microseconds % 1000000) * 1000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     pthread_mutex_lock(&groups_lock);
     while (group->outstanding > 0 && !over) {
-        over = pthread_cond_timedwait(&groups_changed, &groups_lock, &until) == ETIMEDOUT;
+        const uint64_t piece = microseconds < CRASH_LOOK ? microseconds : CRASH_LOOK;
+
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += (time_t)(piece / 1000000);
+        until.tv_nsec += (long)(piece % 1000000) * 1000;
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_sec++;
+            until.tv_nsec -= 1000000000;
+        }
+        if (pthread_cond_timedwait(&groups_changed, &groups_lock, &until) == ETIMEDOUT) {
+            microseconds -= piece;
+            over = microseconds == 0 || crash_happened();
+        }
     }
     over = group->outstanding > 0;
     pthread_mutex_unlock(&groups_lock);
@@ -578,7 +585,7 @@ static void judge_workload(struct script *script, struct script_group *group)
 }
 
 /* Turns a group that came back into the last result. */
-static bool finish_group(struct script *script, struct script_group *group)
+bool script_finish_group(struct script *script, struct script_group *group)
 {
     const struct script_request *worst = NULL;
     unsigned failed = 0;
@@ -611,19 +618,37 @@ static bool finish_group(struct script *script, struct script_group *group)
 /* A request or workload that is done at once. */
 static bool do_now(struct script *script)
 {
-    struct script_group *group = create_group(script, "");
+    struct script_group *group = script_create_group(script, "");
 
     if (!check_may_start(script, strcmp(script->line.word[0], "depth") == 0) ||
-        !build(script, 0, 1, group)) {
+        !script_build(script, 0, 1, group)) {
         script_free_group(group);
         return false;
     }
     start_group(script, group);
     /* A workload has its own deadline, between two completions. */
     if (!wait_group(group, group->is_workload ? 86400000000u : WAIT_SECONDS * 1000000u)) {
+        if (crash_happened()) {
+            group->next = script->groups;
+            script->groups = group;
+            return true;
+        }
         return script_fail(script, "not completed after %u seconds", WAIT_SECONDS);
     }
-    return finish_group(script, group);
+    return script_finish_group(script, group);
+}
+
+void script_abandon_groups(struct script *script)
+{
+    while (script->groups != NULL) {
+        struct script_group *group = script->groups;
+
+        script->groups = group->next;
+        for (const struct script_request *one = group->requests; one != NULL; one = one->next) {
+            record_write(script, one);
+        }
+        /* Not freed: the frozen system has its requests. */
+    }
 }
 
 static struct script_group **find_group(struct script *script, const char *name)
@@ -657,9 +682,9 @@ static bool do_async(struct script *script)
     if (*find_group(script, line->word[1]) != NULL) {
         return script_fail(script, "'%s' is outstanding already", line->word[1]);
     }
-    group = create_group(script, line->word[1]);
+    group = script_create_group(script, line->word[1]);
     if (!check_may_start(script, strcmp(line->word[2], "depth") == 0) ||
-        !build(script, 2, (unsigned)count, group)) {
+        !script_build(script, 2, (unsigned)count, group)) {
         script_free_group(group);
         return false;
     }
@@ -688,7 +713,7 @@ static bool do_wait(struct script *script)
                            (unsigned)group->outstanding, group->name, (double)microseconds / 1e6);
     }
     *link = group->next;
-    return finish_group(script, group);
+    return script_finish_group(script, group);
 }
 
 /* outstanding NAME COUNT */

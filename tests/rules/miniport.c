@@ -2,7 +2,8 @@
 /* The miniport without a broken rule: see miniport.h. */
 #include "miniport.h"
 
-#define RING_BYTES 0x8000u
+#define RING_BYTES      0x8000u
+#define DUMP_RING_BYTES 0x4000u /* there are 32 KiB in all, with the extensions */
 
 DRIVER_INITIALIZE DriverEntry;
 static HW_FIND_ADAPTER FindAdapter;
@@ -26,8 +27,11 @@ VOID Complete(PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb, UCHAR SrbStatus)
 
 /* ---- Life ---- */
 
-static VOID Declare(PPORT_CONFIGURATION_INFORMATION Config)
+static VOID Declare(PPORT_CONFIGURATION_INFORMATION Config, PEXTENSION Extension)
 {
+    if (!Extension->Dump) {
+        (VOID) BreakRule(PlaceConfiguration, Extension, NULL);
+    }
     Config->NumberOfBuses = 1;
     Config->MaximumNumberOfTargets = 1;
     Config->MaximumNumberOfLogicalUnits = 1;
@@ -44,6 +48,9 @@ static VOID Declare(PPORT_CONFIGURATION_INFORMATION Config)
     Config->MultipleRequestPerLu = TRUE;
     Config->ResetTargetSupported = TRUE;
     Config->SynchronizationModel = StorSynchronizeFullDuplex;
+    if (Extension->Dump) {
+        (VOID) BreakRule(PlaceDumpFindAdapter, Extension, NULL);
+    }
 }
 
 static ULONG NTAPI FindAdapter(PVOID DeviceExtension, PVOID HwContext, PVOID BusInformation,
@@ -53,29 +60,32 @@ static ULONG NTAPI FindAdapter(PVOID DeviceExtension, PVOID HwContext, PVOID Bus
     PEXTENSION Extension = (PEXTENSION)DeviceExtension;
     STOR_PHYSICAL_ADDRESS Address;
     PUCHAR Block;
+    ULONG Bytes;
     ULONG Length = 0;
     ULONG Skip;
 
     UNREFERENCED_PARAMETER(HwContext);
     UNREFERENCED_PARAMETER(BusInformation);
-    UNREFERENCED_PARAMETER(ArgumentString);
     *Again = FALSE;
     RtlZeroMemory(Extension, sizeof(*Extension));
     Extension->Config = Config;
-    (VOID) BreakRule(PlaceConfiguration, Extension, NULL);
-    Declare(Config);
-    Block = StorPortGetUncachedExtension(Extension, Config, RING_BYTES);
+    Extension->Dump = ArgumentString != NULL; /* "dump=1" */
+    Declare(Config, Extension);
+    Bytes = Extension->Dump ? DUMP_RING_BYTES : RING_BYTES;
+    Block = StorPortGetUncachedExtension(Extension, Config, Bytes);
     if (Block == NULL || !DiskAllocate(Extension)) {
         return SP_RETURN_ERROR;
     }
     RtlZeroMemory(Extension->Disk, DISK_BLOCKS * BLOCK_BYTES);
-    RtlZeroMemory(Block, RING_BYTES);
+    RtlZeroMemory(Block, Bytes);
     Address = StorPortGetPhysicalAddress(Extension, NULL, Block, &Length);
     Skip = (ULONG)(0 - Address.QuadPart) & (PAGE_SIZE - 1);
     Extension->Device.Ring = Block + Skip;
     Extension->Device.Address = (ULONGLONG)Address.QuadPart + Skip;
     DeviceFind(Extension, Config);
-    (VOID) BreakRule(PlaceFindAdapter, Extension, NULL);
+    if (!Extension->Dump) {
+        (VOID) BreakRule(PlaceFindAdapter, Extension, NULL);
+    }
     return SP_RETURN_FOUND;
 }
 
@@ -83,6 +93,10 @@ static BOOLEAN NTAPI Initialize(PVOID DeviceExtension)
 {
     PEXTENSION Extension = (PEXTENSION)DeviceExtension;
 
+    if (Extension->Dump) {
+        (VOID) BreakRule(PlaceDumpInitialize, Extension, NULL);
+        return TRUE;
+    }
     (VOID) BreakRule(PlaceInitialize, Extension, NULL);
     return StorPortEnablePassiveInitialization(Extension, PassiveInitialize);
 }
@@ -141,6 +155,10 @@ static BOOLEAN NTAPI Interrupt(PVOID DeviceExtension)
 {
     PEXTENSION Extension = (PEXTENSION)DeviceExtension;
 
+    if (Extension->Dump) {
+        (VOID) BreakRule(PlaceDumpInterrupt, Extension, NULL);
+        return FALSE;
+    }
     if (!DeviceInterrupt(Extension)) {
         return FALSE;
     }
@@ -224,7 +242,11 @@ static UCHAR Scsi(PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb)
 
 static BOOLEAN NTAPI BuildIo(PVOID DeviceExtension, PSCSI_REQUEST_BLOCK Srb)
 {
-    (VOID) BreakRule(PlaceBuildIo, (PEXTENSION)DeviceExtension, Srb);
+    PEXTENSION Extension = (PEXTENSION)DeviceExtension;
+
+    if (!Extension->Dump) {
+        (VOID) BreakRule(PlaceBuildIo, Extension, Srb);
+    }
     return TRUE;
 }
 
@@ -233,12 +255,13 @@ static BOOLEAN NTAPI StartIo(PVOID DeviceExtension, PSCSI_REQUEST_BLOCK Srb)
     PEXTENSION Extension = (PEXTENSION)DeviceExtension;
     UCHAR Status;
 
-    if (BreakRule(PlaceStartIo, Extension, Srb)) {
+    if (BreakRule(Extension->Dump ? PlaceDumpStartIo : PlaceStartIo, Extension, Srb)) {
         return TRUE;
     }
     switch (Srb->Function) {
     case SRB_FUNCTION_EXECUTE_SCSI:
-        if (Srb->Cdb[0] == SCSIOP_READ && BreakRule(PlaceRead, Extension, Srb)) {
+        if (Srb->Cdb[0] == SCSIOP_READ && !Extension->Dump &&
+            BreakRule(PlaceRead, Extension, Srb)) {
             return TRUE;
         }
         Status = Scsi(Extension, Srb);

@@ -2,7 +2,7 @@
 /*
  * A small StorPort miniport that keeps all rules, for tests that each break one.
  *
- * It is a disk of 64 KiB in memory. Each test is a file of its own that is linked with
+ * It is a disk of 64 KiB in memory; the copy that writes dumps has one of its own. Each test is a file of its own that is linked with
  * miniport.c and device.c into a driver and defines BreakRule, which is called at the places below.
  * The first line behind a test's licence names the rule and a piece of the report that it must
  * give: EXPECT: RULE: TEXT. Lines OPTIONS: and SCRIPT: (commands parted by ";") say how storhost is
@@ -30,8 +30,13 @@ typedef enum _PLACE {
     PlaceStartIo,           /* each request: TRUE leaves it to the test */
     PlaceRead,              /* READ in StartIo: TRUE leaves it to the test */
     PlaceDpc,
-    PlaceUsed,         /* in the DPC, per used element: TRUE leaves it to the test */
-    PlaceFreeResources /* PASSIVE_LEVEL; TRUE: pool memory is not given back */
+    PlaceUsed,          /* in the DPC, per used element: TRUE leaves it to the test */
+    PlaceFreeResources, /* PASSIVE_LEVEL; TRUE: pool memory is not given back */
+    /* of the copy that writes a dump, all at HIGH_LEVEL */
+    PlaceDumpFindAdapter, /* in HwFindAdapter, before memory is got */
+    PlaceDumpInitialize,
+    PlaceDumpStartIo, /* each request: TRUE leaves it to the test */
+    PlaceDumpInterrupt
 } PLACE;
 
 /* In memory that the device reaches: one per request. */
@@ -58,6 +63,7 @@ typedef struct _EXTENSION {
     STOR_DPC Dpc;
     PPORT_CONFIGURATION_INFORMATION Config; /* in HwFindAdapter */
     BOOLEAN Ready;                          /* the DPC can be issued */
+    BOOLEAN Dump;                           /* the copy that writes a dump */
     PUCHAR Disk;
     DEVICE Device;
     PVOID Spare; /* the test's own */
@@ -77,7 +83,7 @@ extern ULONG InitializeStatus;
 
 /* ---- memory_pool.c, memory_extension.c: where the disk lies ---- */
 
-/* Pool is had by StorPortExtendedFunction, which Server 2003 SP1 does not export: miniports for it
+/* In a dump the disk lies in the image. Pool is had by StorPortExtendedFunction, which Server 2003 SP1 does not export: miniports for it
  * (server-2003*) have the disk behind the device extension. */
 extern const ULONG DiskExtensionBytes;
 BOOLEAN DiskAllocate(PEXTENSION Extension);

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 
 #include "base/violation.h"
+#include "machine/barrier.h"
 #include "machine/memory.h"
 #include "machine/trap_internal.h"
 
@@ -249,6 +250,7 @@ uint64_t trap_read(enum trap_space space, const void *address, unsigned size)
     check_register_size(space, size);
     trap_preemption_point();
     value = window_read(space, (uint64_t)(uintptr_t)address, size);
+    barrier_executed(BARRIER_FULL); /* Windows' accessors hold one behind a load ... */
     trap_preemption_point();
     return value;
 }
@@ -257,6 +259,7 @@ void trap_write(enum trap_space space, void *address, unsigned size, uint64_t va
 {
     check_register_size(space, size);
     trap_preemption_point();
+    barrier_executed(BARRIER_FULL); /* ... and ahead of a store */
     window_write(space, (uint64_t)(uintptr_t)address, size, value);
     trap_preemption_point();
 }

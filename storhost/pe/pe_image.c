@@ -151,6 +151,23 @@ static bool protect(const struct pe_mapping *mapping, const struct pe_headers *h
     return true;
 }
 
+static void list_code(const struct pe_mapping *mapping, const struct pe_headers *headers,
+                      struct pe_image *image)
+{
+    unsigned index;
+
+    image->code_count = 0;
+    for (index = 0; index < headers->coff.section_count; index++) {
+        const struct pe_section_header *section = &headers->section[index];
+
+        if ((section->characteristics & PE_SECTION_EXECUTE) != 0 &&
+            image->code_count < PE_CODE_MAXIMUM) {
+            image->code[image->code_count++] = (struct pe_code){
+                mapping->base + section->virtual_address, pe_section_span(section)};
+        }
+    }
+}
+
 bool pe_load_bytes(const uint8_t *file, size_t length, const char *name, pe_resolve_fn resolve,
                    void *context, struct pe_image *image, char *error_text, size_t error_size)
 {
@@ -175,6 +192,7 @@ bool pe_load_bytes(const uint8_t *file, size_t length, const char *name, pe_reso
     image->machine = headers.coff.machine;
     image->timestamp = headers.coff.timestamp;
     snprintf(image->name, sizeof(image->name), "%s", name);
+    list_code(&mapping, &headers, image);
     return true;
 }
 

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define PE_CODE_MAXIMUM 16
+
 struct pe_image {
     uint8_t *base;
     size_t size;      /* SizeOfImage */
@@ -18,6 +20,12 @@ struct pe_image {
     uint16_t machine; /* IMAGE_FILE_MACHINE_* */
     uint32_t timestamp;
     char name[64]; /* file name without folders */
+    /* Its sections that hold code (no linker makes more than a few). */
+    struct pe_code {
+        void *first; /* at a page's beginning */
+        size_t length;
+    } code[PE_CODE_MAXIMUM];
+    unsigned code_count;
 };
 
 /* Resolves one import; NULL: unknown, *why then says why. By ordinal: name is "#12". */

@@ -14,6 +14,7 @@
 
 #include "base/random.h"
 #include "kernel/exports.h"
+#include "machine/barrier.h"
 
 uint32_t port_random(struct port *port, uint32_t limit)
 {
@@ -203,6 +204,9 @@ struct port *port_load(const char *driver_path, const struct port_options *optio
         return NULL;
     }
     trap_add_image(port->image.base, port->image.size, port->image.name);
+    for (unsigned i = 0; i < port->image.code_count; i++) {
+        barrier_prepare_code(port->image.code[i].first, port->image.code[i].length);
+    }
     allocation_hook_set();
     idle_hook_set();
     ports_add(port);

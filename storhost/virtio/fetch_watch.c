@@ -18,21 +18,26 @@
 #include "base/violation.h"
 #include "machine/memory.h"
 #include "machine/trap.h"
+#include "virtio/ring_order.h"
 
-#define HEAD_BYTES    4u /* flags and index before the elements */
-#define ELEMENT_BYTES 8u
-#define VALUE_BYTES   4u /* id, then length */
-#define SEEN          0x10000u
-#define WATCHES       48u /* leaves some of trap_watch's to others */
+#define HEAD_BYTES            4u /* flags and index before the elements */
+#define ELEMENT_BYTES         8u
+#define AVAILABLE_ENTRY_BYTES 2u
+#define VALUE_BYTES           4u /* id, then length */
+#define SEEN                  0x10000u
+#define WATCHES               48u /* leaves some of trap_watch's to others */
 
 struct fetch_watch {
     struct fetch_watch *next;
     unsigned queue;
     uint16_t size;
-    uintptr_t elements;    /* as the driver sees them */
-    uintptr_t first, end;  /* its pages */
-    const uint16_t *index; /* the bench's own view */
-    uint32_t *fetched;     /* per value: SEEN and the number of the element that was fetched */
+    uintptr_t elements;   /* as the driver sees them */
+    uintptr_t first, end; /* its pages */
+    bool ordered;         /* whether the order of accesses is checked */
+    struct ring_order order;
+    uintptr_t driver_first, driver_end; /* pages of the available ring, if so */
+    const uint16_t *index;              /* the bench's own view */
+    uint32_t *fetched; /* per value: SEEN and the number of the element that was fetched */
 };
 
 struct region {
@@ -66,6 +71,12 @@ static void on_access(void *context, const void *address, unsigned size, bool wr
     const uintptr_t start = (uintptr_t)address, end = start + size;
 
     (void)context;
+    for (struct fetch_watch *ring = rings; ring; ring = ring->next) {
+        if (ring->ordered) {
+            ring_order_access(&ring->order, start, size, write,
+                              __atomic_load_n(ring->index, __ATOMIC_ACQUIRE));
+        }
+    }
     for (struct fetch_watch *ring = rings; !write && ring; ring = ring->next) {
         const uintptr_t behind = ring->elements + (size_t)ring->size * ELEMENT_BYTES;
         uintptr_t at = start > ring->elements ? start : ring->elements;
@@ -104,17 +115,47 @@ static void watch_again(void)
     region_count = 0;
     for (const struct fetch_watch *ring = rings; ring; ring = ring->next) {
         add_region((struct region){ring->first, ring->end});
+        if (ring->ordered) {
+            add_region((struct region){ring->driver_first, ring->driver_end});
+        }
     }
     for (unsigned i = 0; i < region_count; ++i) {
         trap_watch((void *)regions[i].first, regions[i].end - regions[i].first, on_access, NULL);
     }
 }
 
-struct fetch_watch *fetch_watch_create(unsigned queue, uint16_t size, uint64_t used_ring)
+static uintptr_t page_of(uintptr_t address)
 {
+    return address & ~(uintptr_t)(GUEST_PAGE_SIZE - 1);
+}
+
+/* Where barriers are followed, and the driver's view of both rings is known. */
+static void watch_order(struct fetch_watch *ring, const struct fetch_watch_setup *setup)
+{
+    const size_t bytes = HEAD_BYTES + (size_t)setup->size * AVAILABLE_ENTRY_BYTES;
+    const uintptr_t available = (uintptr_t)memory_virtual(setup->driver_area);
+
+    if (!barrier_followed() || available == 0) {
+        return;
+    }
+    ring->ordered = true;
+    ring->order = (struct ring_order){
+        .queue = setup->queue,
+        .size = setup->size,
+        .event_index = setup->event_index,
+        .available = available,
+        .used = ring->elements - HEAD_BYTES,
+    };
+    ring->driver_first = page_of(available);
+    ring->driver_end = page_of(available + bytes + GUEST_PAGE_SIZE - 1);
+}
+
+struct fetch_watch *fetch_watch_create(const struct fetch_watch_setup *setup)
+{
+    const uint16_t size = setup->size;
     const size_t bytes = HEAD_BYTES + (size_t)size * ELEMENT_BYTES;
-    const uint8_t *view = memory_at(used_ring, bytes);
-    const uintptr_t address = (uintptr_t)memory_virtual(used_ring);
+    const uint8_t *view = memory_at(setup->device_area, bytes);
+    const uintptr_t address = (uintptr_t)memory_virtual(setup->device_area);
     struct fetch_watch *ring;
 
     if (!view || address == 0) {
@@ -125,19 +166,27 @@ struct fetch_watch *fetch_watch_create(unsigned queue, uint16_t size, uint64_t u
     if (!ring || !fetched) {
         fatal("out of memory for watching a ring of %u descriptors", size);
     }
-    ring->queue = queue;
+    ring->queue = setup->queue;
     ring->size = size;
     ring->elements = address + HEAD_BYTES;
-    ring->first = address & ~(uintptr_t)(GUEST_PAGE_SIZE - 1);
-    ring->end = (address + bytes + GUEST_PAGE_SIZE - 1) & ~(uintptr_t)(GUEST_PAGE_SIZE - 1);
+    ring->first = page_of(address);
+    ring->end = page_of(address + bytes + GUEST_PAGE_SIZE - 1);
     ring->index = (const uint16_t *)(view + 2);
     ring->fetched = fetched;
+    watch_order(ring, setup);
     pthread_mutex_lock(&change);
     ring->next = rings;
     rings = ring;
     watch_again();
     pthread_mutex_unlock(&change);
     return ring;
+}
+
+void fetch_watch_doorbell(const struct fetch_watch *watch)
+{
+    if (watch && watch->ordered) {
+        ring_order_doorbell(&watch->order);
+    }
 }
 
 void fetch_watch_destroy(struct fetch_watch *watch)

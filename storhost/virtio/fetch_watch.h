@@ -3,7 +3,8 @@
  * Finds double fetches in used rings: the device may change what it has written at any time, so a
  * driver that reads an element's id to check it and again to use it has checked nothing. Each of
  * an element's two values may be fetched once, until the device uses that place again. The index,
- * the flags and avail_event are polled and may be read again and again.
+ * the flags and avail_event are polled and may be read again and again. Where barriers are followed,
+ * the available rings are watched as well, and the order of accesses is checked (ring_order.h).
  *
  * The driver's view of the rings is watched (machine/trap.h): each access costs some microseconds,
  * and with processors as real threads some go unseen. So this is for the deterministic scheduler.
@@ -11,13 +12,24 @@
 #ifndef STORHOST_VIRTIO_FETCH_WATCH_H
 #define STORHOST_VIRTIO_FETCH_WATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct fetch_watch;
 
-/* Watches a split queue's used ring of `size` elements at a bus address, in memory that the driver
- * got from the port. trap_init() was called. NULL: it is not such memory. */
-struct fetch_watch *fetch_watch_create(unsigned queue, uint16_t size, uint64_t used_ring);
+struct fetch_watch_setup {
+    unsigned queue;
+    uint16_t size;                     /* elements */
+    uint64_t driver_area, device_area; /* bus addresses of the available and the used ring */
+    bool event_index;
+};
+
+/* Watches a split queue's rings, in memory that the driver got from the port. trap_init() was
+ * called. NULL: it is not such memory. */
+struct fetch_watch *fetch_watch_create(const struct fetch_watch_setup *setup);
+
+/* Ahead of a doorbell of the queue; NULL does nothing. */
+void fetch_watch_doorbell(const struct fetch_watch *watch);
 
 /* Ends it, before the memory is given back; NULL does nothing. */
 void fetch_watch_destroy(struct fetch_watch *watch);

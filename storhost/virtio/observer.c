@@ -75,6 +75,14 @@ static void enable_queue(struct observer *observer, struct queue *queue)
         .event_index = observer->facts.driver_features & (1ull << VIRTIO_RING_F_EVENT_IDX),
     };
 
+    const struct fetch_watch_setup watched = {
+        .queue = setup.queue,
+        .size = setup.size,
+        .driver_area = setup.driver_area,
+        .device_area = setup.device_area,
+        .event_index = setup.event_index,
+    };
+
     if (queue->facts.size == 0 || (queue->facts.size & (queue->facts.size - 1)) != 0) {
         violation(RULE_VIRTIO, "queue %u is enabled with a size of %u", setup.queue,
                   queue->facts.size);
@@ -82,9 +90,7 @@ static void enable_queue(struct observer *observer, struct queue *queue)
     ring_walk_destroy(queue->walk);
     queue->walk = ring_walk_create(&setup);
     fetch_watch_destroy(queue->fetches);
-    queue->fetches = observer->watch_fetches
-                         ? fetch_watch_create(setup.queue, setup.size, setup.device_area)
-                         : NULL;
+    queue->fetches = observer->watch_fetches ? fetch_watch_create(&watched) : NULL;
     queue->facts.enabled = true;
 }
 
@@ -128,6 +134,7 @@ static void on_doorbell(struct observer *observer, unsigned index)
     }
     rule_checked(RULE_VIRTIO);
     ++observer->queues[index].facts.doorbells;
+    fetch_watch_doorbell(observer->queues[index].fetches);
     ring_walk_doorbell(observer->queues[index].walk);
     walk_queue(&observer->queues[index]);
 }

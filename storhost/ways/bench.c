@@ -12,6 +12,7 @@
 #include "devices/qemu/qemu.h"
 #include "devices/scripted/scripted.h"
 #include "kernel/exports.h"
+#include "machine/barrier.h"
 #include "machine/clock.h"
 #include "machine/cpu.h"
 #include "machine/crash.h"
@@ -250,6 +251,7 @@ void bench_open(struct bench *bench, const struct options *options)
     bench->device = observer_wrap(bench->backend);
     /* Counting and watching would both step; where instructions are counted, scripts have watched. */
     if (options->scheduler == CPU_DETERMINISTIC && options->command != COMMAND_COUNT) {
+        barrier_follow();
         observer_watch_fetches(bench->device);
     }
     bench->port = port_load(options->driver, &options->port, error, sizeof(error));

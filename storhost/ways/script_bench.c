@@ -476,6 +476,9 @@ static bool do_compare(struct script *script)
         return script_fail(script, "'%s' of line %u was not waited for", script->groups->name,
                            script->groups->line);
     }
+    if (script->bench->options->device == DEVICE_SCRIPTED) {
+        return script_fail(script, "the scripted device has no image to compare with");
+    }
     bench_close(script->bench);
     bench_image_place(script->bench, &place);
     return image_compare(&place, script->map, script->bench->disk.block_bytes, &compared, error,

@@ -46,9 +46,11 @@ VOID DeviceWriteStatus(PEXTENSION Extension, UCHAR Status)
     }
 }
 
-static USHORT *Available(PDEVICE Device)
+volatile USHORT *DeviceAvailable(PEXTENSION Extension)
 {
-    return (USHORT *)(Device->Ring + Device->Size * sizeof(DESCRIPTOR));
+    PDEVICE Device = &Extension->Device;
+
+    return (volatile USHORT *)(Device->Ring + Device->Size * sizeof(DESCRIPTOR));
 }
 
 static PUCHAR Used(PDEVICE Device)
@@ -86,7 +88,7 @@ VOID DeviceSubmit(PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb, ULONG MoreBytes
     PSRB_EXTENSION Header = (PSRB_EXTENSION)Srb->SrbExtension;
     const USHORT Head = (USHORT)(Device->Submitted % SLOTS * SLOT_SEGMENTS);
     PDESCRIPTOR Table = (PDESCRIPTOR)Device->Ring + Head;
-    volatile USHORT *Ring = Available(Device);
+    volatile USHORT *Ring = DeviceAvailable(Extension);
     ULONG Count = 0;
     ULONG Index;
 
@@ -118,6 +120,18 @@ VOID DeviceNotify(PEXTENSION Extension)
                             0);
 }
 
+volatile USHORT *DeviceUsedIndex(PEXTENSION Extension)
+{
+    return (volatile USHORT *)(Used(&Extension->Device) + 2);
+}
+
+volatile USHORT *DeviceAvailEvent(PEXTENSION Extension)
+{
+    PDEVICE Device = &Extension->Device;
+
+    return (volatile USHORT *)(Used(Device) + 4 + 8u * Device->Size);
+}
+
 volatile ULONG *DeviceUsedElement(PEXTENSION Extension)
 {
     PDEVICE Device = &Extension->Device;
@@ -128,13 +142,11 @@ volatile ULONG *DeviceUsedElement(PEXTENSION Extension)
 VOID DevicePoll(PEXTENSION Extension)
 {
     PDEVICE Device = &Extension->Device;
-    volatile USHORT *UsedIndex;
 
     if (Device->Size == 0) {
         return;
     }
-    UsedIndex = (volatile USHORT *)(Used(Device) + 2);
-    while (Device->Completed != *UsedIndex) {
+    while (Device->Completed != *DeviceUsedIndex(Extension)) {
         KeMemoryBarrier();
         if (!BreakRule(PlaceUsed, Extension, NULL)) {
             const ULONG Head = DeviceUsedElement(Extension)[0];
@@ -142,7 +154,7 @@ VOID DevicePoll(PEXTENSION Extension)
             Complete(Extension, Device->Srbs[Head / SLOT_SEGMENTS % SLOTS], SRB_STATUS_SUCCESS);
         }
         ++Device->Completed;
-        Available(Device)[2 + Device->Size] = Device->Completed;
+        DeviceAvailable(Extension)[2 + Device->Size] = Device->Completed;
         KeMemoryBarrier();
     }
 }

@@ -105,6 +105,10 @@ VOID DeviceSubmit(PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb, ULONG MoreBytes
 VOID DeviceNotify(PEXTENSION Extension);
 /* In the DPC: completes what the device has used. */
 VOID DevicePoll(PEXTENSION Extension);
+/* The available ring: flags, index, entries; what the used ring has beside its elements. */
+volatile USHORT *DeviceAvailable(PEXTENSION Extension);
+volatile USHORT *DeviceUsedIndex(PEXTENSION Extension);
+volatile USHORT *DeviceAvailEvent(PEXTENSION Extension);
 /* Element of the used ring, as an array of id and length: what PlaceUsed is called for. */
 volatile ULONG *DeviceUsedElement(PEXTENSION Extension);
 /* In HwInterrupt: TRUE if the interrupt was the device's. */

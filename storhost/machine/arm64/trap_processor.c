@@ -8,6 +8,7 @@
  */
 #include "base/violation.h"
 #include "machine/arm64/arm64.h"
+#include "machine/arm64/barrier_mark.h"
 #include "machine/cpu.h"
 #include "machine/arm64/thunk_state.h"
 #include "machine/trap_internal.h"
@@ -134,6 +135,10 @@ static void report_break(const struct trap_instruction *instruction)
 bool trap_processor_execute(struct trap_instruction *instruction)
 {
     if ((instruction->decoded.word & BREAK_MASK) == BREAK) {
+        if (barrier_execute_mark(instruction->decoded.word >> 5 & 0xffff)) {
+            trap_skip(instruction);
+            return true;
+        }
         report_break(instruction);
     }
     return execute_daif(instruction);

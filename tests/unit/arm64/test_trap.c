@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "machine/arm64/arm64.h"
+#include "machine/barrier.h"
 #include "machine/cpu.h"
 #include "machine/memory.h"
 #include "machine/thunk.h"
@@ -739,6 +740,51 @@ static void interrupts_off_is_high_irql_until_on(void **context)
     cpu_stop();
 }
 
+/* ---- barriers ---- */
+
+/* Runs one instruction behind a point, with its barriers followed; tells which came since. */
+static unsigned barriers_of(uint32_t word)
+{
+    struct registers registers = {.x = {0}};
+    struct barrier_point point = barrier_now();
+    unsigned seen = 0;
+
+    code_page[0] = word;
+    code_page[1] = 0xd65f03c0; /* ret */
+    barrier_prepare_code(code_page, 4096);
+    run_on((void (*)(void))(uintptr_t)code_page, &registers, NULL);
+    for (enum barrier barrier = BARRIER_LOADS; barrier < BARRIERS; barrier++) {
+        seen |= barrier_since(point, barrier) ? 1u << barrier : 0;
+    }
+    mprotect(code_page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
+    return seen;
+}
+
+static void barriers_that_reach_devices_are_seen(void **context)
+{
+    enum {
+        LOADS = 1u << BARRIER_LOADS,
+        STORES = 1u << BARRIER_STORES,
+        ALL = LOADS | STORES | 1u << BARRIER_FULL,
+    };
+
+    (void)context;
+    trap_init(); /* cmocka put its own handlers in place */
+    assert_true(barrier_follow());
+    assert_int_equal(barriers_of(0xd50331bf), LOADS);  /* dmb oshld */
+    assert_int_equal(barriers_of(0xd50332bf), STORES); /* dmb oshst */
+    assert_int_equal(barriers_of(0xd50333bf), ALL);    /* dmb osh */
+    assert_int_equal(barriers_of(0xd5033dbf), LOADS);  /* dmb ld */
+    assert_int_equal(barriers_of(0xd5033ebf), STORES); /* dmb st */
+    assert_int_equal(barriers_of(0xd5033fbf), ALL);    /* dmb sy */
+    assert_int_equal(barriers_of(0xd503339f), ALL);    /* dsb osh */
+    assert_int_equal(barriers_of(0xd5033f9f), ALL);    /* dsb sy */
+    assert_int_equal(barriers_of(0xd5033bbf), 0);      /* dmb ish: processors only */
+    assert_int_equal(barriers_of(0xd50337bf), 0);      /* dmb nsh */
+    assert_int_equal(barriers_of(0xd5033fdf), 0);      /* isb */
+    assert_int_equal(barriers_of(0xd503201f), 0);      /* nop */
+}
+
 /* ---- what is a violation ---- */
 
 /* Runs in a child, where signal handlers were reset: everything is set up again. */
@@ -895,6 +941,7 @@ int main(void)
         cmocka_unit_test(a_window_may_lie_where_nothing_can_be_mapped),
         cmocka_unit_test(watched_memory_tells_of_each_access),
         cmocka_unit_test(interrupts_off_is_high_irql_until_on),
+        cmocka_unit_test(barriers_that_reach_devices_are_seen),
         cmocka_unit_test(accesses_outside_of_registers_are_reported),
         cmocka_unit_test(what_no_hypervisor_emulates_is_reported),
         cmocka_unit_test(faults_of_driver_code_are_reported),

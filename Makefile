@@ -4,6 +4,7 @@
 #   make             build the driver (build/wlh/x64/viostor.sys and .pdb)
 #   make inf         the installation files (build/<flavour>/viostor.inf, build/txtsetup.oem)
 #   make package     the media: build/package/viostor-*.iso, *.vfd and tree/ (SIGN=, CERT=, KEY=: packaging/package.mk)
+#   make deb, make rpm   packages of it for Linux distributions (build/deb/, build/rpm/); make install
 #   make run         build, then write and read a disk through the driver on QEMU's device
 #   make serve IMAGE=disk.qcow2 [QEMU_DEVICE=...]   a disk through the driver, until Ctrl-C
 #   make check       all tests (check-full: every combination of the system matrix)
@@ -39,6 +40,7 @@ include packaging/tools.mk
 include viostor/viostor.mk
 include packaging/inf.mk
 include packaging/package.mk
+include packaging/distribution.mk
 include ddk/ddk.mk
 include storhost/storhost.mk
 -include tests/rules/rules.mk

@@ -41,7 +41,7 @@ PACKAGE_SIGNING := --sign $(SIGN) --test-key '$(TEST_KEY_DIR)' $(call given,--ce
 
 # Always made anew: whom a signature names is not in any file's time.
 .PHONY: package
-package: tools-driver tools-package driver inf
+package: tools-driver tools-package $(if $(filter none,$(SIGN)),,tools-sign) driver inf
 	@mkdir -p $(PACKAGE)
 	@rm -f $(PACKAGE)/viostor-*.iso $(PACKAGE)/viostor-*.vfd
 	$(call say,PACKAGE $(PACKAGE_TREE))

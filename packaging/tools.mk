@@ -12,10 +12,14 @@ TOOLS_bench := gcc:gcc pkg-config:pkg-config /usr/include/Zydis/Zydis.h:libzydis
 TOOLS_bench-x86 := i686-linux-gnu-gcc:gcc-i686-linux-gnu /usr/i686-linux-gnu/lib/crt1.o:libc6-dev-i386-cross
 TOOLS_bench-arm64 := aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/lib/crt1.o:libc6-dev-arm64-cross \
     qemu-aarch64:qemu-user
-TOOLS_package := osslsigncode:osslsigncode openssl:openssl /usr/lib/python3/dist-packages/asn1crypto:python3-asn1crypto \
-    xorriso:xorriso mcopy:mtools /usr/sbin/mkfs.fat:dosfstools
+TOOLS_package := /usr/lib/python3/dist-packages/asn1crypto:python3-asn1crypto xorriso:xorriso mcopy:mtools \
+    /usr/sbin/mkfs.fat:dosfstools
+TOOLS_sign := osslsigncode:osslsigncode openssl:openssl
+TOOLS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper
+TOOLS_rpm := rpmbuild:rpm
 TOOLS_run := qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils nbdkit:nbdkit
 TOOLS_check := /usr/sbin/fsck.fat:dosfstools /usr/share/osinfo/os/microsoft.com:osinfo-db softhsm2-util:softhsm2 isoinfo:genisoimage 7z:p7zip-full \
+    lintian:lintian rpmlint:rpmlint rpm2cpio:rpm2cpio cpio:cpio \
     /usr/include/cmocka.h:libcmocka-dev fio:fio nbdcopy:libnbd-bin nbdinfo:libnbd-bin \
     sg_inq:sg3-utils sdparm:sdparm qemu-io:qemu-utils qemu-nbd:qemu-utils \
     /usr/lib/python3/dist-packages/pytest:python3-pytest qemu-storage-daemon:qemu-system-common \
@@ -30,7 +34,7 @@ APPLIANCE_KERNEL = $(if $(wildcard /boot/vmlinuz-*),,/boot/vmlinuz-*:linux-image
 TOOLS_lint := clang-tidy-14:clang-tidy-14 clang-format-14:clang-format-14 cppcheck:cppcheck shellcheck:shellcheck \
     x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64 i686-w64-mingw32-gcc:gcc-mingw-w64-i686
 
-TOOL_GROUPS  := driver package bench bench-x86 bench-arm64 run check lint
+TOOL_GROUPS  := driver package sign deb rpm bench bench-x86 bench-arm64 run check lint
 # qemu-block-extra: what QEMU opens beyond files (iscsi, rbd, ...).
 # libengine-pkcs11-openssl: lets osslsigncode use a key in a token.
 EXTRA_PACKAGES := qemu-block-extra libiscsi-bin libengine-pkcs11-openssl
@@ -42,8 +46,9 @@ ALL_PACKAGES := $(sort $(foreach g,$(TOOL_GROUPS),$(foreach t,$(TOOLS_$(g)),$(la
 tool_missing = $(sort $(foreach t,$(1),$(if $(call tool_found,$(firstword $(subst :, ,$(t)))),,$(lastword $(subst :, ,$(t))))))
 tool_found = $(if $(filter /%,$(1)),$(wildcard $(1)),$(shell command -v $(1) 2>/dev/null))
 
+# CHECK_TOOLS=no: for builds by a package manager, which has its own list of what has to be there.
 $(addprefix tools-,$(TOOL_GROUPS)): tools-%:
-	@missing="$(call tool_missing,$(TOOLS_$*))"; \
+	@missing="$(if $(filter no,$(CHECK_TOOLS)),,$(call tool_missing,$(TOOLS_$*)))"; \
 	if [ -n "$$missing" ]; then \
 	    echo "Not installed (Debian packages): $$missing" >&2; \
 	    echo "Run 'make setup' once: it installs them by apt." >&2; exit 1; \

@@ -62,5 +62,5 @@ endef
 $(foreach t,$(GCC_TARGETS),$(eval $(call GCC_RULES,$(t),$(patsubst %/,%,$(dir $(t))),$(notdir $(t)))))
 
 # Two clean builds in different directories give identical bytes.
-reproducible: tools-driver tools-package
+reproducible: tools-driver tools-package tools-deb tools-rpm
 	@sh tests/reproducible.sh

@@ -23,8 +23,9 @@ TIME = int(subprocess.run(["date", "-u", "-d", (ROOT / "RELEASE_DATE").read_text
 
 def run(*command: str | os.PathLike[str], **more) -> subprocess.CompletedProcess:
     """Runs a program; standard output and error come back as one text."""
+    more.setdefault("timeout", 120)
     return subprocess.run([str(item) for item in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, check=False, timeout=120, **more)
+                          stderr=subprocess.STDOUT, text=True, check=False, **more)
 
 
 def succeed(*command: str | os.PathLike[str], **more) -> str:

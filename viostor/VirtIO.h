@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the VirtIO specification (version 1.2) fixes and this driver uses: feature bits, status
- * bits, the split virtqueue in memory, the PCI capabilities and registers. Numbers and layouts
+ * bits, the split and the packed virtqueue in memory, the PCI capabilities and registers. Numbers and layouts
  * only; nothing here does anything except VirtioFeatureName.
  *
  * All multi-byte values are little endian (modern) or of the guest's byte order (legacy); on every
@@ -109,14 +109,38 @@ typedef struct _VIRTQ_USED {
     VIRTQ_USED_ELEMENT Ring[1];
 } VIRTQ_USED, *PVIRTQ_USED;
 
+/* ---- Packed virtqueue in memory (2.8) ---- */
+
+/* Flags beside VIRTQ_DESC_F_...: a descriptor is available when AVAIL is the wrap counter of its lap
+ * and USED is not, used when both are (2.8.1). */
+#define VIRTQ_PACKED_F_AVAIL 0x0080u
+#define VIRTQ_PACKED_F_USED  0x8000u
+
+/* One segment of a request (2.8.13), or a used request (2.8.14). In an indirect table Id and all
+ * flags but VIRTQ_DESC_F_WRITE are reserved (2.8.7). */
+typedef struct _VIRTQ_PACKED_DESC {
+    ULONGLONG Address; /* device (bus) address of the first byte */
+    ULONG Length;      /* bytes; used: bytes written, with VIRTQ_DESC_F_WRITE */
+    USHORT Id;         /* of the request, in the last descriptor of its chain */
+    USHORT Flags;      /* VIRTQ_DESC_F_..., VIRTQ_PACKED_F_... */
+} VIRTQ_PACKED_DESC, *PVIRTQ_PACKED_DESC;
+
+/* Event suppression structures (2.8.10), one written by each side, as one 32-bit value: a place in
+ * the ring (offset, and its wrap counter in bit 15), and above it what is wanted. */
+#define VIRTQ_PACKED_EVENT_WRAP    0x8000u
+#define VIRTQ_PACKED_EVENT_ENABLE  0x00000000u
+#define VIRTQ_PACKED_EVENT_DISABLE 0x00010000u
+#define VIRTQ_PACKED_EVENT_DESC    0x00020000u /* at that place; only with EVENT_IDX */
+#define VIRTQ_PACKED_EVENT_FLAGS   0x00030000u
+
 /* Of the whole ring and of the used ring in it, in the legacy layout (2.7.2). */
 #define VIRTQ_LEGACY_ALIGNMENT 4096u
 
 /* Device (bus) addresses of a virtqueue's three parts, as a transport tells them to the device. */
 typedef struct _VIRTQ_ADDRESSES {
     ULONGLONG Descriptors; /* 4096-aligned for a legacy device, else 16 */
-    ULONGLONG Available;
-    ULONGLONG Used;
+    ULONGLONG Available;   /* or the driver event suppression structure */
+    ULONGLONG Used;        /* or the device event suppression structure */
 } VIRTQ_ADDRESSES, *PVIRTQ_ADDRESSES;
 
 /* ---- PCI identity and capabilities (4.1.2, 4.1.4) ---- */
@@ -158,6 +182,10 @@ typedef struct _VIRTQ_ADDRESSES {
 #define VIRTIO_PCI_COMMON_QUEUE_DRIVER          0x28u /* 64 bits, as two of 32 */
 #define VIRTIO_PCI_COMMON_QUEUE_DEVICE          0x30u /* 64 bits, as two of 32 */
 #define VIRTIO_PCI_COMMON_SIZE                  0x38u /* what version 1.0 has */
+#define VIRTIO_PCI_COMMON_QUEUE_NOTIFY_DATA     0x38u /* 16 bits, with NOTIF_CONFIG_DATA */
+#define VIRTIO_PCI_COMMON_QUEUE_RESET           0x3au /* 16 bits, with RING_RESET */
+#define VIRTIO_PCI_COMMON_SIZE_NOTIFY_DATA      0x3au /* what has queue_notif_config_data */
+#define VIRTIO_PCI_COMMON_SIZE_QUEUE_RESET      0x3cu /* what has queue_reset */
 
 /* Legacy registers in BAR 0 (4.1.4.10); the device configuration follows. */
 #define VIRTIO_PCI_LEGACY_DEVICE_FEATURES 0u  /* 32 bits */

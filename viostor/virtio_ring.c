@@ -14,7 +14,11 @@ BOOLEAN VirtQueueMemorySize(VIRTQUEUE_LAYOUT Layout, ULONG Size, PVIRTQUEUE_MEMO
     if (!VirtQueueSizeIsValid(Size)) {
         return FALSE;
     }
-    VirtSplitMemorySize(Layout, Size, Memory);
+    if (Layout == VirtQueueLayoutPacked) {
+        VirtPackedMemorySize(Size, Memory);
+    } else {
+        VirtSplitMemorySize(Layout, Size, Memory);
+    }
     return TRUE;
 }
 
@@ -34,7 +38,8 @@ VIRTQUEUE_FAULT VirtQueueInitialize(PVIRTQUEUE Queue, const VIRTQUEUE_SETUP *Set
     if (!VirtQueueMemorySize(Setup->Layout, Setup->Size, &Memory)) {
         return VirtQueueRefuse(Queue, VirtQueueFaultSize, Setup->Size);
     }
-    if (Setup->Use > Setup->Size) {
+    if (Setup->Use > Setup->Size ||
+        (Setup->InOrder && Setup->Use != 0 && Setup->Use != Setup->Size)) {
         return VirtQueueRefuse(Queue, VirtQueueFaultSize, Setup->Use);
     }
     /* The processor's address need not be a multiple of more than the fields ask for. */
@@ -52,16 +57,149 @@ VIRTQUEUE_FAULT VirtQueueInitialize(PVIRTQUEUE Queue, const VIRTQUEUE_SETUP *Set
     return VirtQueueFaultNone;
 }
 
+/* What does not depend on the format. */
+static VOID VirtQueueInitializeCommon(PVIRTQUEUE Queue)
+{
+    const VIRTQUEUE_SETUP *Setup = &Queue->Setup;
+    VIRTQUEUE_SUBMIT *Submit = &Queue->Submit;
+    VIRTQUEUE_COMPLETE *Complete = &Queue->Complete;
+    VIRTQUEUE_MODE Mode = VirtQueueModeSplit;
+
+    if (Setup->Layout == VirtQueueLayoutPacked) {
+        Mode = Setup->InOrder ? VirtQueueModePackedInOrder : VirtQueueModePacked;
+    } else if (Setup->InOrder) {
+        Mode = VirtQueueModeSplitInOrder;
+    }
+
+    Submit->Ids = (PVIRTQUEUE_ID)Setup->Private;
+    Submit->Mask = Setup->Size - 1;
+    Submit->FreeHead = 0;
+    Submit->FreeCount = Setup->Use != 0 ? Setup->Use : Setup->Size;
+    Submit->AvailIndex = 0;
+    Submit->KickedIndex = 0;
+    Submit->Committed = 0;
+    Submit->Mode = (UCHAR)Mode;
+    Submit->EventIndex = Setup->EventIndex;
+
+    Complete->Ids = Submit->Ids;
+    Complete->Mask = Submit->Mask;
+    Complete->UsedIndex = 0;
+    Complete->SeenIndex = 0;
+    Complete->Taken = 0;
+    Complete->Mode = (UCHAR)Mode;
+    Complete->EventIndex = Setup->EventIndex;
+    Complete->CheckUsedLength = Setup->CheckUsedLength;
+    Complete->Fault = VirtQueueFaultNone;
+    Complete->NextId = 0;
+    Complete->BatchEnd = VIRTQUEUE_NONE;
+    Queue->FaultValue = 0;
+}
+
 VOID VirtQueueReinitialize(PVIRTQUEUE Queue)
 {
-    Queue->Complete.Fault = VirtQueueFaultNone;
-    Queue->FaultValue = 0;
-    VirtSplitInitialize(Queue);
+    ULONG Id;
+
+    VirtQueueInitializeCommon(Queue);
+    for (Id = 0; Id < Queue->Setup.Size; Id++) {
+        /* The last one's is only followed in order. */
+        Queue->Submit.Ids[Id].Next = (USHORT)((Id + 1) & Queue->Submit.Mask);
+        Queue->Submit.Ids[Id].Count = 0;
+        Queue->Submit.Ids[Id].UsedLimit = 0;
+    }
+    if (Queue->Setup.Layout == VirtQueueLayoutPacked) {
+        VirtPackedInitialize(Queue);
+    } else {
+        VirtSplitInitialize(Queue);
+    }
 }
 
 VOID VirtQueueGetAddresses(const VIRTQUEUE *Queue, PVIRTQ_ADDRESSES Addresses)
 {
-    VirtSplitGetAddresses(Queue, Addresses);
+    if (Queue->Setup.Layout == VirtQueueLayoutPacked) {
+        VirtPackedGetAddresses(Queue, Addresses);
+    } else {
+        VirtSplitGetAddresses(Queue, Addresses);
+    }
+}
+
+/* By volatile stores, as a compiler would make memset of others. */
+VOID VirtQueueClearRing(PVOID Memory, ULONG Bytes)
+{
+    volatile ULONGLONG *Word = (volatile ULONGLONG *)Memory;
+    volatile ULONGLONG *End = Word + Bytes / sizeof(*Word);
+
+    while (Word < End) {
+        *Word++ = 0;
+    }
+}
+
+VOID VirtQueueBreak(PVIRTQUEUE Queue, VIRTQUEUE_FAULT Fault, ULONG Value)
+{
+    /* Elements already seen are not taken any more: SeenIndex == UsedIndex leads every later
+     * VirtSplitGetUsed to the look at Fault; in order that needs no batch to be under way. */
+    Queue->Complete.SeenIndex = Queue->Complete.UsedIndex;
+    Queue->Complete.BatchEnd = VIRTQUEUE_NONE;
+    Queue->Complete.Fault = Fault;
+    Queue->FaultValue = Value;
+}
+
+BOOLEAN VirtQueueJudgeLength(PVIRTQUEUE Queue, ULONG Id, PULONG Length)
+{
+    ULONG Limit = Queue->Complete.Ids[Id].UsedLimit;
+
+    if (Limit == 0) {
+        VirtQueueBreak(Queue, VirtQueueFaultNotPending, Id);
+        return FALSE;
+    }
+    if (Queue->Complete.CheckUsedLength) {
+        VirtQueueBreak(Queue, VirtQueueFaultUsedLength, *Length);
+        return FALSE;
+    }
+    *Length = Limit - 1;
+    return TRUE;
+}
+
+BOOLEAN VirtQueueBeginBatch(PVIRTQUEUE Queue, ULONG UsedId, ULONG Length)
+{
+    VIRTQUEUE_COMPLETE *Complete = &Queue->Complete;
+
+    if (UsedId > Complete->Mask) {
+        VirtQueueBreak(Queue, VirtQueueFaultUsedId, UsedId);
+        return FALSE;
+    }
+    /* The limit of an id that is not outstanding is 0, so this catches that as well. */
+    if (Length >= Complete->Ids[UsedId].UsedLimit &&
+        !VirtQueueJudgeLength(Queue, UsedId, &Length)) {
+        return FALSE;
+    }
+    Complete->BatchEnd = UsedId;
+    Complete->BatchLength = Length;
+    return TRUE;
+}
+
+/*
+ * The ids that are outstanding follow each other round the ring, from NextId to the one committed
+ * last; BatchEnd is one of them, so that no walk from NextId to it leaves them.
+ */
+ULONG VirtQueueTakeFromBatch(PVIRTQUEUE Queue, PULONG Id, PULONG Written)
+{
+    VIRTQUEUE_COMPLETE *Complete = &Queue->Complete;
+    const ULONG Taken = Complete->NextId;
+    const ULONG Count = Complete->Ids[Taken].Count;
+
+    VIO_ASSERT(Complete->Ids[Taken].UsedLimit != 0);
+    if (Taken == Complete->BatchEnd) {
+        *Written = Complete->BatchLength;
+        Complete->BatchEnd = VIRTQUEUE_NONE;
+    } else {
+        /* Skipped by the device: it has used all of it (2.7.9, 2.8.8). */
+        *Written = Complete->Ids[Taken].UsedLimit - 1;
+    }
+    Complete->Ids[Taken].UsedLimit = 0;
+    Complete->NextId = (Taken + Count) & Complete->Mask;
+    Queue->Submit.FreeCount += Count;
+    *Id = Taken;
+    return Count;
 }
 
 ULONG VirtQueueNextOutstanding(const VIRTQUEUE *Queue, ULONG From)

@@ -24,13 +24,21 @@
  *   once, and checks it. A value that cannot be true breaks the queue: VirtQueueGetUsed answers
  *   VirtQueueBroken from then on, until VirtQueueReinitialize.
  *
+ * Formats
+ *   A ring is split (2.7) or packed (2.8), and the device may promise to use requests in the order in
+ *   which they were committed (VIRTIO_F_IN_ORDER): VIRTQUEUE_MODE. Each operation tests the mode once.
+ *   With IN_ORDER a device may tell of the last request of a batch only; the queue gives all of them
+ *   back, one by one.
+ *
  * Locking
  *   All functions of one queue are called under that queue's lock, except where the comment says
- *   otherwise (VirtQueueAppend, the Begin functions, VirtQueuePending, those that only compute).
- *   All may be called at any IRQL. None allocates, waits, or calls out.
+ *   otherwise (VirtQueueAppend, VirtQueueBeginIndirect, VirtQueuePending, those that only compute).
+ *   A request passes from VirtQueueReserve to VirtQueueCommit or VirtQueueCancel before the next one
+ *   is reserved, where the queue is packed or in order. All may be called at any IRQL. None
+ *   allocates, waits, or calls out.
  *
- * This file is the interface; a ring format is a file pair behind it (virtio_ring_split.h, .c). A
- * function here that is inline is on the request path.
+ * This file is the interface; a ring format is a file pair behind it (virtio_ring_split.h, .c,
+ * virtio_ring_packed.h, .c). A function here that is inline is on the request path.
  */
 #ifndef VIRTIO_RING_H
 #define VIRTIO_RING_H
@@ -47,7 +55,17 @@
 typedef enum _VIRTQUEUE_LAYOUT {
     VirtQueueLayoutLegacy, /* split; the used ring at the next multiple of 4096 bytes (2.7.2) */
     VirtQueueLayoutSplit,  /* split; the used ring at the next 64-byte line */
+    VirtQueueLayoutPacked, /* packed; each event suppression structure in a line of its own */
 } VIRTQUEUE_LAYOUT;
+
+/* How a queue works: the format of its ring, and whether IN_ORDER is negotiated. Split before
+ * packed, as VirtQueueModeIsSplit compares. */
+typedef enum _VIRTQUEUE_MODE {
+    VirtQueueModeSplit,
+    VirtQueueModeSplitInOrder,
+    VirtQueueModePacked,
+    VirtQueueModePackedInOrder,
+} VIRTQUEUE_MODE;
 
 /* What VirtQueueGetUsed found. */
 typedef enum _VIRTQUEUE_RESULT {
@@ -60,12 +78,13 @@ typedef enum _VIRTQUEUE_RESULT {
 typedef enum _VIRTQUEUE_FAULT {
     VirtQueueFaultNone,
     /* of VirtQueueInitialize; FaultValue is the value that was refused */
-    VirtQueueFaultSize, /* size is 0, no power of two, or above 32768; or more than it is to be used */
+    VirtQueueFaultSize, /* size is 0, no power of two, or above 32768; or more than it is to be used,
+                           or, in order, less */
     VirtQueueFaultAlignment, /* ring memory is not aligned as its layout asks */
     VirtQueueFaultAddress,   /* ring memory ends beyond the 64-bit address space */
     /* of VirtQueueGetUsed; FaultValue is what the device wrote */
-    VirtQueueFaultUsedIndex,  /* used index is ahead of what is outstanding */
-    VirtQueueFaultUsedId,     /* used id is not below the queue's size */
+    VirtQueueFaultUsedIndex, /* used index is ahead of what is outstanding, or of a batch in order */
+    VirtQueueFaultUsedId,    /* used id is not below the queue's size */
     VirtQueueFaultNotPending, /* used id is not outstanding (or was used twice) */
     VirtQueueFaultUsedLength, /* more bytes written than the chain has writable ones */
 } VIRTQUEUE_FAULT;
@@ -75,8 +94,9 @@ typedef struct _VIRTQUEUE_SETUP {
     VIRTQUEUE_LAYOUT Layout;
     ULONG Size;              /* descriptors: a power of two, 1..32768; as the device said or less */
     ULONG Use;               /* descriptors that are used, the first ones: 1..Size; 0: all of them.
-                                Ids are below it */
+                                Ids are below it. In order: all */
     BOOLEAN EventIndex;      /* VIRTIO_F_EVENT_IDX is negotiated */
+    BOOLEAN InOrder;         /* VIRTIO_F_IN_ORDER is negotiated */
     BOOLEAN CheckUsedLength; /* a too long used length breaks the queue. FALSE for a legacy device,
                                 many of which write it wrong (2.7.8.3): it is cut to what can be */
     PVOID Ring;              /* VIRTQUEUE_MEMORY.RingBytes, shared with the device */
@@ -92,38 +112,58 @@ typedef struct _VIRTQUEUE_MEMORY {
     ULONG PrivateBytes;  /* non-paged, for the driver alone */
 } VIRTQUEUE_MEMORY, *PVIRTQUEUE_MEMORY;
 
-/* Private state of one id (one descriptor of the ring). */
+/* Private state of one id. Split: of one descriptor of the ring, too. */
 typedef struct _VIRTQUEUE_ID {
-    USHORT Next;     /* next descriptor of the chain or of the free list */
-    USHORT Count;    /* of the chain that starts here: ring descriptors reserved for it */
-    ULONG UsedLimit; /* of the chain that starts here: writable bytes + 1; 0: not outstanding */
+    USHORT Next;     /* next descriptor of the chain, or next id of the free list */
+    USHORT Count;    /* of the chain with this id: ring descriptors reserved for it */
+    ULONG UsedLimit; /* of the chain with this id: writable bytes + 1; 0: not outstanding */
 } VIRTQUEUE_ID, *PVIRTQUEUE_ID;
 
 /* What submission touches. */
 typedef struct _VIRTQUEUE_SUBMIT {
-    PVIRTQ_DESC Descriptors;
-    PVIRTQ_AVAIL Avail;
+    union {
+        PVIRTQ_DESC Descriptors;
+        PVIRTQ_PACKED_DESC PackedDescriptors;
+    };
+    PVIRTQ_AVAIL Avail; /* split */
     PVIRTQUEUE_ID Ids;
-    PUSHORT KickHint; /* in ring memory: avail_event, or the used ring's flags */
-    ULONG Mask;       /* size - 1 */
-    ULONG FreeHead;   /* first free descriptor, if FreeCount is not 0 */
+    union {                 /* in ring memory: what the device says about doorbells */
+        PUSHORT KickHint;   /* split: avail_event, or the used ring's flags */
+        PULONG DeviceEvent; /* packed */
+    };
+    ULONG Mask;     /* size - 1 */
+    ULONG FreeHead; /* first free id, if FreeCount is not 0 */
     ULONG FreeCount;
-    USHORT AvailIndex;  /* as last published */
+    USHORT AvailIndex;  /* split: as last published. Packed: where the next chain begins; free
+                           running, its bit `size` is the wrap counter inverted */
     USHORT KickedIndex; /* AvailIndex at the last VirtQueueKickNeeded */
+    USHORT Committed;   /* packed: chains committed, free running */
+    UCHAR Mode;         /* VIRTQUEUE_MODE */
     BOOLEAN EventIndex;
 } VIRTQUEUE_SUBMIT;
 
 /* What completion touches. */
 typedef struct _VIRTQUEUE_COMPLETE {
-    PVIRTQ_USED Used;
+    union {
+        PVIRTQ_USED Used;
+        PVIRTQ_PACKED_DESC PackedDescriptors;
+    };
     PVIRTQUEUE_ID Ids;
-    PUSHORT InterruptControl; /* in ring memory: used_event, or the available ring's flags */
-    ULONG Mask;               /* size - 1 */
-    USHORT UsedIndex;         /* next element to take */
-    USHORT SeenIndex;         /* the device's index when it was last read and found good */
+    union {                       /* in ring memory: what we say about interrupts */
+        PUSHORT InterruptControl; /* split: used_event, or the available ring's flags */
+        PULONG DriverEvent;       /* packed */
+    };
+    ULONG Mask;       /* size - 1 */
+    USHORT UsedIndex; /* split: next element to take. Packed: where it will be, as AvailIndex */
+    USHORT SeenIndex; /* split: the device's index when it was last read and found good */
+    USHORT Taken;     /* packed: chains taken back, free running */
+    UCHAR Mode;       /* VIRTQUEUE_MODE */
     BOOLEAN EventIndex;
     BOOLEAN CheckUsedLength;
     VIRTQUEUE_FAULT Fault;
+    ULONG NextId;   /* in order: the oldest id that is outstanding, if one is */
+    ULONG BatchEnd; /* in order: last id of the batch that is being given back, or VIRTQUEUE_NONE */
+    ULONG BatchLength; /* in order: bytes that the device said of BatchEnd */
 } VIRTQUEUE_COMPLETE;
 
 /*
@@ -146,6 +186,14 @@ typedef struct _VIRTQUEUE {
 _Static_assert(sizeof(VIRTQUEUE_SUBMIT) <= 64, "the submit side fits one cache line");
 _Static_assert(sizeof(VIRTQUEUE_COMPLETE) <= 64, "the completion side fits one cache line");
 
+/* What the segments of a chain are written into. */
+typedef enum _VIRTQUEUE_CHAIN_KIND {
+    VirtQueueChainSplitIndirect, /* the caller's table */
+    VirtQueueChainSplitDirect,   /* the ring's descriptors */
+    VirtQueueChainPackedIndirect,
+    VirtQueueChainPackedDirect,
+} VIRTQUEUE_CHAIN_KIND;
+
 /*
  * A chain of buffers while it is put together: a local variable of the caller, valid from a Begin
  * function to VirtQueueCommit. Its fields are for the functions of this file.
@@ -153,14 +201,21 @@ _Static_assert(sizeof(VIRTQUEUE_COMPLETE) <= 64, "the completion side fits one c
 typedef struct _VIRTQUEUE_CHAIN {
     PVIRTQUEUE Queue;
     ULONG Id;
-    ULONG Next;             /* index in Table of the descriptor that the next segment gets */
-    PVIRTQ_DESC Table;      /* the ring's descriptors, or the caller's indirect table */
-    PVIRTQ_DESC Last;       /* descriptor of the last segment; NULL while there is none */
+    ULONG Next; /* index in Table of the descriptor that the next segment gets */
+    union {     /* the ring's descriptors, or the caller's indirect table */
+        PVIRTQ_DESC Table;
+        PVIRTQ_PACKED_DESC PackedTable;
+    };
+    union { /* descriptor of the last segment; NULL while there is none */
+        PVIRTQ_DESC Last;
+        PVIRTQ_PACKED_DESC PackedLast;
+    };
     ULONGLONG TableAddress; /* device address of an indirect table; unused for a direct chain */
     ULONG WritableBytes;
     ULONG DirectCount; /* segments of a direct chain */
     USHORT LastFlags;  /* flags of Last, if it stays the last one */
-    BOOLEAN Direct;
+    USHORT FirstFlags; /* of the first of a packed direct chain, if it does not stay the last one */
+    VIRTQUEUE_CHAIN_KIND Kind;
 } VIRTQUEUE_CHAIN, *PVIRTQUEUE_CHAIN;
 
 /*
@@ -196,7 +251,58 @@ ULONG VirtQueueNextOutstanding(const VIRTQUEUE *Queue, ULONG From);
 /* A few words for a fault, for the event log and the debug output. Never NULL. No lock. */
 const char *VirtQueueFaultName(VIRTQUEUE_FAULT Fault);
 
+/* ---- For the files of the formats ---- */
+
+/* Marks the queue broken because the device wrote Value. */
+VOID VirtQueueBreak(PVIRTQUEUE Queue, VIRTQUEUE_FAULT Fault, ULONG Value);
+
+/*
+ * Judges a used length that is not below the limit of its id: breaks the queue where the id is not
+ * outstanding or lengths are checked and answers FALSE, else cuts *Length to the chain's writable
+ * bytes.
+ */
+BOOLEAN VirtQueueJudgeLength(PVIRTQUEUE Queue, ULONG Id, PULONG Length);
+
+/* In order: begins to give a batch back that ends with a used id, which is checked here, or breaks
+ * the queue (FALSE). */
+BOOLEAN VirtQueueBeginBatch(PVIRTQUEUE Queue, ULONG UsedId, ULONG Length);
+
+/* In order: the next request of a batch that was begun. Returns its ring descriptors. */
+ULONG VirtQueueTakeFromBatch(PVIRTQUEUE Queue, PULONG Id, PULONG Written);
+
+/* Sets ring memory to zero. */
+VOID VirtQueueClearRing(PVOID Memory, ULONG Bytes);
+
+/* Accesses to ring memory: exactly one load or store each. */
+FORCEINLINE USHORT VirtRingLoad16(const USHORT *Address)
+{
+    return *(const volatile USHORT *)Address;
+}
+
+FORCEINLINE ULONG VirtRingLoad32(const ULONG *Address)
+{
+    return *(const volatile ULONG *)Address;
+}
+
+FORCEINLINE VOID VirtRingStore16(PUSHORT Address, USHORT Value)
+{
+    *(volatile USHORT *)Address = Value;
+}
+
+FORCEINLINE VOID VirtRingStore32(PULONG Address, ULONG Value)
+{
+    *(volatile ULONG *)Address = Value;
+}
+
+FORCEINLINE BOOLEAN VirtQueueModeIsSplit(UCHAR Mode)
+{
+    return LIKELY(Mode <= VirtQueueModeSplitInOrder);
+}
+
 #include "virtio_ring_split.h"
+#include "virtio_ring_packed.h"
+
+/* ---- The request path ---- */
 
 /* Descriptors (and ids) that VirtQueueReserve can still give. */
 FORCEINLINE ULONG VirtQueueFreeDescriptors(const VIRTQUEUE *Queue)
@@ -207,7 +313,8 @@ FORCEINLINE ULONG VirtQueueFreeDescriptors(const VIRTQUEUE *Queue)
 /* Requests that are committed and not yet taken back by VirtQueueGetUsed. */
 FORCEINLINE ULONG VirtQueueOutstanding(const VIRTQUEUE *Queue)
 {
-    return VirtSplitOutstanding(Queue);
+    return VirtQueueModeIsSplit(Queue->Submit.Mode) ? VirtSplitOutstanding(Queue)
+                                                    : VirtPackedOutstanding(Queue);
 }
 
 /*
@@ -216,13 +323,32 @@ FORCEINLINE ULONG VirtQueueOutstanding(const VIRTQUEUE *Queue)
  */
 FORCEINLINE ULONG VirtQueueReserve(PVIRTQUEUE Queue, ULONG RingDescriptorCount)
 {
-    return VirtSplitReserve(Queue, RingDescriptorCount);
+    return VirtQueueModeIsSplit(Queue->Submit.Mode) ? VirtSplitReserve(Queue, RingDescriptorCount)
+                                                    : VirtPackedReserve(Queue, RingDescriptorCount);
 }
 
 /* Gives a reserved id back that was not committed. The id given back last is reserved first. */
 FORCEINLINE VOID VirtQueueCancel(PVIRTQUEUE Queue, ULONG Id)
 {
-    VirtSplitCancel(Queue, Id);
+    if (VirtQueueModeIsSplit(Queue->Submit.Mode)) {
+        VirtSplitCancel(Queue, Id);
+    } else {
+        VirtPackedCancel(Queue, Id);
+    }
+}
+
+/* What the Begin functions share. */
+FORCEINLINE VOID VirtQueueBegin(PVIRTQUEUE_CHAIN Chain, PVIRTQUEUE Queue, ULONG Id)
+{
+    VIO_ASSERT(Id <= Queue->Submit.Mask);
+    VIO_ASSERT(Queue->Submit.Ids[Id].UsedLimit == 0);
+    Chain->Queue = Queue;
+    Chain->Id = Id;
+    Chain->Last = NULL;
+    Chain->WritableBytes = 0;
+    Chain->DirectCount = 0;
+    Chain->LastFlags = 0;
+    Chain->FirstFlags = 0;
 }
 
 /*
@@ -234,16 +360,27 @@ FORCEINLINE VOID VirtQueueCancel(PVIRTQUEUE Queue, ULONG Id)
 FORCEINLINE VOID VirtQueueBeginIndirect(PVIRTQUEUE_CHAIN Chain, PVIRTQUEUE Queue, ULONG Id,
                                         PVOID Table, ULONGLONG TableAddress)
 {
-    VirtSplitBegin(Chain, Queue, Id, (PVIRTQ_DESC)Table, TableAddress, FALSE);
+    VirtQueueBegin(Chain, Queue, Id);
+    Chain->Kind = VirtQueueModeIsSplit(Queue->Submit.Mode) ? VirtQueueChainSplitIndirect
+                                                           : VirtQueueChainPackedIndirect;
+    Chain->Next = 0;
+    Chain->Table = (PVIRTQ_DESC)Table;
+    Chain->TableAddress = TableAddress;
 }
 
 /*
  * Starts the chain of a reserved id whose segments go into the ring's own descriptors. No more
- * segments than were reserved may be appended; fewer are allowed. No lock.
+ * segments than were reserved may be appended; fewer are allowed.
  */
 FORCEINLINE VOID VirtQueueBeginDirect(PVIRTQUEUE_CHAIN Chain, PVIRTQUEUE Queue, ULONG Id)
 {
-    VirtSplitBegin(Chain, Queue, Id, NULL, 0, TRUE);
+    const BOOLEAN Split = VirtQueueModeIsSplit(Queue->Submit.Mode);
+
+    VirtQueueBegin(Chain, Queue, Id);
+    Chain->Kind = Split ? VirtQueueChainSplitDirect : VirtQueueChainPackedDirect;
+    Chain->Next = Split ? Id : Queue->Submit.AvailIndex;
+    Chain->Table = Queue->Submit.Descriptors;
+    Chain->TableAddress = 0;
 }
 
 /*
@@ -254,7 +391,18 @@ FORCEINLINE VOID VirtQueueBeginDirect(PVIRTQUEUE_CHAIN Chain, PVIRTQUEUE Queue, 
 FORCEINLINE VOID VirtQueueAppend(PVIRTQUEUE_CHAIN Chain, ULONGLONG Address, ULONG Length,
                                  BOOLEAN DeviceWrites)
 {
-    VirtSplitAppend(Chain, Address, Length, DeviceWrites);
+    VIO_ASSERT(Length != 0);
+    VIO_ASSERT(DeviceWrites || Chain->WritableBytes == 0);
+    if (LIKELY(Chain->Kind == VirtQueueChainSplitIndirect)) {
+        VirtSplitAppendIndirect(Chain, Address, Length, DeviceWrites);
+    } else if (Chain->Kind == VirtQueueChainPackedIndirect) {
+        VirtPackedAppendIndirect(Chain, Address, Length, DeviceWrites);
+    } else if (Chain->Kind == VirtQueueChainSplitDirect) {
+        VirtSplitAppendDirect(Chain, Address, Length, DeviceWrites);
+    } else {
+        VirtPackedAppendDirect(Chain, Address, Length, DeviceWrites);
+    }
+    Chain->WritableBytes += DeviceWrites ? Length : 0;
 }
 
 /*
@@ -263,7 +411,12 @@ FORCEINLINE VOID VirtQueueAppend(PVIRTQUEUE_CHAIN Chain, ULONGLONG Address, ULON
  */
 FORCEINLINE VOID VirtQueueCommit(PVIRTQUEUE_CHAIN Chain)
 {
-    VirtSplitCommit(Chain);
+    VIO_ASSERT(Chain->Last != NULL);
+    if (VirtQueueModeIsSplit(Chain->Queue->Submit.Mode)) {
+        VirtSplitCommit(Chain);
+    } else {
+        VirtPackedCommit(Chain);
+    }
 }
 
 /*
@@ -273,7 +426,19 @@ FORCEINLINE VOID VirtQueueCommit(PVIRTQUEUE_CHAIN Chain)
  */
 FORCEINLINE BOOLEAN VirtQueueKickNeeded(PVIRTQUEUE Queue)
 {
-    return VirtSplitKickNeeded(Queue);
+    return VirtQueueModeIsSplit(Queue->Submit.Mode) ? VirtSplitKickNeeded(Queue)
+                                                    : VirtPackedKickNeeded(Queue);
+}
+
+/*
+ * What a doorbell tells beside the queue with VIRTIO_F_NOTIFICATION_DATA (2.9): where the next chain
+ * will be made available. Split: the available index; packed: offset, and wrap counter in bit 15.
+ */
+FORCEINLINE USHORT VirtQueueNotificationData(const VIRTQUEUE *Queue)
+{
+    return VirtQueueModeIsSplit(Queue->Submit.Mode)
+               ? Queue->Submit.AvailIndex
+               : VirtPackedPlace(Queue->Submit.Mask, Queue->Submit.AvailIndex);
 }
 
 /*
@@ -284,7 +449,16 @@ FORCEINLINE BOOLEAN VirtQueueKickNeeded(PVIRTQUEUE Queue)
  */
 FORCEINLINE VIRTQUEUE_RESULT VirtQueueGetUsed(PVIRTQUEUE Queue, PULONG Id, PULONG Written)
 {
-    return VirtSplitGetUsed(Queue, Id, Written);
+    switch (Queue->Complete.Mode) {
+    case VirtQueueModeSplit:
+        return VirtSplitGetUsed(Queue, Id, Written);
+    case VirtQueueModePacked:
+        return VirtPackedGetUsed(Queue, Id, Written);
+    case VirtQueueModeSplitInOrder:
+        return VirtSplitGetUsedInOrder(Queue, Id, Written);
+    default:
+        return VirtPackedGetUsedInOrder(Queue, Id, Written);
+    }
 }
 
 /*
@@ -293,7 +467,8 @@ FORCEINLINE VIRTQUEUE_RESULT VirtQueueGetUsed(PVIRTQUEUE Queue, PULONG Id, PULON
  */
 FORCEINLINE BOOLEAN VirtQueuePending(const VIRTQUEUE *Queue)
 {
-    return VirtSplitPending(Queue);
+    return VirtQueueModeIsSplit(Queue->Complete.Mode) ? VirtSplitPending(Queue)
+                                                      : VirtPackedPending(Queue);
 }
 
 /*
@@ -302,19 +477,25 @@ FORCEINLINE BOOLEAN VirtQueuePending(const VIRTQUEUE *Queue)
  */
 FORCEINLINE VOID VirtQueueDisableInterrupts(PVIRTQUEUE Queue)
 {
-    VirtSplitDisableInterrupts(Queue);
+    if (VirtQueueModeIsSplit(Queue->Complete.Mode)) {
+        VirtSplitDisableInterrupts(Queue);
+    } else {
+        VirtPackedDisableInterrupts(Queue);
+    }
 }
 
 /*
  * Asks for an interrupt once Elements more (at least 1) have been used, counted from what
  * VirtQueueGetUsed has taken: 1 asks for one right away. More than are outstanding counts as all
- * that are. Without event index it is always 1. TRUE: so many are there already, no interrupt will
- * come for them, go on with VirtQueueGetUsed. FALSE: an interrupt will come (never for a broken
- * queue, for which the answer is FALSE as well).
+ * that are. It is always 1 without event index, and in a packed ring in order or with direct chains
+ * of several segments. TRUE: so many are there already, no interrupt will come for them, go on with
+ * VirtQueueGetUsed. FALSE: an interrupt will come (never for a broken queue, for which the answer is
+ * FALSE as well).
  */
 FORCEINLINE BOOLEAN VirtQueueEnableInterrupts(PVIRTQUEUE Queue, ULONG Elements)
 {
-    return VirtSplitEnableInterrupts(Queue, Elements);
+    return VirtQueueModeIsSplit(Queue->Complete.Mode) ? VirtSplitEnableInterrupts(Queue, Elements)
+                                                      : VirtPackedEnableInterrupts(Queue, Elements);
 }
 
 #endif /* VIRTIO_RING_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Split virtqueue, off the request path: its layout in memory, its first state, and what happens
- * to a queue whose device breaks the rules. virtio_ring_split.h has the rest.
+ * Split virtqueue, off the request path: its layout in memory and its first state; and taking back
+ * what a device in order has used. virtio_ring_split.h has the rest.
  */
 #include "virtio_ring.h"
 
@@ -52,17 +52,6 @@ VOID VirtSplitGetAddresses(const VIRTQUEUE *Queue, PVIRTQ_ADDRESSES Addresses)
     Addresses->Used = Queue->Setup.RingAddress + Parts.UsedOffset;
 }
 
-/* Sets ring memory to zero. By volatile stores, as a compiler would make memset of others. */
-static VOID VirtSplitClear(PVOID Memory, ULONG Bytes)
-{
-    volatile ULONGLONG *Word = (volatile ULONGLONG *)Memory;
-    volatile ULONGLONG *End = Word + Bytes / sizeof(*Word);
-
-    while (Word < End) {
-        *Word++ = 0;
-    }
-}
-
 VOID VirtSplitInitialize(PVIRTQUEUE Queue)
 {
     const VIRTQUEUE_SETUP *Setup = &Queue->Setup;
@@ -70,62 +59,45 @@ VOID VirtSplitInitialize(PVIRTQUEUE Queue)
     VIRTQUEUE_COMPLETE *Complete = &Queue->Complete;
     PUCHAR Ring = (PUCHAR)Setup->Ring;
     VIRTQ_SPLIT_LAYOUT Parts;
-    ULONG Id;
 
     VirtSplitLayout(Setup->Layout, Setup->Size, &Parts);
-    VirtSplitClear(Ring, Parts.End);
+    VirtQueueClearRing(Ring, Parts.End);
 
     Submit->Descriptors = (PVIRTQ_DESC)Ring;
     Submit->Avail = (PVIRTQ_AVAIL)(Ring + Parts.AvailOffset);
-    Submit->Ids = (PVIRTQUEUE_ID)Setup->Private;
-    Submit->Mask = Setup->Size - 1;
-    Submit->FreeHead = 0;
-    Submit->FreeCount = Setup->Use != 0 ? Setup->Use : Setup->Size;
-    Submit->AvailIndex = 0;
-    Submit->KickedIndex = 0;
-    Submit->EventIndex = Setup->EventIndex;
-
     Complete->Used = (PVIRTQ_USED)(Ring + Parts.UsedOffset);
-    Complete->Ids = Submit->Ids;
-    Complete->Mask = Submit->Mask;
-    Complete->UsedIndex = 0;
-    Complete->SeenIndex = 0;
-    Complete->EventIndex = Setup->EventIndex;
-    Complete->CheckUsedLength = Setup->CheckUsedLength;
-
     Submit->KickHint =
         Setup->EventIndex ? (PUSHORT)(Ring + Parts.AvailEventOffset) : &Complete->Used->Flags;
     Complete->InterruptControl =
         Setup->EventIndex ? (PUSHORT)(Ring + Parts.UsedEventOffset) : &Submit->Avail->Flags;
-
-    for (Id = 0; Id < Setup->Size; Id++) {
-        Submit->Ids[Id].Next = (USHORT)(Id + 1); /* the last one's is never followed */
-        Submit->Ids[Id].Count = 0;
-        Submit->Ids[Id].UsedLimit = 0;
-    }
 }
 
-VOID VirtSplitBreak(PVIRTQUEUE Queue, VIRTQUEUE_FAULT Fault, ULONG Value)
+VIRTQUEUE_RESULT VirtSplitGetUsedInOrder(PVIRTQUEUE Queue, PULONG Id, PULONG Written)
 {
-    /* Elements already seen are not taken any more: SeenIndex == UsedIndex leads every later
-     * VirtSplitGetUsed to the look at Fault. */
-    Queue->Complete.SeenIndex = Queue->Complete.UsedIndex;
-    Queue->Complete.Fault = Fault;
-    Queue->FaultValue = Value;
-}
+    VIRTQUEUE_COMPLETE *Complete = &Queue->Complete;
 
-BOOLEAN VirtSplitJudgeLength(PVIRTQUEUE Queue, ULONG Id, PULONG Length)
-{
-    ULONG Limit = Queue->Complete.Ids[Id].UsedLimit;
+    if (Complete->UsedIndex == Complete->SeenIndex) {
+        VIRTQUEUE_RESULT Result;
 
-    if (Limit == 0) {
-        VirtSplitBreak(Queue, VirtQueueFaultNotPending, Id);
-        return FALSE;
+        if (Complete->BatchEnd != VIRTQUEUE_NONE) {
+            /* The index stands for less than the batch that the last element named. */
+            VirtQueueBreak(Queue, VirtQueueFaultUsedIndex, Complete->SeenIndex);
+            return VirtQueueBroken;
+        }
+        Result = VirtSplitRefresh(Queue);
+        if (Result != VirtQueueElement) {
+            return Result;
+        }
     }
-    if (Queue->Complete.CheckUsedLength) {
-        VirtSplitBreak(Queue, VirtQueueFaultUsedLength, *Length);
-        return FALSE;
+    if (Complete->BatchEnd == VIRTQUEUE_NONE) {
+        PVIRTQ_USED_ELEMENT Element = &Complete->Used->Ring[Complete->UsedIndex & Complete->Mask];
+        const ULONG UsedId = VirtRingLoad32(&Element->Id);
+
+        if (!VirtQueueBeginBatch(Queue, UsedId, VirtRingLoad32(&Element->Length))) {
+            return VirtQueueBroken;
+        }
     }
-    *Length = Limit - 1;
-    return TRUE;
+    (VOID) VirtQueueTakeFromBatch(Queue, Id, Written);
+    Complete->UsedIndex++;
+    return VirtQueueElement;
 }

@@ -10,6 +10,9 @@
  *
  * A direct chain uses the descriptors that Ids links; an indirect one uses descriptor Id, which
  * names the caller's table. The id of a chain is the index of its first descriptor.
+ *
+ * In order (2.7.9) descriptors are used in the order of the ring, and come back in that order: the
+ * links are those of the ring and never change.
  */
 #ifndef VIRTIO_RING_SPLIT_H
 #define VIRTIO_RING_SPLIT_H
@@ -23,38 +26,15 @@
 /* Bytes of ring memory and its alignment for a valid Size; see VirtQueueMemorySize. */
 VOID VirtSplitMemorySize(VIRTQUEUE_LAYOUT Layout, ULONG Size, PVIRTQUEUE_MEMORY Memory);
 
-/* Lays the empty queue out in the memory of Queue->Setup, which was checked. */
+/* Lays the ring of an empty queue out in the memory of Queue->Setup, which was checked. The rest of the
+ * queue is new already. */
 VOID VirtSplitInitialize(PVIRTQUEUE Queue);
 
 /* See VirtQueueGetAddresses. */
 VOID VirtSplitGetAddresses(const VIRTQUEUE *Queue, PVIRTQ_ADDRESSES Addresses);
 
-/* Marks the queue broken because the device wrote Value. */
-VOID VirtSplitBreak(PVIRTQUEUE Queue, VIRTQUEUE_FAULT Fault, ULONG Value);
-
-/*
- * Judges a used length that is not below the limit of its id: breaks the queue where the id is not
- * outstanding or lengths are checked and answers FALSE, else cuts *Length to the chain's writable
- * bytes.
- */
-BOOLEAN VirtSplitJudgeLength(PVIRTQUEUE Queue, ULONG Id, PULONG Length);
-
-/* ---- Accesses to ring memory: exactly one load or store each ---- */
-
-FORCEINLINE USHORT VirtSplitLoad16(const USHORT *Address)
-{
-    return *(const volatile USHORT *)Address;
-}
-
-FORCEINLINE ULONG VirtSplitLoad32(const ULONG *Address)
-{
-    return *(const volatile ULONG *)Address;
-}
-
-FORCEINLINE VOID VirtSplitStore16(PUSHORT Address, USHORT Value)
-{
-    *(volatile USHORT *)Address = Value;
-}
+/* VirtQueueGetUsed of a queue in order. */
+VIRTQUEUE_RESULT VirtSplitGetUsedInOrder(PVIRTQUEUE Queue, PULONG Id, PULONG Written);
 
 /* ---- Submission ---- */
 
@@ -103,48 +83,42 @@ FORCEINLINE VOID VirtSplitCancel(PVIRTQUEUE Queue, ULONG Id)
 {
     VIO_ASSERT(Id <= Queue->Submit.Mask);
     VIO_ASSERT(Queue->Submit.Ids[Id].UsedLimit == 0);
+    /* In order this leaves the links as they are, since Id was reserved last. */
     VirtSplitFree(Queue, Id);
 }
 
-FORCEINLINE VOID VirtSplitBegin(PVIRTQUEUE_CHAIN Chain, PVIRTQUEUE Queue, ULONG Id,
-                                PVIRTQ_DESC Table, ULONGLONG TableAddress, BOOLEAN Direct)
+/* Writes a segment's descriptor, Chain->Next being the one behind it already. */
+FORCEINLINE VOID VirtSplitDescribe(PVIRTQUEUE_CHAIN Chain, PVIRTQ_DESC Descriptor,
+                                   ULONGLONG Address, ULONG Length, BOOLEAN DeviceWrites)
 {
-    VIO_ASSERT(Id <= Queue->Submit.Mask);
-    VIO_ASSERT(Queue->Submit.Ids[Id].UsedLimit == 0);
-    Chain->Queue = Queue;
-    Chain->Id = Id;
-    Chain->Next = Direct ? Id : 0;
-    Chain->Table = Direct ? Queue->Submit.Descriptors : Table;
-    Chain->Last = NULL;
-    Chain->TableAddress = TableAddress;
-    Chain->WritableBytes = 0;
-    Chain->DirectCount = 0;
-    Chain->LastFlags = 0;
-    Chain->Direct = Direct;
-}
+    const USHORT Flags = DeviceWrites ? VIRTQ_DESC_F_WRITE : 0;
 
-FORCEINLINE VOID VirtSplitAppend(PVIRTQUEUE_CHAIN Chain, ULONGLONG Address, ULONG Length,
-                                 BOOLEAN DeviceWrites)
-{
-    PVIRTQ_DESC Descriptor = &Chain->Table[Chain->Next];
-    USHORT Flags = DeviceWrites ? VIRTQ_DESC_F_WRITE : 0;
-
-    VIO_ASSERT(Length != 0);
-    VIO_ASSERT(DeviceWrites || Chain->WritableBytes == 0);
-    if (Chain->Direct) {
-        VIO_ASSERT(Chain->DirectCount < Chain->Queue->Submit.Ids[Chain->Id].Count);
-        Chain->DirectCount++;
-        Chain->Next = Chain->Queue->Submit.Ids[Chain->Next].Next;
-    } else {
-        Chain->Next++;
-    }
     Descriptor->Address = Address;
     Descriptor->Length = Length;
     Descriptor->Flags = Flags | VIRTQ_DESC_F_NEXT;
     Descriptor->Next = (USHORT)Chain->Next;
     Chain->Last = Descriptor;
     Chain->LastFlags = Flags;
-    Chain->WritableBytes += DeviceWrites ? Length : 0;
+}
+
+FORCEINLINE VOID VirtSplitAppendIndirect(PVIRTQUEUE_CHAIN Chain, ULONGLONG Address, ULONG Length,
+                                         BOOLEAN DeviceWrites)
+{
+    PVIRTQ_DESC Descriptor = &Chain->Table[Chain->Next];
+
+    Chain->Next++;
+    VirtSplitDescribe(Chain, Descriptor, Address, Length, DeviceWrites);
+}
+
+FORCEINLINE VOID VirtSplitAppendDirect(PVIRTQUEUE_CHAIN Chain, ULONGLONG Address, ULONG Length,
+                                       BOOLEAN DeviceWrites)
+{
+    PVIRTQ_DESC Descriptor = &Chain->Table[Chain->Next];
+
+    VIO_ASSERT(Chain->DirectCount < Chain->Queue->Submit.Ids[Chain->Id].Count);
+    Chain->DirectCount++;
+    Chain->Next = Chain->Queue->Submit.Ids[Chain->Next].Next;
+    VirtSplitDescribe(Chain, Descriptor, Address, Length, DeviceWrites);
 }
 
 FORCEINLINE VOID VirtSplitCommit(PVIRTQUEUE_CHAIN Chain)
@@ -152,9 +126,8 @@ FORCEINLINE VOID VirtSplitCommit(PVIRTQUEUE_CHAIN Chain)
     VIRTQUEUE_SUBMIT *Submit = &Chain->Queue->Submit;
     ULONG Id = Chain->Id;
 
-    VIO_ASSERT(Chain->Last != NULL);
     Chain->Last->Flags = Chain->LastFlags;
-    if (!Chain->Direct) {
+    if (LIKELY(Chain->Kind == VirtQueueChainSplitIndirect)) {
         Submit->Descriptors[Id].Address = Chain->TableAddress;
         Submit->Descriptors[Id].Length = Chain->Next * (ULONG)sizeof(VIRTQ_DESC);
         Submit->Descriptors[Id].Flags = VIRTQ_DESC_F_INDIRECT;
@@ -163,7 +136,7 @@ FORCEINLINE VOID VirtSplitCommit(PVIRTQUEUE_CHAIN Chain)
     Submit->Avail->Ring[Submit->AvailIndex & Submit->Mask] = (USHORT)Id;
     VirtioStoreBarrier();
     Submit->AvailIndex++;
-    VirtSplitStore16(&Submit->Avail->Index, Submit->AvailIndex);
+    VirtRingStore16(&Submit->Avail->Index, Submit->AvailIndex);
 }
 
 FORCEINLINE BOOLEAN VirtSplitKickNeeded(PVIRTQUEUE Queue)
@@ -179,7 +152,7 @@ FORCEINLINE BOOLEAN VirtSplitKickNeeded(PVIRTQUEUE Queue)
     /* The device writes its hint, then looks at the index; we wrote the index, now look at the
      * hint. With both loads behind both stores, one of us sees the other. */
     VirtioFullBarrier();
-    Hint = VirtSplitLoad16(Queue->Submit.KickHint);
+    Hint = VirtRingLoad16(Queue->Submit.KickHint);
     if (Queue->Submit.EventIndex) {
         /* Did the index pass the event, that is, is Old <= Hint < New modulo 2^16? (2.7.10) */
         return (USHORT)(New - Hint - 1) < (USHORT)(New - Old);
@@ -191,7 +164,7 @@ FORCEINLINE BOOLEAN VirtSplitKickNeeded(PVIRTQUEUE Queue)
 
 FORCEINLINE BOOLEAN VirtSplitPending(const VIRTQUEUE *Queue)
 {
-    return VirtSplitLoad16(&Queue->Complete.Used->Index) != Queue->Complete.UsedIndex;
+    return VirtRingLoad16(&Queue->Complete.Used->Index) != Queue->Complete.UsedIndex;
 }
 
 /* Looks how far the device is. VirtQueueElement: SeenIndex is ahead of UsedIndex. */
@@ -203,12 +176,12 @@ FORCEINLINE VIRTQUEUE_RESULT VirtSplitRefresh(PVIRTQUEUE Queue)
     if (Complete->Fault != VirtQueueFaultNone) {
         return VirtQueueBroken;
     }
-    Seen = VirtSplitLoad16(&Complete->Used->Index);
+    Seen = VirtRingLoad16(&Complete->Used->Index);
     if (Seen == Complete->UsedIndex) {
         return VirtQueueEmpty;
     }
     if ((USHORT)(Seen - Complete->UsedIndex) > VirtSplitOutstanding(Queue)) {
-        VirtSplitBreak(Queue, VirtQueueFaultUsedIndex, Seen);
+        VirtQueueBreak(Queue, VirtQueueFaultUsedIndex, Seen);
         return VirtQueueBroken;
     }
     VirtioLoadBarrier(); /* the index before the elements that it stands for */
@@ -231,15 +204,15 @@ FORCEINLINE VIRTQUEUE_RESULT VirtSplitGetUsed(PVIRTQUEUE Queue, PULONG Id, PULON
         }
     }
     Element = &Complete->Used->Ring[Complete->UsedIndex & Complete->Mask];
-    UsedId = VirtSplitLoad32(&Element->Id);
-    Length = VirtSplitLoad32(&Element->Length);
+    UsedId = VirtRingLoad32(&Element->Id);
+    Length = VirtRingLoad32(&Element->Length);
     if (UsedId > Complete->Mask) {
-        VirtSplitBreak(Queue, VirtQueueFaultUsedId, UsedId);
+        VirtQueueBreak(Queue, VirtQueueFaultUsedId, UsedId);
         return VirtQueueBroken;
     }
     /* The limit of an id that is not outstanding is 0, so this catches that as well. */
     if (Length >= Complete->Ids[UsedId].UsedLimit &&
-        !VirtSplitJudgeLength(Queue, UsedId, &Length)) {
+        !VirtQueueJudgeLength(Queue, UsedId, &Length)) {
         return VirtQueueBroken;
     }
     Complete->Ids[UsedId].UsedLimit = 0;
@@ -256,9 +229,9 @@ FORCEINLINE VOID VirtSplitDisableInterrupts(PVIRTQUEUE Queue)
 {
     /* With event index the flag must stay 0 (2.7.7): name an element that is never reached, as the
      * device cannot be more than 32768 elements ahead. */
-    VirtSplitStore16(Queue->Complete.InterruptControl, Queue->Complete.EventIndex
-                                                           ? (USHORT)(Queue->Complete.UsedIndex - 1)
-                                                           : VIRTQ_AVAIL_F_NO_INTERRUPT);
+    VirtRingStore16(Queue->Complete.InterruptControl, Queue->Complete.EventIndex
+                                                          ? (USHORT)(Queue->Complete.UsedIndex - 1)
+                                                          : VIRTQ_AVAIL_F_NO_INTERRUPT);
 }
 
 FORCEINLINE BOOLEAN VirtSplitEnableInterrupts(PVIRTQUEUE Queue, ULONG Elements)
@@ -276,13 +249,13 @@ FORCEINLINE BOOLEAN VirtSplitEnableInterrupts(PVIRTQUEUE Queue, ULONG Elements)
             ULONG Outstanding = VirtSplitOutstanding(Queue);
             Wanted = (USHORT)(Elements < Outstanding ? Elements : Outstanding + !Outstanding);
         }
-        VirtSplitStore16(Complete->InterruptControl, (USHORT)(Complete->UsedIndex + Wanted - 1));
+        VirtRingStore16(Complete->InterruptControl, (USHORT)(Complete->UsedIndex + Wanted - 1));
     } else {
-        VirtSplitStore16(Complete->InterruptControl, 0);
+        VirtRingStore16(Complete->InterruptControl, 0);
     }
     /* Our wish before the last look: the device writes its index, then looks at the wish. */
     VirtioFullBarrier();
-    Seen = VirtSplitLoad16(&Complete->Used->Index);
+    Seen = VirtRingLoad16(&Complete->Used->Index);
     return (USHORT)(Seen - Complete->UsedIndex) >= Wanted;
 }
 

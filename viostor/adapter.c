@@ -19,14 +19,23 @@
 #include "virtio_store_utils.h"
 
 /* What the driver can use. A transport that needs translated addresses (ACCESS_PLATFORM) is served
- * as it is: all addresses come from the port driver. */
+ * as it is: all addresses come from the port driver. So is one that needs a bus's ordering
+ * (ORDER_PLATFORM): there is no other here (virtio_barrier.h). */
 #define WANTED_FEATURES                                                              \
     (VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | VIRTIO_FEATURE(VIRTIO_F_INDIRECT_DESC) |   \
      VIRTIO_FEATURE(VIRTIO_F_EVENT_IDX) | VIRTIO_FEATURE(VIRTIO_F_ACCESS_PLATFORM) | \
+     VIRTIO_FEATURE(VIRTIO_F_ORDER_PLATFORM) | TRANSPORT_COMFORTS |                  \
      VIRTIO_FEATURE(VIRTIO_BLK_F_SIZE_MAX) | VIRTIO_FEATURE(VIRTIO_BLK_F_SEG_MAX) |  \
      VIRTIO_FEATURE(VIRTIO_BLK_F_RO) | VIRTIO_FEATURE(VIRTIO_BLK_F_BLK_SIZE) |       \
      VIRTIO_FEATURE(VIRTIO_BLK_F_FLUSH) | VIRTIO_FEATURE(VIRTIO_BLK_F_TOPOLOGY) |    \
      VIRTIO_FEATURE(VIRTIO_BLK_F_CONFIG_WCE) | VIRTIO_FEATURE(VIRTIO_BLK_F_MQ))
+
+/* What makes the driver's work cheaper on a device that has it. A dump does without: it does one
+ * request at a time, and should depend on as little as it can. */
+#define TRANSPORT_COMFORTS                                                                     \
+    (VIRTIO_FEATURE(VIRTIO_F_RING_PACKED) | VIRTIO_FEATURE(VIRTIO_F_IN_ORDER) |                \
+     VIRTIO_FEATURE(VIRTIO_F_NOTIFICATION_DATA) | VIRTIO_FEATURE(VIRTIO_F_NOTIF_CONFIG_DATA) | \
+     VIRTIO_FEATURE(VIRTIO_F_RING_RESET))
 
 /* Without indirect descriptors a request takes as many descriptors as it has segments, and two:
  * segments are limited so that a ring still holds this many of the largest requests. */
@@ -220,6 +229,12 @@ static VIRTIO_PCI_RESULT CountQueues(PADAPTER_EXTENSION Adapter, const blk_confi
         *SmallestSize = min(*SmallestSize, Size);
     }
     Adapter->QueueCount = Index;
+    if (Adapter->Device.Transport == VirtioPciTransportModern) {
+        /* All rings hold the same number of requests; in order a ring is used as a whole. */
+        for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+            Adapter->RingSizes[Index] = *SmallestSize;
+        }
+    }
     return VirtioPciOk;
 }
 
@@ -258,10 +273,10 @@ static BOOLEAN ExamineDevice(PADAPTER_EXTENSION Adapter, ULONG MaximumQueues)
     return TRUE;
 }
 
-/* Reset to feature negotiation. */
+/* Feature negotiation with a device that has just been reset. */
 static VIRTIO_PCI_RESULT Negotiate(PADAPTER_EXTENSION Adapter, ULONGLONG Wanted)
 {
-    VIRTIO_PCI_RESULT Result = VirtioPciStart(&Adapter->Device);
+    VIRTIO_PCI_RESULT Result = VirtioPciBegin(&Adapter->Device);
 
     return Result == VirtioPciOk ? VirtioPciNegotiate(&Adapter->Device, Wanted) : Result;
 }
@@ -278,6 +293,16 @@ static VOID LeaveDevice(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_RESULT Result)
     }
 }
 
+/* What to ask for, by what the adapter is for and what the user has set. */
+static ULONGLONG WantedFeatures(const ADAPTER_EXTENSION *Adapter)
+{
+    if (Adapter->Dump) {
+        return WANTED_FEATURES & ~TRANSPORT_COMFORTS;
+    }
+    return Adapter->PackedRing ? WANTED_FEATURES
+                               : WANTED_FEATURES & ~VIRTIO_FEATURE(VIRTIO_F_RING_PACKED);
+}
+
 BOOLEAN AdapterProbe(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_MAP_BAR *MapBar, ULONG MaximumQueues)
 {
     UCHAR ConfigSpace[VIRTIO_PCI_CONFIG_SPACE_SIZE];
@@ -292,7 +317,10 @@ BOOLEAN AdapterProbe(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_MAP_BAR *MapBar, ULO
     if (Result != VirtioPciOk) {
         return ReportFailure(Adapter, VioEventProbeFailed, Result);
     }
-    Result = Negotiate(Adapter, WANTED_FEATURES);
+    Result = VirtioPciReset(&Adapter->Device);
+    if (Result == VirtioPciOk) {
+        Result = Negotiate(Adapter, WantedFeatures(Adapter));
+    }
     if (Result != VirtioPciOk) {
         (VOID) ReportFailure(Adapter, VioEventNegotiationRefused, Result);
         LeaveDevice(Adapter, Result);
@@ -310,6 +338,9 @@ BOOLEAN AdapterProbe(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_MAP_BAR *MapBar, ULO
 
 static VIRTQUEUE_LAYOUT RingLayout(const ADAPTER_EXTENSION *Adapter)
 {
+    if (HasFeature(Adapter, VIRTIO_F_RING_PACKED)) {
+        return VirtQueueLayoutPacked;
+    }
     return Adapter->Device.Transport == VirtioPciTransportLegacy ? VirtQueueLayoutLegacy
                                                                  : VirtQueueLayoutSplit;
 }
@@ -389,6 +420,7 @@ static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
     Setup.Size = Queue->Size;
     Setup.Use = Adapter->Limits.RingUse;
     Setup.EventIndex = HasFeature(Adapter, VIRTIO_F_EVENT_IDX);
+    Setup.InOrder = HasFeature(Adapter, VIRTIO_F_IN_ORDER);
     Setup.CheckUsedLength = Adapter->Device.Transport == VirtioPciTransportModern;
     Setup.Ring = Shared;
     Setup.RingAddress = Address;
@@ -454,6 +486,7 @@ static VIRTIO_PCI_RESULT EnableQueue(PADAPTER_EXTENSION Adapter, PVIO_QUEUE Queu
     return VirtioPciEnableQueue(&Adapter->Device, &Setup, &Queue->Doorbell);
 }
 
+/* From a reset to DRIVER_OK. */
 static VIRTIO_PCI_RESULT StartDevice(PADAPTER_EXTENSION Adapter)
 {
     VIRTIO_PCI_RESULT Result;
@@ -477,7 +510,8 @@ static VIRTIO_PCI_RESULT StartDevice(PADAPTER_EXTENSION Adapter)
     return Result == VirtioPciOk ? VirtioPciDriverOk(&Adapter->Device) : Result;
 }
 
-BOOLEAN AdapterStart(PADAPTER_EXTENSION Adapter)
+/* AdapterStart of a device that has just been reset. */
+static BOOLEAN StartAfterReset(PADAPTER_EXTENSION Adapter)
 {
     VIRTIO_PCI_RESULT Result = StartDevice(Adapter);
 
@@ -490,6 +524,16 @@ BOOLEAN AdapterStart(PADAPTER_EXTENSION Adapter)
                Adapter->Device.Transport == VirtioPciTransportLegacy ? "legacy" : "modern",
                Adapter->Features, Adapter->QueueCount, Adapter->MessageCount);
     return TRUE;
+}
+
+BOOLEAN AdapterStart(PADAPTER_EXTENSION Adapter)
+{
+    VIRTIO_PCI_RESULT Result = VirtioPciReset(&Adapter->Device);
+
+    if (Result != VirtioPciOk) {
+        return ReportFailure(Adapter, VioEventStartFailed, Result);
+    }
+    return StartAfterReset(Adapter);
 }
 
 /* GET_ID on queue 0, polled. TRUE: the device has answered, Request.DeviceStatus tells how. */
@@ -525,7 +569,7 @@ static BOOLEAN RecoverFromIdentify(PADAPTER_EXTENSION Adapter)
     }
     QueueAbandon(&Adapter->Queues[0], RequestResultReset, &Finished);
     CompleteRequests(Adapter, &Finished);
-    return AdapterStart(Adapter);
+    return StartAfterReset(Adapter);
 }
 
 BOOLEAN AdapterIdentify(PADAPTER_EXTENSION Adapter)
@@ -674,7 +718,7 @@ BOOLEAN AdapterReset(PADAPTER_EXTENSION Adapter, SCSI_UNIT_ATTENTION Attention)
     Result = VirtioPciReset(&Adapter->Device);
     if (Result == VirtioPciOk) {
         AbandonQueues(Adapter, RequestResultReset, QueueStopped, &Finished);
-        if (AdapterStart(Adapter)) {
+        if (StartAfterReset(Adapter)) {
             ScsiDiskRaiseUnitAttention(&Adapter->Disk, Attention);
             ResumeQueues(Adapter, &Finished);
         } else {
@@ -686,6 +730,68 @@ BOOLEAN AdapterReset(PADAPTER_EXTENSION Adapter, SCSI_UNIT_ATTENTION Attention)
     }
     CompleteRequests(Adapter, &Finished);
     return Result == VirtioPciOk;
+}
+
+/* ---- Broken queues with nothing outstanding ---- */
+
+/*
+ * Makes one queue anew: the device lets go of it and gets it back empty. The adapter is Resetting, so
+ * that nothing else uses the device's select registers; other queues go on.
+ */
+static VIRTIO_PCI_RESULT RemakeQueue(PADAPTER_EXTENSION Adapter, PVIO_QUEUE Queue)
+{
+    VIRTIO_PCI_RESULT Result = VirtioPciResetQueue(&Adapter->Device, Queue->Index);
+
+    if (Result == VirtioPciOk) {
+        VirtQueueReinitialize(&Queue->Ring);
+        Result = EnableQueue(Adapter, Queue);
+    }
+    if (Result == VirtioPciOk) {
+        ++Adapter->Counters.QueuesRemade;
+        DebugPrint(DebugWarning, "queue %u is made anew", Queue->Index);
+    }
+    return Result;
+}
+
+/* What happens to the queues in turn; Failed stays with the first failure. */
+typedef struct _QUEUE_REMAKING {
+    VIRTIO_PCI_RESULT Failed;
+    REQUEST_LIST Finished;
+} QUEUE_REMAKING;
+
+/* Under the queue's lock, which keeps requests and doorbells off it. */
+static VOID RemakeBrokenQueue(PVIO_QUEUE Queue, PVOID Context)
+{
+    QUEUE_REMAKING *Remaking = (QUEUE_REMAKING *)Context;
+
+    if (Queue->State != QueueBroken || VirtQueueOutstanding(&Queue->Ring) != 0 ||
+        Remaking->Failed != VirtioPciOk) {
+        return; /* one that has requests outstanding waits for a reset, which was asked for */
+    }
+    Remaking->Failed = RemakeQueue(Queue->Adapter, Queue);
+    if (Remaking->Failed == VirtioPciOk) {
+        QueueResume(Queue, &Remaking->Finished);
+    }
+}
+
+VOID AdapterRemakeQueues(PADAPTER_EXTENSION Adapter)
+{
+    QUEUE_REMAKING Remaking = {VirtioPciOk, {NULL, NULL}};
+    ULONG Index;
+
+    if (InterlockedCompareExchange(&Adapter->State, AdapterResetting, AdapterRunning) !=
+        AdapterRunning) {
+        return; /* a reset has made, or will make, all queues anew */
+    }
+    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+        PortWithQueueLock(&Adapter->Queues[Index], RemakeBrokenQueue, &Remaking);
+    }
+    Adapter->State = AdapterRunning;
+    CompleteRequests(Adapter, &Remaking.Finished);
+    if (Remaking.Failed != VirtioPciOk) {
+        (VOID) ReportFailure(Adapter, VioEventStartFailed, Remaking.Failed);
+        (VOID) AdapterReset(Adapter, ScsiAttentionDeviceReset);
+    }
 }
 
 /* ---- Stop, restart, removal ---- */
@@ -768,6 +874,9 @@ VOID AdapterTimerWork(PADAPTER_EXTENSION Adapter)
 
     if (Work & TimerWorkReset) {
         (VOID) AdapterReset(Adapter, ScsiAttentionDeviceReset);
+    }
+    if (Work & TimerWorkRemake) {
+        AdapterRemakeQueues(Adapter);
     }
     if (Work & TimerWorkConfiguration) {
         AdapterConfigurationChanged(Adapter);

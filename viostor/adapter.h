@@ -66,6 +66,13 @@ BOOLEAN AdapterReset(PADAPTER_EXTENSION Adapter, SCSI_UNIT_ATTENTION Attention);
 VOID AdapterStop(PADAPTER_EXTENSION Adapter);
 BOOLEAN AdapterRestart(PADAPTER_EXTENSION Adapter);
 
+/*
+ * Makes the queues anew that are broken and have nothing outstanding (RING_RESET); resets the device
+ * where it refuses. Requests that wait in them go out then. Nothing if the adapter is not running.
+ * DISPATCH_LEVEL, no lock of a queue held.
+ */
+VOID AdapterRemakeQueues(PADAPTER_EXTENSION Adapter);
+
 /* The device has gone, without a word: finishes all requests and any later one as "no device".
  * IRQL <= DISPATCH_LEVEL, no lock of a queue held. */
 VOID AdapterRemove(PADAPTER_EXTENSION Adapter);

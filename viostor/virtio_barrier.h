@@ -7,6 +7,14 @@
  * cached memory there), so that only a store followed by a load needs an instruction. ARM64 orders
  * nothing: "outer shareable" reaches devices as well as other processors.
  *
+ * That is the ordering of a real device on its bus, and it is always used. So VIRTIO_F_ORDER_PLATFORM,
+ * by which a device asks for just that where a device that is another processor could do with less
+ * (6.1), is accepted and changes nothing. On x86 there would be nothing to add: ring memory is
+ * write-back memory, which devices see coherently and in the processor's order; register writes are
+ * uncached and wait for the stores before them. On ARM64 barriers of the inner shareable domain would
+ * do between processors; these are of the outer one, in which devices take part, and order normal
+ * memory with device memory, so that the doorbell, too, comes behind what it announces.
+ *
  * All three may be called at any IRQL. A test replaces this file by defining its guard and the
  * three functions first.
  */

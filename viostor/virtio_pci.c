@@ -111,6 +111,7 @@ const char *VirtioPciResultName(VIRTIO_PCI_RESULT Result)
         [VirtioPciNotifyMisaligned] = "queue's doorbell is misaligned",
         [VirtioPciConfigAbsent] = "device configuration has no such field",
         [VirtioPciConfigUnstable] = "device configuration kept changing",
+        [VirtioPciQueueResetTimeout] = "queue reset does not end",
     };
 
     if ((ULONG)Result >= sizeof(Names) / sizeof(Names[0])) {
@@ -506,9 +507,11 @@ VIRTIO_PCI_RESULT VirtioPciStart(PVIRTIO_PCI_DEVICE Device)
 {
     VIRTIO_PCI_RESULT Result = VirtioPciReset(Device);
 
-    if (Result != VirtioPciOk) {
-        return Result;
-    }
+    return Result == VirtioPciOk ? VirtioPciBegin(Device) : Result;
+}
+
+VIRTIO_PCI_RESULT VirtioPciBegin(PVIRTIO_PCI_DEVICE Device)
+{
     VirtioPciAddStatus(Device, VIRTIO_STATUS_ACKNOWLEDGE);
     VirtioPciAddStatus(Device, VIRTIO_STATUS_DRIVER);
     Device->Offered = Device->Operations->GetOffered(Device);
@@ -586,6 +589,11 @@ VIRTIO_PCI_RESULT VirtioPciEnableQueue(PVIRTIO_PCI_DEVICE Device, const VIRTIO_P
                                        PVIRTIO_PCI_DOORBELL Doorbell)
 {
     return Device->Operations->EnableQueue(Device, Queue, Doorbell);
+}
+
+VIRTIO_PCI_RESULT VirtioPciResetQueue(PVIRTIO_PCI_DEVICE Device, USHORT Index)
+{
+    return Device->Operations->ResetQueue(Device, Index);
 }
 
 /* ---- Device configuration ---- */

@@ -12,6 +12,7 @@
  *     VirtioPciSetConfigVector
  *     per queue: VirtioPciGetQueueSize, (memory), VirtioPciEnableQueue
  *     VirtioPciDriverOk             the device works from here on; doorbells may be rung
+ *     VirtioPciResetQueue           with RING_RESET: lets go of one queue, to be enabled again
  *     VirtioPciReset                the device has let go of all memory
  * After a reset the same again from VirtioPciStart, with a device that need not be probed again.
  *
@@ -61,22 +62,23 @@ typedef enum _VIRTIO_PCI_RESULT {
                                 Detail: BAR 0 as read */
     VirtioPciNoVersion1,    /* modern only, but VERSION_1 is not offered; Detail: features */
     /* of all that talk to the device */
-    VirtioPciGone,             /* all ones: the device was removed */
-    VirtioPciResetTimeout,     /* status did not become 0; Detail: status */
-    VirtioPciFeaturesRefused,  /* the device cleared FEATURES_OK; Detail: features asked for */
-    VirtioPciStatusRefused,    /* DRIVER_OK did not stay set, or NEEDS_RESET; Detail: status */
-    VirtioPciVectorRefused,    /* the device did not take the vector; Detail: what it read back */
-    VirtioPciQueueAbsent,      /* the device has no such queue; Detail: queue */
-    VirtioPciQueueSizeBad,     /* size is no power of two or above 32768, or a size other than the
+    VirtioPciGone,              /* all ones: the device was removed */
+    VirtioPciResetTimeout,      /* status did not become 0; Detail: status */
+    VirtioPciFeaturesRefused,   /* the device cleared FEATURES_OK; Detail: features asked for */
+    VirtioPciStatusRefused,     /* DRIVER_OK did not stay set, or NEEDS_RESET; Detail: status */
+    VirtioPciVectorRefused,     /* the device did not take the vector; Detail: what it read back */
+    VirtioPciQueueAbsent,       /* the device has no such queue; Detail: queue */
+    VirtioPciQueueSizeBad,      /* size is no power of two or above 32768, or a size other than the
                                   device's for a legacy one; Detail: size */
-    VirtioPciQueueInUse,       /* enabled before it was set up; Detail: queue */
-    VirtioPciQueueAddressBad,  /* not aligned, or beyond what a legacy device can take (2^44);
+    VirtioPciQueueInUse,        /* enabled before it was set up; Detail: queue */
+    VirtioPciQueueAddressBad,   /* not aligned, or beyond what a legacy device can take (2^44);
                                   Detail: address */
-    VirtioPciQueueRefused,     /* the device did not take the queue; Detail: queue */
-    VirtioPciNotifyOutside,    /* the queue's doorbell is outside its structure; Detail: offset */
-    VirtioPciNotifyMisaligned, /* the queue's doorbell is at an odd address; Detail: offset */
-    VirtioPciConfigAbsent,     /* the device configuration has no such field; Detail: offset */
-    VirtioPciConfigUnstable,   /* the device configuration kept changing; Detail: generation */
+    VirtioPciQueueRefused,      /* the device did not take the queue; Detail: queue */
+    VirtioPciNotifyOutside,     /* the queue's doorbell is outside its structure; Detail: offset */
+    VirtioPciNotifyMisaligned,  /* the queue's doorbell is at an odd address; Detail: offset */
+    VirtioPciConfigAbsent,      /* the device configuration has no such field; Detail: offset */
+    VirtioPciConfigUnstable,    /* the device configuration kept changing; Detail: generation */
+    VirtioPciQueueResetTimeout, /* a queue reset did not end; Detail: queue */
 } VIRTIO_PCI_RESULT;
 
 /* Which transport VirtioPciProbe chose. */
@@ -127,8 +129,9 @@ typedef struct _VIRTIO_PCI_DEVICE {
 
 /* Everything that a doorbell needs: filled by VirtioPciEnableQueue, used by VirtioPciNotify. */
 typedef struct _VIRTIO_PCI_DOORBELL {
-    VIRTIO_REGION Register; /* the 16-bit register itself, at offset 0 */
-    USHORT Value;           /* the queue's index */
+    VIRTIO_REGION Register; /* the register itself, at offset 0: 16 bits, or 32 WithData */
+    USHORT Value;           /* the queue's index, or what the device wants instead of it */
+    BOOLEAN WithData;       /* NOTIFICATION_DATA: how far the driver is goes with it */
 } VIRTIO_PCI_DOORBELL, *PVIRTIO_PCI_DOORBELL;
 
 /* What VirtioPciEnableQueue tells the device. */
@@ -169,8 +172,14 @@ VOID VirtioPciSetMsixEnabled(PVIRTIO_PCI_DEVICE Device, BOOLEAN Enabled);
  */
 VIRTIO_PCI_RESULT VirtioPciReset(PVIRTIO_PCI_DEVICE Device);
 
-/* Resets, sets ACKNOWLEDGE and DRIVER, reads Device->Offered. Results of VirtioPciReset. */
+/*
+ * Resets, sets ACKNOWLEDGE and DRIVER, reads Device->Offered. Results of VirtioPciReset. What is
+ * offered but has no registers in the device's structures counts as not offered.
+ */
 VIRTIO_PCI_RESULT VirtioPciStart(PVIRTIO_PCI_DEVICE Device);
+
+/* The same without the reset: after a VirtioPciReset that was the last thing done to the device. */
+VIRTIO_PCI_RESULT VirtioPciBegin(PVIRTIO_PCI_DEVICE Device);
 
 /*
  * Agrees on Device->Offered & Wanted, which becomes Device->Features. A modern device gets
@@ -197,7 +206,8 @@ UCHAR VirtioPciReadIsr(PVIRTIO_PCI_DEVICE Device);
  */
 VIRTIO_PCI_RESULT VirtioPciSetConfigVector(PVIRTIO_PCI_DEVICE Device, USHORT Vector);
 
-/* Largest size of a queue, in descriptors: a power of two, 1..32768. */
+/* Largest size of a queue, in descriptors: a power of two, 1..32768. With RING_PACKED a device may
+ * have any size (2.8): this is the largest power of two in it. */
 VIRTIO_PCI_RESULT VirtioPciGetQueueSize(PVIRTIO_PCI_DEVICE Device, USHORT Index, PULONG Size);
 
 /*
@@ -207,6 +217,14 @@ VIRTIO_PCI_RESULT VirtioPciGetQueueSize(PVIRTIO_PCI_DEVICE Device, USHORT Index,
  */
 VIRTIO_PCI_RESULT VirtioPciEnableQueue(PVIRTIO_PCI_DEVICE Device, const VIRTIO_PCI_QUEUE *Queue,
                                        PVIRTIO_PCI_DOORBELL Doorbell);
+
+/*
+ * Makes the device let go of one queue (RING_RESET, 2.6.1), which must be enabled, and waits until it
+ * says so, as long as for a reset. VirtioPciOk: its memory is not touched any more, and
+ * VirtioPciEnableQueue may follow. Only for a queue that has nothing outstanding: devices are known
+ * that go on writing the buffers of requests in flight.
+ */
+VIRTIO_PCI_RESULT VirtioPciResetQueue(PVIRTIO_PCI_DEVICE Device, USHORT Index);
 
 /* TRUE if the device configuration has the Length bytes from Offset on. */
 BOOLEAN VirtioPciHasConfig(const VIRTIO_PCI_DEVICE *Device, ULONG Offset, ULONG Length);
@@ -234,12 +252,16 @@ UCHAR VirtioPciGetConfigGeneration(PVIRTIO_PCI_DEVICE Device);
 const char *VirtioPciResultName(VIRTIO_PCI_RESULT Result);
 
 /*
- * Rings a queue's doorbell: one access. Ring memory must be ordered before it, which
- * VirtQueueKickNeeded's barrier does.
+ * Rings a queue's doorbell: one access. Data is VirtQueueNotificationData. Ring memory must be
+ * ordered before it, which VirtQueueKickNeeded's barrier does.
  */
-FORCEINLINE VOID VirtioPciNotify(const VIRTIO_PCI_DOORBELL *Doorbell)
+FORCEINLINE VOID VirtioPciNotify(const VIRTIO_PCI_DOORBELL *Doorbell, USHORT Data)
 {
-    VirtioWrite16(&Doorbell->Register, 0, Doorbell->Value);
+    if (UNLIKELY(Doorbell->WithData)) {
+        VirtioWrite32(&Doorbell->Register, 0, Doorbell->Value | (ULONG)Data << 16);
+    } else {
+        VirtioWrite16(&Doorbell->Register, 0, Doorbell->Value);
+    }
 }
 
 #endif /* VIRTIO_PCI_H */

@@ -118,7 +118,14 @@ static VIRTIO_PCI_RESULT LegacyEnableQueue(PVIRTIO_PCI_DEVICE Device, const VIRT
     Doorbell->Register.Length = sizeof(USHORT);
     Doorbell->Register.PortSpace = Device->Common.PortSpace;
     Doorbell->Value = Queue->Index;
+    Doorbell->WithData = FALSE;
     return VirtioPciOk;
+}
+
+/* RING_RESET is not for legacy devices: it has no bit among their 32. */
+static VIRTIO_PCI_RESULT LegacyResetQueue(PVIRTIO_PCI_DEVICE Device, USHORT Index)
+{
+    return VirtioPciRefuse(Device, VirtioPciQueueRefused, Index);
 }
 
 static UCHAR LegacyGetConfigGeneration(PVIRTIO_PCI_DEVICE Device)
@@ -150,6 +157,7 @@ const VIRTIO_PCI_OPERATIONS VirtioPciLegacyOperations = {
     .SetConfigVector = LegacySetConfigVector,
     .GetQueueSize = LegacyGetQueueSize,
     .EnableQueue = LegacyEnableQueue,
+    .ResetQueue = LegacyResetQueue,
     .GetConfigGeneration = LegacyGetConfigGeneration,
     .ReadConfig = LegacyReadConfig,
 };

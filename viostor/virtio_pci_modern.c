@@ -3,7 +3,13 @@
  * Modern transport (specification 4.1.4): the common configuration structure, doorbells spread by
  * a multiplier, a feature handshake that the device may refuse.
  */
+#include "port.h"
 #include "virtio_pci_transport.h"
+
+/* Features that need registers which version 1.0 did not have: a structure without room for them
+ * does not really offer them. */
+#define NOTIFY_DATA_FEATURES VIRTIO_FEATURE(VIRTIO_F_NOTIF_CONFIG_DATA)
+#define QUEUE_RESET_FEATURES VIRTIO_FEATURE(VIRTIO_F_RING_RESET)
 
 static UCHAR ModernReadIsr(PVIRTIO_PCI_DEVICE Device)
 {
@@ -27,8 +33,19 @@ static ULONGLONG ModernGetOffered(PVIRTIO_PCI_DEVICE Device)
     VirtioWrite32(&Device->Common, VIRTIO_PCI_COMMON_DEVICE_FEATURE_SELECT, 0);
     Features = VirtioRead32(&Device->Common, VIRTIO_PCI_COMMON_DEVICE_FEATURE);
     VirtioWrite32(&Device->Common, VIRTIO_PCI_COMMON_DEVICE_FEATURE_SELECT, 1);
-    return Features | (ULONGLONG)VirtioRead32(&Device->Common, VIRTIO_PCI_COMMON_DEVICE_FEATURE)
-                          << 32;
+    Features |= (ULONGLONG)VirtioRead32(&Device->Common, VIRTIO_PCI_COMMON_DEVICE_FEATURE) << 32;
+    if (Device->Common.Length < VIRTIO_PCI_COMMON_SIZE_NOTIFY_DATA) {
+        Features &= ~NOTIFY_DATA_FEATURES;
+    }
+    if (Device->Common.Length < VIRTIO_PCI_COMMON_SIZE_QUEUE_RESET) {
+        Features &= ~QUEUE_RESET_FEATURES;
+    }
+    return Features;
+}
+
+static BOOLEAN ModernHasFeature(const VIRTIO_PCI_DEVICE *Device, ULONG Bit)
+{
+    return (Device->Features & VIRTIO_FEATURE(Bit)) != 0;
 }
 
 static VIRTIO_PCI_RESULT ModernNegotiate(PVIRTIO_PCI_DEVICE Device, ULONGLONG Features)
@@ -67,6 +84,11 @@ static VIRTIO_PCI_RESULT ModernGetQueueSize(PVIRTIO_PCI_DEVICE Device, USHORT In
 
     VirtioWrite16(&Device->Common, VIRTIO_PCI_COMMON_QUEUE_SELECT, Index);
     Value = VirtioRead16(&Device->Common, VIRTIO_PCI_COMMON_QUEUE_SIZE);
+    if (ModernHasFeature(Device, VIRTIO_F_RING_PACKED) && Value <= VIRTQ_SIZE_MAXIMUM) {
+        while ((Value & (Value - 1)) != 0) {
+            Value &= Value - 1; /* the driver may use less of a ring (4.1.4.3.2) */
+        }
+    }
     Result = VirtioPciCheckQueueSize(Device, Index, Value);
     if (Result == VirtioPciOk) {
         *Size = Value;
@@ -78,21 +100,26 @@ static VIRTIO_PCI_RESULT ModernGetQueueSize(PVIRTIO_PCI_DEVICE Device, USHORT In
 static VIRTIO_PCI_RESULT ModernFindDoorbell(PVIRTIO_PCI_DEVICE Device, USHORT Index,
                                             PVIRTIO_PCI_DOORBELL Doorbell)
 {
+    const BOOLEAN WithData = ModernHasFeature(Device, VIRTIO_F_NOTIFICATION_DATA);
+    const ULONG Width = WithData ? sizeof(ULONG) : sizeof(USHORT);
     /* 16 by 32 bits: the product does not overflow 64. */
     ULONGLONG Offset =
         (ULONGLONG)VirtioRead16(&Device->Common, VIRTIO_PCI_COMMON_QUEUE_NOTIFY_OFF) *
         Device->NotifyMultiplier;
 
-    if (Offset + sizeof(USHORT) > Device->Notify.Length) {
+    if (Offset + Width > Device->Notify.Length) {
         return VirtioPciJudge(Device, VirtioPciNotifyOutside, Offset);
     }
-    if ((Offset & (sizeof(USHORT) - 1)) != 0) {
+    if (((Device->Notify.Base + Offset) & (Width - 1)) != 0) {
         return VirtioPciJudge(Device, VirtioPciNotifyMisaligned, Offset);
     }
     Doorbell->Register.Base = Device->Notify.Base + (ULONG)Offset;
-    Doorbell->Register.Length = sizeof(USHORT);
+    Doorbell->Register.Length = Width;
     Doorbell->Register.PortSpace = Device->Notify.PortSpace;
-    Doorbell->Value = Index;
+    Doorbell->WithData = WithData;
+    Doorbell->Value = ModernHasFeature(Device, VIRTIO_F_NOTIF_CONFIG_DATA)
+                          ? VirtioRead16(&Device->Common, VIRTIO_PCI_COMMON_QUEUE_NOTIFY_DATA)
+                          : Index;
     return VirtioPciOk;
 }
 
@@ -103,10 +130,12 @@ static VOID ModernWriteAddress(PVIRTIO_PCI_DEVICE Device, ULONG Offset, ULONGLON
     VirtioWrite32(&Device->Common, Offset + (ULONG)sizeof(ULONG), (ULONG)(Address >> 32));
 }
 
-/* Alignment of the parts of a split queue (2.7): 16, 2 and 4 bytes. */
-static BOOLEAN ModernAddressesFit(const VIRTQ_ADDRESSES *Addresses)
+/* Alignment of a queue's parts: 16, 2 and 4 bytes (split, 2.7), or 16, 4 and 4 (packed, 2.8.10.1). */
+static BOOLEAN ModernAddressesFit(const VIRTIO_PCI_DEVICE *Device, const VIRTQ_ADDRESSES *Addresses)
 {
-    return (Addresses->Descriptors & 15) == 0 && (Addresses->Available & 1) == 0 &&
+    const ULONG DriverMask = ModernHasFeature(Device, VIRTIO_F_RING_PACKED) ? 3 : 1;
+
+    return (Addresses->Descriptors & 15) == 0 && (Addresses->Available & DriverMask) == 0 &&
            (Addresses->Used & 3) == 0;
 }
 
@@ -117,7 +146,7 @@ static VIRTIO_PCI_RESULT ModernCheckQueue(PVIRTIO_PCI_DEVICE Device, const VIRTI
     if (Queue->Size == 0 || Queue->Size > Maximum || (Queue->Size & (Queue->Size - 1)) != 0) {
         return VirtioPciRefuse(Device, VirtioPciQueueSizeBad, Queue->Size);
     }
-    if (!ModernAddressesFit(&Queue->Addresses)) {
+    if (!ModernAddressesFit(Device, &Queue->Addresses)) {
         return VirtioPciRefuse(Device, VirtioPciQueueAddressBad, Queue->Addresses.Descriptors);
     }
     if (VirtioRead16(&Device->Common, VIRTIO_PCI_COMMON_QUEUE_ENABLE) != 0) {
@@ -159,6 +188,36 @@ static VIRTIO_PCI_RESULT ModernEnableQueue(PVIRTIO_PCI_DEVICE Device, const VIRT
     return VirtioPciOk;
 }
 
+/*
+ * Writing 1 to queue_reset resets the queue; reset is done when it reads 0, and queue_enable then
+ * reads 0 as well (4.1.4.3.1).
+ */
+static VIRTIO_PCI_RESULT ModernResetQueue(PVIRTIO_PCI_DEVICE Device, USHORT Index)
+{
+    ULONG Poll;
+
+    if (!ModernHasFeature(Device, VIRTIO_F_RING_RESET)) {
+        return VirtioPciRefuse(Device, VirtioPciQueueRefused, Index);
+    }
+    VirtioWrite16(&Device->Common, VIRTIO_PCI_COMMON_QUEUE_SELECT, Index);
+    VirtioWrite16(&Device->Common, VIRTIO_PCI_COMMON_QUEUE_RESET, 1);
+    for (Poll = 0;; Poll++) {
+        const USHORT Pending = VirtioRead16(&Device->Common, VIRTIO_PCI_COMMON_QUEUE_RESET);
+
+        if (Pending == 0) {
+            break;
+        }
+        if (Pending == MAXUSHORT || Poll == VIRTIO_PCI_RESET_POLLS) {
+            return VirtioPciJudge(Device, VirtioPciQueueResetTimeout, Index);
+        }
+        PortStallMicroseconds(VIRTIO_PCI_RESET_POLL_MICROSECONDS);
+    }
+    if (VirtioRead16(&Device->Common, VIRTIO_PCI_COMMON_QUEUE_ENABLE) != 0) {
+        return VirtioPciJudge(Device, VirtioPciQueueInUse, Index);
+    }
+    return VirtioPciOk;
+}
+
 static UCHAR ModernGetConfigGeneration(PVIRTIO_PCI_DEVICE Device)
 {
     return VirtioRead8(&Device->Common, VIRTIO_PCI_COMMON_CONFIG_GENERATION);
@@ -194,6 +253,7 @@ const VIRTIO_PCI_OPERATIONS VirtioPciModernOperations = {
     .SetConfigVector = ModernSetConfigVector,
     .GetQueueSize = ModernGetQueueSize,
     .EnableQueue = ModernEnableQueue,
+    .ResetQueue = ModernResetQueue,
     .GetConfigGeneration = ModernGetConfigGeneration,
     .ReadConfig = ModernReadConfig,
 };

@@ -21,6 +21,7 @@ struct _VIRTIO_PCI_OPERATIONS {
     VIRTIO_PCI_RESULT (*GetQueueSize)(PVIRTIO_PCI_DEVICE Device, USHORT Index, PULONG Size);
     VIRTIO_PCI_RESULT(*EnableQueue)
     (PVIRTIO_PCI_DEVICE Device, const VIRTIO_PCI_QUEUE *Queue, PVIRTIO_PCI_DOORBELL Doorbell);
+    VIRTIO_PCI_RESULT (*ResetQueue)(PVIRTIO_PCI_DEVICE Device, USHORT Index);
     UCHAR (*GetConfigGeneration)(PVIRTIO_PCI_DEVICE Device);
     VIRTIO_PCI_RESULT(*ReadConfig)
     (PVIRTIO_PCI_DEVICE Device, const VIRTIO_PCI_FIELD *Fields, ULONG FieldCount, PUCHAR Buffer);

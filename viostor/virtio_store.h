@@ -159,7 +159,8 @@ typedef struct _REQUEST_LIST {
 typedef enum _QUEUE_STATE {
     QueueStopped, /* a reset or start is under way: keep it in the waiting list */
     QueueRunning, /* submit it, or keep it if the ring is full */
-    QueueBroken,  /* the device broke the ring's rules; a reset is on its way: keep it */
+    QueueBroken,  /* the device broke the ring's rules; it will be made anew, or the device reset:
+                     keep it */
     QueueClosed,  /* there is no device: finish it as RequestResultGone */
 } QUEUE_STATE;
 
@@ -204,6 +205,7 @@ typedef enum _TIMER_WORK {
     TimerWorkReset = 1,         /* AdapterReset */
     TimerWorkConfiguration = 2, /* AdapterConfigurationChanged, where there are no DPCs */
     TimerWorkQueues = 4,        /* QueueProcess of each queue, where there are no DPCs */
+    TimerWorkRemake = 8,        /* AdapterRemakeQueues */
 } TIMER_WORK;
 
 /* Limits that follow from what the device offers; constant after HwFindAdapter. */
@@ -237,7 +239,8 @@ typedef struct _ADAPTER_COUNTERS {
     ULONG Resets;
     ULONG RequestsReset; /* requests given up by resets */
     ULONG BrokenQueues;
-    ULONG BadRequests; /* SRBs refused because they contradict what was agreed */
+    ULONG QueuesRemade; /* broken ones that needed no reset of the device */
+    ULONG BadRequests;  /* SRBs refused because they contradict what was agreed */
     ULONG ConfigChanges;
 } ADAPTER_COUNTERS;
 
@@ -256,6 +259,7 @@ typedef struct _ADAPTER_EXTENSION {
     ULONG MessageCount;                 /* granted MSI-X messages; 0: line interrupt */
     BOOLEAN MsixEnabled;                /* in PCI configuration space, while the device works */
     BOOLEAN IndirectDescriptors;        /* negotiated */
+    BOOLEAN PackedRing;                 /* to be asked for: the user's choice */
     BOOLEAN Dump; /* a second copy of the driver, writing a dump: one queue, polled, alone */
     PPORT_CONFIGURATION_INFORMATION Config; /* the port driver's, during AdapterProbe only */
     ULONG SystemIoBusNumber;

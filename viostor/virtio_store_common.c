@@ -209,6 +209,7 @@ static ULONG ReadParameters(PADAPTER_EXTENSION Adapter, const char *ArgumentStri
     if (Adapter->Dump) {
         return 1; /* no registry there */
     }
+    Adapter->PackedRing = PortReadParameter(Adapter, ArgumentString, "PackedRing", TRUE) != 0;
     DebugConfigure(PortReadParameter(Adapter, ArgumentString, "DebugLevel", DebugNothing),
                    PortReadParameter(Adapter, ArgumentString, "DebugPort", 0));
     MaximumQueues =

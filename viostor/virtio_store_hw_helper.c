@@ -236,7 +236,7 @@ static VOID QueueRingDoorbell(PVIO_QUEUE Queue)
 {
     /* Under the lock: a doorbell must not reach a device that a reset has just stopped. */
     if (VirtQueueKickNeeded(&Queue->Ring)) {
-        VirtioPciNotify(&Queue->Doorbell);
+        VirtioPciNotify(&Queue->Doorbell, VirtQueueNotificationData(&Queue->Ring));
     }
 }
 
@@ -362,16 +362,23 @@ static BOOLEAN QueueCollect(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
     return Result == VirtQueueEmpty;
 }
 
+/*
+ * The device has broken the ring's rules. Where nothing is outstanding, the queue alone is made anew
+ * if the device can do that; else the device is reset, which alone makes sure that it lets go of what
+ * it holds.
+ */
 static VOID QueueBreak(PVIO_QUEUE Queue)
 {
     PADAPTER_EXTENSION Adapter = Queue->Adapter;
     const VIRTQUEUE_FAULT Fault = Queue->Ring.Complete.Fault;
+    const BOOLEAN Idle = VirtQueueOutstanding(&Queue->Ring) == 0 &&
+                         (Adapter->Features & VIRTIO_FEATURE(VIRTIO_F_RING_RESET)) != 0;
 
     Queue->State = QueueBroken;
     ++Adapter->Counters.BrokenQueues;
     DebugPrint(DebugError, "queue %u is broken: %s", Queue->Index, VirtQueueFaultName(Fault));
     PortLogEvent(Adapter, NULL, VioEventQueueBroken, Fault);
-    PortRequestTimerWork(Adapter, TimerWorkReset);
+    PortRequestTimerWork(Adapter, Idle ? TimerWorkRemake : TimerWorkReset);
 }
 
 /* Takes, sends, and asks for the next interrupt, until there is nothing new. */

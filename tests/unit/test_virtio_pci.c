@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* SOURCES: viostor/virtio_ring.c viostor/virtio_ring_split.c */
+/* SOURCES: viostor/virtio_ring.c viostor/virtio_ring_split.c viostor/virtio_ring_packed.c */
 /*
  * The virtio PCI transport against a device in this file: configuration space, BARs and registers,
  * legacy and modern, that can be told to misbehave. Register accesses come here instead of to
@@ -1116,7 +1116,7 @@ static void fill_queue(VIRTIO_PCI_QUEUE *queue, uint16_t index, uint16_t vector,
                        VIRTQUEUE_LAYOUT layout, uint64_t address)
 {
     static _Alignas(4096) uint8_t ring[16384], private[16384];
-    VIRTQUEUE_SETUP setup = {layout, size, 0, FALSE, TRUE, ring, address, private};
+    VIRTQUEUE_SETUP setup = {layout, size, 0, FALSE, FALSE, TRUE, ring, address, private};
     VIRTQUEUE virtqueue;
 
     assert_int_equal(VirtQueueInitialize(&virtqueue, &setup), VirtQueueFaultNone);
@@ -1183,7 +1183,7 @@ static void test_queue_modern(void **state)
     assert_int_equal(mock.queues[2].desc, queue.Addresses.Descriptors);
     assert_int_equal(mock.queues[2].driver, queue.Addresses.Available);
     assert_int_equal(mock.queues[2].device, queue.Addresses.Used);
-    VirtioPciNotify(&doorbell);
+    VirtioPciNotify(&doorbell, 0);
     assert_int_equal(mock.doorbells, 1);
     assert_int_equal(mock.doorbell_bar, 4);
     assert_int_equal(mock.doorbell_offset, 0x3000 + 2 * 4);
@@ -1204,7 +1204,7 @@ static void test_queue_legacy(void **state)
     assert_int_equal(VirtioPciEnableQueue(&device, &queue, &doorbell), VirtioPciOk);
     assert_int_equal(mock.queues[1].desc, good);
     assert_int_equal(mock.queues[1].vector, 2);
-    VirtioPciNotify(&doorbell);
+    VirtioPciNotify(&doorbell, 0);
     assert_int_equal(mock.doorbells, 1);
     assert_int_equal(mock.doorbell_value, 1);
     expect(VirtioPciEnableQueue(&device, &queue, &doorbell), VirtioPciQueueInUse, 1);
@@ -1355,7 +1355,7 @@ static void test_notify_place(void **state)
         result = VirtioPciEnableQueue(&device, &queue, &doorbell);
         assert_int_equal(result, cases[n].result);
         if (result == VirtioPciOk) {
-            VirtioPciNotify(&doorbell);
+            VirtioPciNotify(&doorbell, 0);
             assert_int_equal(mock.doorbell_offset, 0x3000 + cases[n].offset);
         } else {
             assert_int_equal(device.Detail, cases[n].offset);
@@ -1487,7 +1487,7 @@ static void drive_blindly(void)
         }
         fill_queue(&queue, index, index, 64, VirtQueueLayoutLegacy, 0x100000);
         if (VirtioPciEnableQueue(&device, &queue, &doorbell) == VirtioPciOk) {
-            VirtioPciNotify(&doorbell);
+            VirtioPciNotify(&doorbell, 0);
         }
     }
     (void)VirtioPciDriverOk(&device);

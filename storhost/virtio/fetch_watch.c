@@ -2,17 +2,21 @@
 /*
  * Finds double fetches. See fetch_watch.h.
  *
- * Which use of its place an element is follows from the used index: of place p in a ring of n it is
- * the last number below the index that is p modulo n. The device cannot lap an element that the
+ * Split: which use of its place an element is follows from the used index: of place p in a ring of n
+ * it is the last number below the index that is p modulo n. The device cannot lap an element that the
  * driver has yet to fetch, as it has no more descriptors than the ring has places.
+ *
+ * Packed: a place holds what the device has used while its AVAIL and USED flags are equal. Before the
+ * device can use it again the driver writes it.
  *
  * Rings may share pages, and only whole pages can be watched: the pages of all rings together are,
  * and each access is looked up.
  */
 #include "virtio/fetch_watch.h"
 
+#include <linux/virtio_ring.h>
 #include <pthread.h>
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/violation.h"
@@ -20,23 +24,40 @@
 #include "machine/trap.h"
 #include "virtio/ring_order.h"
 
-#define HEAD_BYTES            4u /* flags and index before the elements */
-#define ELEMENT_BYTES         8u
+#define SPLIT_HEAD_BYTES      4u /* flags and index before the elements */
 #define AVAILABLE_ENTRY_BYTES 2u
-#define VALUE_BYTES           4u /* id, then length */
+#define VALUES                2u /* per element: id and length */
 #define SEEN                  0x10000u
 #define WATCHES               48u /* leaves some of trap_watch's to others */
+
+/* Where the values of an element lie, in bytes from its start. */
+struct element_layout {
+    unsigned bytes;
+    struct {
+        const char *name;
+        unsigned offset, bytes;
+    } value[VALUES];
+};
+
+static const struct element_layout split_layout = {sizeof(struct vring_used_elem),
+                                                   {{"id", 0, 4}, {"length", 4, 4}}},
+                                   packed_layout = {
+                                       sizeof(struct vring_packed_desc),
+                                       {{"id", offsetof(struct vring_packed_desc, id), 2},
+                                        {"length", offsetof(struct vring_packed_desc, len), 4}}};
 
 struct fetch_watch {
     struct fetch_watch *next;
     unsigned queue;
     uint16_t size;
+    const struct element_layout *layout;
     uintptr_t elements;   /* as the driver sees them */
     uintptr_t first, end; /* its pages */
     bool ordered;         /* whether the order of accesses is checked */
     struct ring_order order;
-    uintptr_t driver_first, driver_end; /* pages of the available ring, if so */
-    const uint16_t *index;              /* the bench's own view */
+    uintptr_t driver_first, driver_end;   /* pages of the available ring, if so */
+    const uint16_t *index;                /* split: the bench's own view of the used index */
+    const struct vring_packed_desc *ring; /* packed: its view of the descriptors; else NULL */
     uint32_t *fetched; /* per value: SEEN and the number of the element that was fetched */
 };
 
@@ -49,20 +70,54 @@ static struct fetch_watch *rings;
 static struct region regions[WATCHES];
 static unsigned region_count;
 
-static void check_value(struct fetch_watch *ring, uint32_t value)
+/* The number of the use of its place that an element is; false: the device has not used it. */
+static bool use_of_place(const struct fetch_watch *ring, uint16_t place, uint16_t *number)
 {
-    const uint16_t place = (uint16_t)(value / 2);
+    if (ring->ring) {
+        const uint16_t flags = __atomic_load_n(&ring->ring[place].flags, __ATOMIC_ACQUIRE);
+        *number = 0;
+        return ((flags >> VRING_PACKED_DESC_F_AVAIL) & 1) == flags >> VRING_PACKED_DESC_F_USED;
+    }
     const uint16_t last = (uint16_t)(__atomic_load_n(ring->index, __ATOMIC_ACQUIRE) - 1);
-    const uint16_t number = (uint16_t)(last - ((last - place) & (ring->size - 1)));
+    *number = (uint16_t)(last - ((last - place) & (ring->size - 1)));
+    return true;
+}
 
+static void check_value(struct fetch_watch *ring, uint16_t place, unsigned value)
+{
+    uint32_t *fetched = &ring->fetched[place * VALUES + value];
+    uint16_t number;
+
+    if (!use_of_place(ring, place, &number)) {
+        return;
+    }
     rule_checked(RULE_DOUBLE_FETCH);
-    if (ring->fetched[value] == (SEEN | number)) {
+    if (*fetched == (SEEN | number)) {
         violation(RULE_DOUBLE_FETCH,
                   "queue %u: the %s of used element %u (place %u) is fetched a second time; the "
                   "device may have changed it meanwhile",
-                  ring->queue, value % 2 == 0 ? "id" : "length", number, place);
+                  ring->queue, ring->layout->value[value].name, ring->ring ? place : number, place);
     }
-    ring->fetched[value] = SEEN | number;
+    *fetched = SEEN | number;
+}
+
+/* The bytes from `start` to `end` of an element are accessed. */
+static void on_element(struct fetch_watch *ring, uint16_t place, uintptr_t start, uintptr_t end,
+                       bool write)
+{
+    const uintptr_t element = ring->elements + (size_t)place * ring->layout->bytes;
+
+    for (unsigned i = 0; i < VALUES; ++i) {
+        const uintptr_t value = element + ring->layout->value[i].offset;
+        if (start >= value + ring->layout->value[i].bytes || end <= value) {
+            continue;
+        }
+        if (write) {
+            ring->fetched[place * VALUES + i] = 0;
+        } else {
+            check_value(ring, place, i);
+        }
+    }
 }
 
 /* Ahead of each access of the driver to a watched page. */
@@ -77,13 +132,16 @@ static void on_access(void *context, const void *address, unsigned size, bool wr
                               __atomic_load_n(ring->index, __ATOMIC_ACQUIRE));
         }
     }
-    for (struct fetch_watch *ring = rings; !write && ring; ring = ring->next) {
-        const uintptr_t behind = ring->elements + (size_t)ring->size * ELEMENT_BYTES;
+    for (struct fetch_watch *ring = rings; ring; ring = ring->next) {
+        const size_t bytes = ring->layout->bytes;
+        const uintptr_t behind = ring->elements + ring->size * bytes;
         uintptr_t at = start > ring->elements ? start : ring->elements;
 
-        for (at -= (at - ring->elements) % VALUE_BYTES; at < end && at < behind;
-             at += VALUE_BYTES) {
-            check_value(ring, (uint32_t)((at - ring->elements) / VALUE_BYTES));
+        if (write && !ring->ring) {
+            continue; /* a driver does not write used rings, but when it makes them */
+        }
+        for (at -= (at - ring->elements) % bytes; at < end && at < behind; at += bytes) {
+            on_element(ring, (uint16_t)((at - ring->elements) / bytes), start, end, write);
         }
     }
 }
@@ -129,13 +187,13 @@ static uintptr_t page_of(uintptr_t address)
     return address & ~(uintptr_t)(GUEST_PAGE_SIZE - 1);
 }
 
-/* Where barriers are followed, and the driver's view of both rings is known. */
+/* Of a split queue, where barriers are followed and the driver's view of both rings is known. */
 static void watch_order(struct fetch_watch *ring, const struct fetch_watch_setup *setup)
 {
-    const size_t bytes = HEAD_BYTES + (size_t)setup->size * AVAILABLE_ENTRY_BYTES;
+    const size_t bytes = SPLIT_HEAD_BYTES + (size_t)setup->size * AVAILABLE_ENTRY_BYTES;
     const uintptr_t available = (uintptr_t)memory_virtual(setup->driver_area);
 
-    if (!barrier_followed() || available == 0) {
+    if (!barrier_followed() || setup->packed || available == 0) {
         return;
     }
     ring->ordered = true;
@@ -144,7 +202,7 @@ static void watch_order(struct fetch_watch *ring, const struct fetch_watch_setup
         .size = setup->size,
         .event_index = setup->event_index,
         .available = available,
-        .used = ring->elements - HEAD_BYTES,
+        .used = ring->elements - SPLIT_HEAD_BYTES,
     };
     ring->driver_first = page_of(available);
     ring->driver_end = page_of(available + bytes + GUEST_PAGE_SIZE - 1);
@@ -152,26 +210,34 @@ static void watch_order(struct fetch_watch *ring, const struct fetch_watch_setup
 
 struct fetch_watch *fetch_watch_create(const struct fetch_watch_setup *setup)
 {
+    const struct element_layout *layout = setup->packed ? &packed_layout : &split_layout;
+    const uint64_t bus = setup->packed ? setup->descriptors : setup->device_area;
+    const size_t head = setup->packed ? 0 : SPLIT_HEAD_BYTES;
     const uint16_t size = setup->size;
-    const size_t bytes = HEAD_BYTES + (size_t)size * ELEMENT_BYTES;
-    const uint8_t *view = memory_at(setup->device_area, bytes);
-    const uintptr_t address = (uintptr_t)memory_virtual(setup->device_area);
+    const size_t bytes = head + (size_t)size * layout->bytes;
+    const uint8_t *view = memory_at(bus, bytes);
+    const uintptr_t address = (uintptr_t)memory_virtual(bus);
     struct fetch_watch *ring;
 
     if (!view || address == 0) {
         return NULL;
     }
     ring = calloc(1, sizeof(*ring));
-    uint32_t *fetched = calloc(2u * size, sizeof(*fetched));
+    uint32_t *fetched = calloc((size_t)VALUES * size, sizeof(*fetched));
     if (!ring || !fetched) {
         fatal("out of memory for watching a ring of %u descriptors", size);
     }
     ring->queue = setup->queue;
     ring->size = size;
-    ring->elements = address + HEAD_BYTES;
+    ring->layout = layout;
+    ring->elements = address + head;
     ring->first = page_of(address);
     ring->end = page_of(address + bytes + GUEST_PAGE_SIZE - 1);
-    ring->index = (const uint16_t *)(view + 2);
+    if (setup->packed) {
+        ring->ring = (const struct vring_packed_desc *)view;
+    } else {
+        ring->index = (const uint16_t *)(view + 2);
+    }
     ring->fetched = fetched;
     watch_order(ring, setup);
     pthread_mutex_lock(&change);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Finds double fetches in used rings: the device may change what it has written at any time, so a
- * driver that reads an element's id to check it and again to use it has checked nothing. Each of
- * an element's two values may be fetched once, until the device uses that place again. The index,
- * the flags and avail_event are polled and may be read again and again. Where barriers are followed,
- * the available rings are watched as well, and the order of accesses is checked (ring_order.h).
+ * Finds double fetches in used rings and in packed rings: the device may change what it has written
+ * at any time, so a driver that reads an element's id to check it and again to use it has checked
+ * nothing. Each of an element's two values may be fetched once, until the device uses that place
+ * again. The index, flags and events are polled and may be read again and again. Where
+ * barriers are followed, the available rings of split queues are watched as well, and the order of
+ * accesses is checked (ring_order.h).
  *
  * The driver's view of the rings is watched (machine/trap.h): each access costs some microseconds,
  * and with processors as real threads some go unseen. So this is for the deterministic scheduler.
@@ -19,12 +20,14 @@ struct fetch_watch;
 
 struct fetch_watch_setup {
     unsigned queue;
-    uint16_t size;                     /* elements */
-    uint64_t driver_area, device_area; /* bus addresses of the available and the used ring */
-    bool event_index;
+    uint16_t size;        /* elements */
+    uint64_t descriptors; /* bus address */
+    uint64_t driver_area,
+        device_area; /* bus addresses; split: of the available and the used ring */
+    bool event_index, packed;
 };
 
-/* Watches a split queue's rings, in memory that the driver got from the port. trap_init() was
+/* Watches a queue's rings, in memory that the driver got from the port. trap_init() was
  * called. NULL: it is not such memory. */
 struct fetch_watch *fetch_watch_create(const struct fetch_watch_setup *setup);
 

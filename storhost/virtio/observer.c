@@ -25,6 +25,8 @@
 
 #define LEGACY_RING_ALIGNMENT 4096u
 
+#define FEATURE_NOTIF_CONFIG_DATA (1ull << 39)
+
 /* How long a doorbell must be missing: a device that has just asked for it looks again itself. */
 #define DOORBELL_LOOKS            20
 #define DOORBELL_LOOK_NANOSECONDS 10000000
@@ -33,6 +35,7 @@ struct queue {
     struct observer_queue facts;
     struct ring_walk *walk;      /* NULL while the device does not know the queue */
     struct fetch_watch *fetches; /* NULL unless watched */
+    uint16_t notify_data;        /* as the driver read it: queue_notif_config_data */
 };
 
 struct observer {
@@ -73,14 +76,18 @@ static void enable_queue(struct observer *observer, struct queue *queue)
         .device_area = queue->facts.device_area,
         .indirect = observer->facts.driver_features & (1ull << VIRTIO_RING_F_INDIRECT_DESC),
         .event_index = observer->facts.driver_features & (1ull << VIRTIO_RING_F_EVENT_IDX),
+        .packed = observer->facts.driver_features & (1ull << VIRTIO_F_RING_PACKED),
+        .in_order = observer->facts.driver_features & (1ull << VIRTIO_F_IN_ORDER),
     };
 
     const struct fetch_watch_setup watched = {
         .queue = setup.queue,
         .size = setup.size,
+        .descriptors = setup.descriptors,
         .driver_area = setup.driver_area,
         .device_area = setup.device_area,
         .event_index = setup.event_index,
+        .packed = setup.packed,
     };
 
     if (queue->facts.size == 0 || (queue->facts.size & (queue->facts.size - 1)) != 0) {
@@ -94,6 +101,18 @@ static void enable_queue(struct observer *observer, struct queue *queue)
     queue->facts.enabled = true;
 }
 
+/* The device lets go of a queue. */
+static void forget_queue(struct queue *queue)
+{
+    fetch_watch_destroy(queue->fetches);
+    queue->fetches = NULL;
+    ring_walk_destroy(queue->walk);
+    queue->walk = NULL;
+    queue->facts.enabled = false;
+    queue->facts.size = 0;
+    queue->facts.vector = VIRTIO_MSI_NO_VECTOR;
+}
+
 static void stop_watching(struct observer *observer)
 {
     for (unsigned i = 0; i < OBSERVER_QUEUES; ++i) {
@@ -104,13 +123,8 @@ static void stop_watching(struct observer *observer)
 
 static void forget_queues(struct observer *observer)
 {
-    stop_watching(observer);
     for (unsigned i = 0; i < OBSERVER_QUEUES; ++i) {
-        ring_walk_destroy(observer->queues[i].walk);
-        observer->queues[i].walk = NULL;
-        observer->queues[i].facts.enabled = false;
-        observer->queues[i].facts.size = 0;
-        observer->queues[i].facts.vector = VIRTIO_MSI_NO_VECTOR;
+        forget_queue(&observer->queues[i]);
     }
     observer->facts.config_vector = VIRTIO_MSI_NO_VECTOR;
 }
@@ -122,6 +136,21 @@ static void walk_queue(struct queue *queue)
         ring_walk_new(queue->walk);
         queue->facts.requests += ring_walk_requests(queue->walk) - before;
     }
+}
+
+/* The queue that a doorbell of the modern interface is for: what the device gave for it to be written,
+ * with NOTIF_CONFIG_DATA, or its index. OBSERVER_QUEUES: none. */
+static unsigned queue_of_doorbell(const struct observer *observer, uint16_t value)
+{
+    if (!(observer->facts.driver_features & FEATURE_NOTIF_CONFIG_DATA)) {
+        return value;
+    }
+    for (unsigned i = 0; i < OBSERVER_QUEUES; ++i) {
+        if (observer->queues[i].facts.enabled && observer->queues[i].notify_data == value) {
+            return i;
+        }
+    }
+    return OBSERVER_QUEUES;
 }
 
 static void on_doorbell(struct observer *observer, unsigned index)
@@ -216,6 +245,12 @@ static void on_common_queue_write(struct observer *observer, uint64_t offset, ui
             enable_queue(observer, queue);
         }
         break;
+    case VIRTIO_PCI_COMMON_Q_RESET:
+        if (value == 1) {
+            forget_queue(queue);
+            ++observer->facts.queue_resets;
+        }
+        break;
     }
 }
 
@@ -256,6 +291,10 @@ static void on_common_read(struct observer *observer, uint64_t offset, uint64_t 
         observer->facts.status = (uint8_t)value; /* a device may refuse FEATURES_OK */
     } else if (offset == VIRTIO_PCI_COMMON_DF && observer->device_select < 2) {
         set_half(&observer->facts.device_features, observer->device_select == 1, (uint32_t)value);
+    } else if (offset == VIRTIO_PCI_COMMON_Q_NDATA) {
+        if (selected_queue(observer)) {
+            selected_queue(observer)->notify_data = (uint16_t)value;
+        }
     } else if (offset == VIRTIO_PCI_COMMON_Q_SIZE) {
         struct queue *queue = selected_queue(observer);
         if (queue && !queue->facts.enabled) {
@@ -400,7 +439,7 @@ static void observed_bar_write(struct device *device, unsigned bar, uint64_t off
         on_common_write(observer, inside, value);
         break;
     case AREA_NOTIFY:
-        on_doorbell(observer, (uint16_t)value);
+        on_doorbell(observer, queue_of_doorbell(observer, (uint16_t)value));
         break;
     case AREA_LEGACY:
         on_legacy_write(observer, inside, value);

@@ -36,6 +36,7 @@ struct observer_facts {
     uint64_t capacity; /* 512-byte sectors */
     uint32_t block_size, size_max, seg_max;
     uint64_t resets;
+    uint64_t queue_resets; /* of single queues, by RING_RESET */
 };
 
 /* Wraps a device: the result behaves as the device and is observed. Destroying it destroys both. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Follows one split virtqueue from outside: each chain that the driver makes available is checked
+ * Follows one virtqueue, split or packed, from outside: each chain that the driver makes available is checked
  * once, against the DMA grants and against what the specification asks of a driver (VIRTIO 1.2,
- * 2.7 and 5.2.6).
+ * 2.7, 2.8 and 5.2.6).
  *
  * The driver and the device go on while this looks. A chain is judged only if the device has not
  * used it yet: before that its driver may not touch it. What looks wrong is looked at again: if the
@@ -22,6 +22,7 @@ struct ring_walk_setup {
     uint64_t descriptors, driver_area, device_area; /* bus addresses */
     bool indirect;                                  /* INDIRECT_DESC is agreed */
     bool event_index;                               /* EVENT_IDX is agreed */
+    bool packed, in_order;                          /* RING_PACKED, IN_ORDER are agreed */
 };
 
 /* Violation RULE_DMA_GRANT if the parts of the ring lie in no live grant. */

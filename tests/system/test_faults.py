@@ -15,6 +15,11 @@ RINGS = {
     "plain": "transport=modern,withhold=EVENT_IDX,withhold=INDIRECT_DESC",
     "line": "transport=modern,vectors=0",
     "queues": "transport=modern,queues=4",
+    "packed": "transport=modern,offer=RING_PACKED",
+    "packed-plain": "transport=modern,offer=RING_PACKED,withhold=EVENT_IDX,withhold=INDIRECT_DESC",
+    "packed-queues": "transport=modern,queues=4,offer=RING_PACKED",
+    "in-order": "transport=modern,offer=IN_ORDER",
+    "packed-in-order": "transport=modern,offer=RING_PACKED,offer=IN_ORDER",
 }
 
 

@@ -16,6 +16,7 @@ AXES = {
     "queues": ["1", "4"],
     "indirect": ["on", "off"],
     "event_idx": ["on", "off"],
+    "ring": ["split", "packed"],
     "block": ["512", "4096"],
     "access": ["read-write", "read-only"],
 }
@@ -57,6 +58,8 @@ read end-8 8
 
 def options(row: dict[str, str]) -> list[str]:
     device = f"indirect_desc={row['indirect']},event_idx={row['event_idx']}"
+    if row["ring"] == "packed":
+        device += ",packed=on"
     if row["block"] == "4096":
         device += ",logical_block_size=4096,physical_block_size=4096"
     return [
@@ -66,6 +69,11 @@ def options(row: dict[str, str]) -> list[str]:
         "--qemu-device", device,
         *(["--read-only"] if row["access"] == "read-only" else []),
     ]
+
+
+def is_packed(row: dict[str, str]) -> bool:
+    """A legacy interface has no bit for packed rings."""
+    return row["ring"] == "packed" and row["transport"] != "legacy"
 
 
 def pytest_generate_tests(metafunc):
@@ -81,6 +89,7 @@ def test_disk_works(storhost, row):
               f"check device.queues = {row['queues']}\n"
               f"check device.features {'has' if row['indirect'] == 'on' else 'lacks'} INDIRECT_DESC\n"
               f"check device.features {'has' if row['event_idx'] == 'on' else 'lacks'} EVENT_IDX\n"
+              f"check device.features {'has' if is_packed(row) else 'lacks'} RING_PACKED\n"
               f"check device.transport = {'legacy' if row['transport'] == 'legacy' else 'modern'}\n"
               + script)
     storhost.script(script, *options(row))
@@ -124,6 +133,12 @@ def test_deterministic_orders(storhost, seed):
     ["--qemu-device", "queue-size=1024,seg-max-adjust=off"],
     ["--qemu-device", "queue-size=16,indirect_desc=off"],
     ["--qemu-device", "iommu_platform=on,disable-legacy=on"],
+    ["--qemu-device", "iommu_platform=on,disable-legacy=on,packed=on"],
+    ["--qemu-device", "packed=on,queue-size=16"],
+    ["--qemu-device", "packed=on,queue-size=16,indirect_desc=off"],
+    ["--qemu-device", "packed=on,queue-size=1024,seg-max-adjust=off"],
+    ["--qemu-device", "packed=on", "--vectors", "2", "--queues", "4"],
+    ["--qemu-device", "packed=on", "--parameter", "PackedRing=0"],
 ], ids=lambda arguments: " ".join(arguments))
 def test_odd_machines(storhost, arguments):
     storhost.script(WRITABLE, "--processors", "4", *arguments)

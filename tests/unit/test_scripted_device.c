@@ -3,7 +3,7 @@
  * The scripted device, driven directly by a small driver: both interfaces, both ways of saving
  * notifications, the faults, and that it reports what a driver must not do.
  */
-/* SOURCES: storhost/devices/scripted/chain.c storhost/devices/scripted/config_space.c storhost/devices/scripted/device_scripted.c storhost/devices/scripted/queue.c storhost/devices/scripted/registers.c storhost/devices/scripted/request.c storhost/devices/scripted/script.c storhost/devices/scripted/status.c storhost/devices/device.c storhost/virtio/features.c storhost/virtio/layout.c storhost/machine/grant.c storhost/machine/memory.c storhost/machine/frames.c storhost/base/violation.c */
+/* SOURCES: storhost/devices/scripted/chain.c storhost/devices/scripted/config_space.c storhost/devices/scripted/device_scripted.c storhost/devices/scripted/queue.c storhost/devices/scripted/queue_split.c storhost/devices/scripted/queue_packed.c storhost/devices/scripted/registers.c storhost/devices/scripted/request.c storhost/devices/scripted/script.c storhost/devices/scripted/status.c storhost/devices/device.c storhost/virtio/features.c storhost/virtio/layout.c storhost/machine/grant.c storhost/machine/memory.c storhost/machine/frames.c storhost/base/violation.c */
 #include "expect_violation.h"
 
 #include <linux/virtio_blk.h>
@@ -545,7 +545,7 @@ static void completions_come_in_the_order_asked_for(void **state)
     (void)state;
     assert_int_equal(completion_order("order=in-order", 5), 12345);
     assert_int_equal(completion_order("order=reverse", 5), 54321);
-    assert_int_equal(completion_order("order=reverse,offer=IN_ORDER", 5), 12345);
+    assert_int_equal(completion_order("order=reverse,offer=IN_ORDER,no-batches=on", 5), 12345);
     assert_int_equal(completion_order("order=in-order,complete=2", 5), 12);
     const unsigned shuffled = completion_order("order=shuffle,seed=7", 8);
     assert_int_equal(completion_order("order=shuffle,seed=7", 8), shuffled);
@@ -740,7 +740,7 @@ static void a_request_is_never_answered(void **state)
 
 static void in_order_waits_for_the_first(void **state)
 {
-    struct driver *driver = begin("transport=modern,offer=IN_ORDER");
+    struct driver *driver = begin("transport=modern,offer=IN_ORDER,no-batches=on");
     (void)state;
     command(driver, "fault delay=1");
     add(driver, 0, VIRTIO_BLK_T_FLUSH, 0, 0);
@@ -751,6 +751,32 @@ static void in_order_waits_for_the_first(void **state)
     step(driver);
     assert_int_equal(used_index(driver), 2);
     assert_int_equal(used_element(driver, 0)->id, 0);
+    detach(driver);
+}
+
+/* In order one element stands for all that completes at once (2.7.9): the index goes on by that. */
+static void in_order_tells_of_the_last(void **state)
+{
+    struct driver *driver = begin("transport=modern,offer=IN_ORDER");
+    (void)state;
+    for (unsigned i = 0; i < 5; ++i) {
+        add(driver, i, VIRTIO_BLK_T_FLUSH, 0, 0);
+    }
+    command(driver, "fault status=ioerr type=in nth=2"); /* a short one ends a batch */
+    add(driver, 5, VIRTIO_BLK_T_IN, 0, 512);
+    add(driver, 6, VIRTIO_BLK_T_IN, 0, 512);
+    add(driver, 7, VIRTIO_BLK_T_FLUSH, 0, 0);
+    ring_bell(driver);
+    step(driver);
+    assert_int_equal(used_index(driver), 8);
+    assert_int_equal(used_element(driver, 0)->id, 6 * 3); /* with all before it */
+    assert_int_equal(used_element(driver, 0)->len, 1);
+    assert_int_equal(used_element(driver, 7)->id, 7 * 3);
+    for (unsigned i = 0; i < 8; ++i) {
+        assert_int_equal(status_byte(driver, i), i == 6 ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
+    }
+    assert_int_equal(counters_of(driver).completed, 8);
+    assert_int_equal(counters_of(driver).skipped, 6);
     detach(driver);
 }
 
@@ -1360,7 +1386,7 @@ static void wrong_options_are_refused(void **state)
     expect_refused("size=1000", "no value that it can have");
     expect_refused("size=99999999999T", "no value that it can have");
     expect_refused("serial=123456789012345678901", "no value that it can have");
-    expect_refused("offer=RING_PACKED", "cannot do");
+    expect_refused("offer=SR_IOV", "cannot do");
     expect_refused("features=0xffffffffffffffff", "cannot do");
     expect_refused("order=random", "no value that it can have");
     expect_refused("capabilities=nice", "no such case");
@@ -1445,6 +1471,7 @@ int main(void)
         cmocka_unit_test(faults_hit_the_requests_they_name),
         cmocka_unit_test(a_request_is_never_answered),
         cmocka_unit_test(in_order_waits_for_the_first),
+        cmocka_unit_test(in_order_tells_of_the_last),
         cmocka_unit_test(the_used_ring_lies),
         cmocka_unit_test(interrupts_get_lost_and_come_unasked),
         cmocka_unit_test(the_configuration_changes),

@@ -475,7 +475,7 @@ void scripted_check_doorbells(struct device *device)
             violation(RULE_DOORBELL,
                       "queue %u: entry %u was made available, the device had asked for a doorbell "
                       "(%s), and none came (2.7.13.4.1)",
-                      i, queue->next_available,
+                      i, queue_next(queue),
                       scripted->accepted & FEATURE(VIRTIO_RING_F_EVENT_IDX) ? "avail_event"
                                                                             : "no NO_NOTIFY");
         }

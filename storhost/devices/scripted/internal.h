@@ -36,7 +36,8 @@ struct segment {
 /* One request from the ring, until it is completed or dropped. */
 struct request {
     struct request *next;
-    uint16_t head;
+    uint16_t head;        /* of its chain; packed: its buffer id */
+    uint16_t descriptors; /* of the ring that its chain takes */
     uint32_t type;
     uint64_t sector;
     struct segment *segments;
@@ -50,8 +51,60 @@ struct request {
 enum queue_state {
     QUEUE_OFF,
     QUEUE_IDLE, /* everything taken; a doorbell is wanted and was announced so */
-    QUEUE_BUSY  /* rung, or not everything taken yet: a step looks at the ring */
+    QUEUE_BUSY, /* rung, or not everything taken yet: a step looks at the ring */
+    QUEUE_ARMED /* between two pieces of a step: a doorbell is wanted, one more look is due */
 };
+
+/* What one used element stands for. */
+struct batch {
+    unsigned requests, descriptors;
+};
+
+struct split_ring {
+    const struct vring_desc *table;
+    uint16_t *available, *used; /* views of flags, index, ring */
+    uint16_t next_available;    /* next entry to take */
+    uint16_t seen_available;    /* the driver's index when it last rang, or we last looked */
+    uint16_t event;             /* published: the entry whose addition wants a doorbell */
+    uint16_t used_index, signalled;
+};
+
+/* Places count round 2 x size: the first lap has wrap counter 1, the second 0. */
+struct packed_ring {
+    struct vring_packed_desc *ring;
+    const struct vring_packed_desc_event *driver_event;
+    struct vring_packed_desc_event *device_event;
+    uint32_t next_available; /* next descriptor to take */
+    uint32_t seen_available; /* behind what was available when the driver last rang, or we looked */
+    uint32_t next_used, signalled;
+    uint16_t wanted; /* published: flags and place of the descriptor that wants a doorbell */
+    uint16_t event;
+};
+
+struct scripted;
+struct queue;
+
+/* What depends on how a ring lies in memory. */
+struct queue_format {
+    void (*enable)(struct scripted *scripted, struct queue *queue); /* judges and finds it */
+    uint16_t (*next)(const struct queue *queue); /* the entry to take next, for reports */
+    bool (*pending)(const struct queue *queue);  /* something is available */
+    struct request *(*take)(struct scripted *scripted, struct queue *queue);
+    void (*look)(struct queue *queue); /* all that is available now has been seen, or told */
+    /* What was added since obliges the driver to ring. */
+    bool (*doorbell_due)(const struct scripted *scripted, const struct queue *queue);
+    /* What a doorbell says lies between what was told before and what is available. */
+    bool (*data_fits)(const struct queue *queue, uint16_t data);
+    void (*want_doorbell)(struct scripted *scripted, struct queue *queue);
+    void (*want_no_doorbell)(struct scripted *scripted, struct queue *queue);
+    void (*use)(struct queue *queue, uint32_t id, uint32_t length, const struct batch *batch);
+    void (*jump)(struct queue *queue, uint32_t by); /* goes that much too far */
+    /* For what was used since `signalled`. */
+    bool (*interrupt_wanted)(const struct scripted *scripted, const struct queue *queue);
+    void (*signalled)(struct queue *queue);
+};
+
+extern const struct queue_format queue_split, queue_packed;
 
 struct queue {
     unsigned index;
@@ -63,12 +116,12 @@ struct queue {
     bool lose_interrupt;
     bool reset_wanted;                              /* queue_reset */
     uint64_t descriptors, driver_area, device_area; /* bus */
-    const struct vring_desc *table;
-    uint16_t *available, *used; /* views of flags, index, ring */
-    uint16_t next_available;    /* next entry to take */
-    uint16_t seen_available;    /* the driver's index when it last rang, or we last looked */
-    uint16_t event;             /* published: the entry whose addition wants a doorbell */
-    uint16_t used_index, signalled;
+    const struct queue_format *format;              /* unless QUEUE_OFF */
+    union {
+        struct split_ring split;
+        struct packed_ring packed;
+    };
+    bool undecided;        /* between two pieces: used, but whether to interrupt is not decided */
     bool *outstanding;     /* per head */
     struct request *first; /* oldest first */
 };
@@ -189,13 +242,25 @@ void device_reset(struct scripted *scripted);
 /* The queue's or (NULL) the configuration's interrupt. */
 void raise_interrupt(struct scripted *scripted, struct queue *queue);
 
-/* ---- queue.c: split virtqueues ---- */
+/* ---- queue.c: virtqueues ---- */
 
 void queue_enable(struct scripted *scripted, struct queue *queue);
 void queue_reset(struct scripted *scripted, struct queue *queue);
 void queue_doorbell(struct scripted *scripted, unsigned index);
+/* The same with what NOTIFICATION_DATA says of the next entry. */
+void queue_doorbell_data(struct scripted *scripted, unsigned index, uint16_t data);
 void queue_take(struct scripted *scripted, struct queue *queue);
 void queue_complete(struct scripted *scripted, struct queue *queue, uint32_t limit);
+/* The same in pieces: one request, one announcement or one look; used elements, or the decision about
+ * an interrupt. False: there was nothing to do. */
+bool queue_take_piece(struct scripted *scripted, struct queue *queue);
+bool queue_complete_piece(struct scripted *scripted, struct queue *queue, uint32_t limit);
+/* The entry that is taken next, for reports. */
+uint16_t queue_next(const struct queue *queue);
+/* For the formats. */
+bool queue_has_event_index(const struct scripted *scripted);
+void *queue_view(const struct queue *queue, uint64_t bus, size_t length, const char *part);
+bool packed_is_available(const struct queue *queue, uint32_t position);
 /* A ring position is behind the driver's last index, and it had to ring for it. */
 bool queue_doorbell_missing(const struct scripted *scripted, const struct queue *queue);
 /* The request that may complete next, taken off the list; NULL: none now. */
@@ -205,6 +270,9 @@ bool queue_has_due(const struct scripted *scripted, const struct queue *queue);
 
 /* Walks the chain at `head`; violation RULE_VIRTIO if it is none. */
 struct request *chain_take(struct scripted *scripted, struct queue *queue, uint16_t head);
+/* The same for the chain that begins at this place of a packed ring. */
+struct request *chain_take_packed(struct scripted *scripted, struct queue *queue,
+                                  uint32_t position);
 void request_free(struct request *request);
 void request_free_list(struct request *first);
 

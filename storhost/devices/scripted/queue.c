@@ -1,72 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Split virtqueues (VIRTIO 1.2, 2.7): taking from the available ring, putting into the used ring,
- * and the two notifications that either side may save.
+ * Virtqueues (VIRTIO 1.2, 2.6): taking what the driver makes available, using it, and the two
+ * notifications that either side may save. queue_split.c and queue_packed.c know the memory.
  *
  *            doorbell                     everything taken, nothing added meanwhile
  *     IDLE ───────────> BUSY (step: take) ────────────────────────────────────────> IDLE
  *
- * Going idle, the device publishes that it wants a doorbell (avail_event = the next entry, or
- * NO_NOTIFY taken away) and looks once more: what the driver added before it could see that is
- * taken now, what it adds later obliges it to ring. While busy no doorbell is wanted.
+ * Going idle, the device publishes that it wants a doorbell (for the next chain) and looks once
+ * more: what the driver added before it could see that is taken now, what it adds later obliges it
+ * to ring. While busy no doorbell is wanted.
  */
-#include "devices/scripted/internal.h"
-
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/random.h"
 #include "base/violation.h"
+#include "devices/scripted/internal.h"
 #include "machine/memory.h"
 
-/* Offsets in 16-bit units in both rings. */
-enum {
-    RING_FLAGS = 0,
-    RING_INDEX = 1,
-    RING_ENTRIES = 2
-};
-
-static uint16_t load(const uint16_t *address)
-{
-    return __atomic_load_n(address, __ATOMIC_ACQUIRE);
-}
-
-static void store(uint16_t *address, uint16_t value)
-{
-    __atomic_store_n(address, value, __ATOMIC_RELEASE);
-}
-
-static bool has_event_index(const struct scripted *scripted)
-{
-    return scripted->accepted & FEATURE(VIRTIO_RING_F_EVENT_IDX);
-}
-
-static uint16_t available_index(const struct queue *queue)
-{
-    return load(queue->available + RING_INDEX);
-}
-
-/* Behind the entries of the available ring: the used entry whose addition wants an interrupt. */
-static const uint16_t *used_event(const struct queue *queue)
-{
-    return queue->available + RING_ENTRIES + queue->size;
-}
-
-/* Behind the entries (of 8 bytes) of the used ring. */
-static uint16_t *available_event(const struct queue *queue)
-{
-    return queue->used + RING_ENTRIES + 4u * queue->size;
-}
-
-/* Whether going from index `from` to `to` passes entry `event` (2.7.7.1, 2.7.10). */
-static bool passes(uint16_t event, uint16_t from, uint16_t to)
-{
-    return (uint16_t)(to - event - 1) < (uint16_t)(to - from);
-}
-
-/* ---- Set-up ---- */
-
-static void *view(const struct queue *queue, uint64_t bus, size_t length, const char *part)
+void *queue_view(const struct queue *queue, uint64_t bus, size_t length, const char *part)
 {
     void *address = memory_at(bus, length);
 
@@ -77,36 +28,35 @@ static void *view(const struct queue *queue, uint64_t bus, size_t length, const 
     return address;
 }
 
+bool queue_has_event_index(const struct scripted *scripted)
+{
+    return scripted->accepted & FEATURE(VIRTIO_RING_F_EVENT_IDX);
+}
+
+static bool in_order(const struct scripted *scripted)
+{
+    return scripted->accepted & FEATURE(VIRTIO_F_IN_ORDER);
+}
+
+/* ---- Set-up ---- */
+
 void queue_enable(struct scripted *scripted, struct queue *queue)
 {
+    const bool packed = scripted->accepted & FEATURE(VIRTIO_F_RING_PACKED);
     const size_t size = queue->size;
 
-    must(size != 0 && (size & (size - 1)) == 0, "queue %u is enabled with a size of %zu (2.7)",
-         queue->index, size);
-    must(queue->descriptors % 16 == 0 && queue->driver_area % 2 == 0 && queue->device_area % 4 == 0,
-         "queue %u: descriptors at %#llx, available ring at %#llx, used ring at %#llx must be "
-         "aligned to 16, 2 and 4 bytes (2.7)",
-         queue->index, (unsigned long long)queue->descriptors,
-         (unsigned long long)queue->driver_area, (unsigned long long)queue->device_area);
-    queue->table =
-        view(queue, queue->descriptors, size * sizeof(struct vring_desc), "descriptor table");
-    queue->available = view(queue, queue->driver_area, 6 + 2 * size, "available ring");
-    queue->used = view(queue, queue->device_area, 6 + 8 * size, "used ring");
-    must(available_index(queue) == 0 && load(queue->used + RING_INDEX) == 0,
-         "queue %u is enabled with indexes that are not 0 (2.7.6, 2.7.8)", queue->index);
+    must(size != 0 && (packed || (size & (size - 1)) == 0),
+         "queue %u is enabled with a size of %zu (2.7)", queue->index, size);
+    queue->format = packed ? &queue_packed : &queue_split;
+    queue->format->enable(scripted, queue);
     free(queue->outstanding);
     queue->outstanding = calloc(size + 1, sizeof(*queue->outstanding));
     if (!queue->outstanding) {
         fatal("out of memory for a queue of %zu", size);
     }
-    queue->next_available = queue->seen_available = queue->event = 0;
-    queue->used_index = queue->signalled = 0;
     queue->lose_interrupt = false;
+    queue->undecided = false;
     queue->state = QUEUE_IDLE;
-    if (has_event_index(scripted)) {
-        store(available_event(queue), 0);
-    }
-    store(queue->used + RING_FLAGS, 0);
 }
 
 /* What was outstanding is dropped, or kept to be written late. */
@@ -134,75 +84,55 @@ void queue_reset(struct scripted *scripted, struct queue *queue)
 
 /* ---- Doorbells ---- */
 
-/* Whether what was added since we last looked obliges the driver to ring. */
-static bool doorbell_due(const struct scripted *scripted, const struct queue *queue)
-{
-    const uint16_t index = available_index(queue);
-
-    if (index == queue->seen_available) {
-        return false;
-    }
-    if (has_event_index(scripted)) {
-        return passes(queue->event, queue->seen_available, index);
-    }
-    return !(load(queue->used + RING_FLAGS) & VRING_USED_F_NO_NOTIFY);
-}
-
 bool queue_doorbell_missing(const struct scripted *scripted, const struct queue *queue)
 {
-    return queue->state == QUEUE_IDLE && doorbell_due(scripted, queue);
+    return queue->state == QUEUE_IDLE && queue->format->doorbell_due(scripted, queue);
 }
 
-void queue_doorbell(struct scripted *scripted, unsigned index)
+uint16_t queue_next(const struct queue *queue)
+{
+    return queue->format->next(queue);
+}
+
+static struct queue *doorbell_queue(struct scripted *scripted, unsigned index)
 {
     must(index < scripted->options.queues && scripted->queues[index].state != QUEUE_OFF,
          "a doorbell for queue %u, which is not enabled (2.9)", index);
     must(scripted->status & VIRTIO_CONFIG_S_DRIVER_OK, "a doorbell before DRIVER_OK (3.1.1)");
+    return &scripted->queues[index];
+}
 
-    struct queue *queue = &scripted->queues[index];
-    ++(doorbell_due(scripted, queue) ? scripted->counters.doorbells_needed
-                                     : scripted->counters.doorbells_superfluous)[index];
-    queue->seen_available = available_index(queue);
+void queue_doorbell(struct scripted *scripted, unsigned index)
+{
+    struct queue *queue = doorbell_queue(scripted, index);
+
+    ++(queue->format->doorbell_due(scripted, queue)
+           ? scripted->counters.doorbells_needed
+           : scripted->counters.doorbells_superfluous)[index];
+    queue->format->look(queue);
     queue->state = QUEUE_BUSY;
+}
+
+void queue_doorbell_data(struct scripted *scripted, unsigned index, uint16_t data)
+{
+    struct queue *queue = doorbell_queue(scripted, index);
+
+    must(
+        queue->format->data_fits(queue, data),
+        "queue %u: the doorbell says that %#x is the next entry, which is not between what it said "
+        "before and what is available (2.9)",
+        index, data);
+    queue_doorbell(scripted, index);
 }
 
 /* ---- Taking ---- */
 
-static void want_no_doorbell(struct scripted *scripted, struct queue *queue)
-{
-    if (!has_event_index(scripted)) {
-        store(queue->used + RING_FLAGS, VRING_USED_F_NO_NOTIFY);
-    }
-}
-
-/* Announces that a doorbell is wanted; false: meanwhile something was added. */
-static bool go_idle(struct scripted *scripted, struct queue *queue)
-{
-    if (has_event_index(scripted)) {
-        queue->event = queue->next_available;
-        store(available_event(queue), queue->event);
-    } else {
-        store(queue->used + RING_FLAGS, 0);
-    }
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    queue->seen_available = available_index(queue);
-    if (queue->seen_available != queue->next_available) {
-        want_no_doorbell(scripted, queue);
-        return false;
-    }
-    queue->state = QUEUE_IDLE;
-    return true;
-}
-
 static void take_one(struct scripted *scripted, struct queue *queue)
 {
-    const uint16_t slot = queue->next_available & (queue->size - 1);
-    const uint16_t head = load(queue->available + RING_ENTRIES + slot);
-    struct request *request = chain_take(scripted, queue, head);
+    struct request *request = queue->format->take(scripted, queue);
     struct request **end = &queue->first;
 
-    ++queue->next_available;
-    queue->outstanding[head] = true;
+    queue->outstanding[request->head] = true;
     ++scripted->counters.requests[queue->index];
     request_begin(scripted, queue, request);
     while (*end) {
@@ -211,27 +141,64 @@ static void take_one(struct scripted *scripted, struct queue *queue)
     *end = request;
 }
 
+/* Announces that a doorbell is wanted; false: meanwhile something was added. */
+static bool go_idle(struct scripted *scripted, struct queue *queue)
+{
+    queue->format->want_doorbell(scripted, queue);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (queue->format->pending(queue)) {
+        queue->format->want_no_doorbell(scripted, queue);
+        return false;
+    }
+    queue->format->look(queue);
+    queue->state = QUEUE_IDLE;
+    return true;
+}
+
 void queue_take(struct scripted *scripted, struct queue *queue)
 {
     uint32_t left = scripted->options.take ? scripted->options.take : UINT32_MAX;
 
+    if (queue->state == QUEUE_ARMED) {
+        queue->state = QUEUE_BUSY;
+    }
     if (queue->state != QUEUE_BUSY) {
         return;
     }
-    want_no_doorbell(scripted, queue);
+    queue->format->want_no_doorbell(scripted, queue);
     do {
-        const uint16_t index = available_index(queue);
-        must((uint16_t)(index - queue->next_available) <= queue->size,
-             "queue %u: the available index went from %u to %u in a ring of %u", queue->index,
-             queue->next_available, index, queue->size);
-        while (queue->next_available != index && left != 0) {
+        while (queue->format->pending(queue)) {
+            if (left-- == 0) {
+                return;
+            }
             take_one(scripted, queue);
-            --left;
-        }
-        if (queue->next_available != index) {
-            return;
         }
     } while (!go_idle(scripted, queue));
+}
+
+bool queue_take_piece(struct scripted *scripted, struct queue *queue)
+{
+    switch (queue->state) {
+    case QUEUE_BUSY:
+        if (queue->format->pending(queue)) {
+            take_one(scripted, queue);
+        } else {
+            queue->format->want_doorbell(scripted, queue);
+            queue->state = QUEUE_ARMED;
+        }
+        return true;
+    case QUEUE_ARMED:
+        if (queue->format->pending(queue)) {
+            queue->format->want_no_doorbell(scripted, queue);
+            queue->state = QUEUE_BUSY;
+        } else {
+            queue->format->look(queue);
+            queue->state = QUEUE_IDLE;
+        }
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* ---- Completing ---- */
@@ -245,7 +212,7 @@ static bool is_due(const struct scripted *scripted, const struct request *reques
 /* Where the list points to the request that completes next; NULL: none may. */
 static struct request **choose(struct scripted *scripted, struct queue *queue)
 {
-    const bool strict = scripted->accepted & FEATURE(VIRTIO_F_IN_ORDER);
+    const bool strict = in_order(scripted);
     const enum scripted_order order = strict ? SCRIPTED_IN_ORDER : scripted->options.order;
     struct request **chosen = NULL;
     unsigned candidates = 0;
@@ -275,21 +242,11 @@ bool queue_has_due(const struct scripted *scripted, const struct queue *queue)
         if (!(request->faults & 1u << SCRIPTED_FAULT_NEVER)) {
             return true;
         }
-        if (scripted->accepted & FEATURE(VIRTIO_F_IN_ORDER)) {
+        if (in_order(scripted)) {
             return false;
         }
     }
     return false;
-}
-
-static void put_used(struct queue *queue, uint32_t id, uint32_t length)
-{
-    const uint16_t slot = queue->used_index & (queue->size - 1);
-    struct vring_used_elem *element = (struct vring_used_elem *)(queue->used + RING_ENTRIES) + slot;
-
-    element->id = id;
-    element->len = length;
-    store(queue->used + RING_INDEX, ++queue->used_index);
 }
 
 /* A descriptor that the device does not have. */
@@ -303,68 +260,93 @@ static uint32_t stray_id(const struct queue *queue)
     return queue->size;
 }
 
-static void complete_one(struct scripted *scripted, struct queue *queue, struct request *request)
+/* Writes the used element of a request, and of the `batch` that it ends. */
+static void use(struct scripted *scripted, struct queue *queue, const struct request *request,
+                uint32_t length, const struct batch *batch)
 {
+    static const struct batch single = {1, 1};
     const uint32_t faults = request->faults;
-    uint32_t length = request_execute(scripted, request);
     uint32_t id = request->head;
 
     if (faults & 1u << SCRIPTED_FAULT_LENGTH) {
         length = request->values[SCRIPTED_FAULT_LENGTH];
     }
     if (faults & 1u << SCRIPTED_FAULT_STRAY_ID) {
-        put_used(queue, stray_id(queue), length);
+        queue->format->use(queue, stray_id(queue), length, &single);
     }
     if (faults & 1u << SCRIPTED_FAULT_BAD_ID) {
         id = request->values[SCRIPTED_FAULT_BAD_ID];
     }
-    queue->outstanding[request->head] = false;
-    put_used(queue, id, length);
+    queue->format->use(queue, id, length, batch);
     if (faults & 1u << SCRIPTED_FAULT_TWICE) {
-        put_used(queue, id, length);
+        queue->format->use(queue, id, length, &single);
     }
     if (faults & 1u << SCRIPTED_FAULT_INDEX_JUMP) {
-        queue->used_index =
-            (uint16_t)(queue->used_index + request->values[SCRIPTED_FAULT_INDEX_JUMP]);
-        store(queue->used + RING_INDEX, queue->used_index);
+        queue->format->jump(queue, request->values[SCRIPTED_FAULT_INDEX_JUMP]);
     }
     if (faults & 1u << SCRIPTED_FAULT_NO_INTERRUPT) {
         queue->lose_interrupt = true;
     }
-    ++scripted->counters.completed;
-    request_free(request);
+    (void)scripted;
 }
 
-/* Whether the driver wants an interrupt for what was used since the last one (2.7.7.2). */
-static bool interrupt_wanted(const struct scripted *scripted, const struct queue *queue)
+/* In order a request needs no element of its own if it was used completely (2.7.9, 2.8.8) and the
+ * next one can complete with it. */
+static bool may_skip(struct scripted *scripted, struct queue *queue, const struct request *request,
+                     uint32_t length)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (scripted->accepted & FEATURE(VIRTIO_F_NOTIFY_ON_EMPTY) && !queue->first &&
-        available_index(queue) == queue->next_available) {
-        return true;
-    }
-    if (has_event_index(scripted)) {
-        return passes(load(used_event(queue)), queue->signalled, queue->used_index);
-    }
-    return !(load(queue->available + RING_FLAGS) & VRING_AVAIL_F_NO_INTERRUPT);
+    const uint32_t of_the_element = 1u << SCRIPTED_FAULT_LENGTH | 1u << SCRIPTED_FAULT_BAD_ID |
+                                    1u << SCRIPTED_FAULT_STRAY_ID | 1u << SCRIPTED_FAULT_TWICE |
+                                    1u << SCRIPTED_FAULT_INDEX_JUMP;
+
+    return in_order(scripted) && !scripted->options.no_batches && length == request->writable &&
+           !(request->faults & of_the_element) && choose(scripted, queue) != NULL;
 }
 
-void queue_complete(struct scripted *scripted, struct queue *queue, uint32_t limit)
+/* Completes up to `limit` requests; false: none could be. */
+static bool complete_some(struct scripted *scripted, struct queue *queue, uint32_t limit)
 {
+    struct batch batch = {0, 0};
     struct request **at;
     bool any = false;
 
     while (limit-- != 0 && !queue->held && (at = choose(scripted, queue)) != NULL) {
         struct request *request = *at;
+        const uint32_t length = request_execute(scripted, request);
+
         *at = request->next;
-        complete_one(scripted, queue, request);
+        queue->outstanding[request->head] = false;
+        ++batch.requests;
+        batch.descriptors += request->descriptors;
+        if (limit != 0 && may_skip(scripted, queue, request, length)) {
+            ++scripted->counters.skipped;
+        } else {
+            use(scripted, queue, request, length, &batch);
+            batch = (struct batch){0, 0};
+        }
+        ++scripted->counters.completed;
+        request_free(request);
         any = true;
     }
-    if (!any) {
-        return;
+    return any;
+}
+
+/* Whether the driver wants an interrupt for what was used since the last one. */
+static bool interrupt_wanted(const struct scripted *scripted, const struct queue *queue)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (scripted->accepted & FEATURE(VIRTIO_F_NOTIFY_ON_EMPTY) && !queue->first &&
+        !queue->format->pending(queue)) {
+        return true;
     }
+    return queue->format->interrupt_wanted(scripted, queue);
+}
+
+static void decide_interrupt(struct scripted *scripted, struct queue *queue)
+{
     const bool wanted = interrupt_wanted(scripted, queue);
-    queue->signalled = queue->used_index;
+
+    queue->format->signalled(queue);
     if (!wanted) {
         ++scripted->counters.suppressed;
     } else if (queue->lose_interrupt) {
@@ -373,4 +355,22 @@ void queue_complete(struct scripted *scripted, struct queue *queue, uint32_t lim
         raise_interrupt(scripted, queue);
     }
     queue->lose_interrupt = false;
+    queue->undecided = false;
+}
+
+void queue_complete(struct scripted *scripted, struct queue *queue, uint32_t limit)
+{
+    if (complete_some(scripted, queue, limit) || queue->undecided) {
+        decide_interrupt(scripted, queue);
+    }
+}
+
+bool queue_complete_piece(struct scripted *scripted, struct queue *queue, uint32_t limit)
+{
+    if (queue->undecided) {
+        decide_interrupt(scripted, queue);
+        return true;
+    }
+    queue->undecided = complete_some(scripted, queue, limit);
+    return queue->undecided;
 }

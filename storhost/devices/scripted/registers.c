@@ -231,6 +231,13 @@ static uint64_t half(uint64_t value, uint32_t select)
     return select == 0 ? (uint32_t)value : select == 1 ? value >> 32 : 0;
 }
 
+/* What a doorbell of the queue says: with NOTIF_CONFIG_DATA anything but its index (4.1.4.3). */
+static uint16_t notify_data(const struct scripted *scripted, unsigned index)
+{
+    return scripted->accepted & FEATURE(F_NOTIF_CONFIG_DATA) ? (uint16_t)(0xa5c3 - 7 * index)
+                                                             : (uint16_t)index;
+}
+
 static uint64_t read_queue_field(struct scripted *scripted, uint32_t offset)
 {
     const struct queue *queue = selected(scripted);
@@ -244,8 +251,11 @@ static uint64_t read_queue_field(struct scripted *scripted, uint32_t offset)
     case VIRTIO_PCI_COMMON_Q_ENABLE:
         return queue->state != QUEUE_OFF;
     case VIRTIO_PCI_COMMON_Q_NOFF:
-    case VIRTIO_PCI_COMMON_Q_NDATA:
         return queue->index;
+    case VIRTIO_PCI_COMMON_Q_NDATA:
+        return notify_data(scripted, queue->index);
+    case VIRTIO_PCI_COMMON_Q_RESET:
+        return 0; /* done at once */
     case VIRTIO_PCI_COMMON_Q_DESCLO:
     case VIRTIO_PCI_COMMON_Q_DESCHI:
         return half(queue->descriptors, offset == VIRTIO_PCI_COMMON_Q_DESCHI);
@@ -295,9 +305,11 @@ static void set_half(uint64_t *value, bool high, uint32_t part)
     *value = high ? (uint32_t)*value | (uint64_t)part << 32 : (*value & ~0xffffffffull) | part;
 }
 
-static void set_queue_size(struct queue *queue, uint16_t size)
+static void set_queue_size(const struct scripted *scripted, struct queue *queue, uint16_t size)
 {
-    must(size != 0 && (size & (size - 1)) == 0 && size <= queue->size_offered,
+    const bool any = scripted->accepted & FEATURE(VIRTIO_F_RING_PACKED);
+
+    must(size != 0 && (any || (size & (size - 1)) == 0) && size <= queue->size_offered,
          "queue %u is given the size %u: it must be a power of two, at most %u (4.1.4.3.2)",
          queue->index, size, queue->size_offered);
     queue->size = size;
@@ -323,7 +335,7 @@ static void write_queue_field(struct scripted *scripted, uint32_t offset, uint32
          "queue %u is set up after DRIVER_OK (3.1.1)", queue->index);
     switch (offset) {
     case VIRTIO_PCI_COMMON_Q_SIZE:
-        set_queue_size(queue, (uint16_t)value);
+        set_queue_size(scripted, queue, (uint16_t)value);
         break;
     case VIRTIO_PCI_COMMON_Q_ENABLE:
         modern_enable(scripted, queue, (uint16_t)value);
@@ -401,13 +413,22 @@ static void write_common(struct scripted *scripted, uint32_t offset, uint32_t va
 static void write_notify(struct scripted *scripted, uint32_t offset, unsigned size, uint64_t value)
 {
     const bool with_data = scripted->accepted & FEATURE(F_NOTIFICATION);
-    const unsigned index = (uint16_t)value;
+    unsigned index = 0;
 
+    while (index < scripted->options.queues && notify_data(scripted, index) != (uint16_t)value) {
+        ++index;
+    }
+    must(index < scripted->options.queues,
+         "a doorbell says %#x, which stands for no queue (4.1.5.2)", (unsigned)(uint16_t)value);
     must(size == (with_data ? 4u : 2u), "a doorbell of %u bytes (4.1.5.2)", size);
     must(offset == index * scripted->options.notify_multiplier,
          "the doorbell of queue %u is rung at offset %#x, it is at %#x (4.1.4.4)", index, offset,
          index * scripted->options.notify_multiplier);
-    queue_doorbell(scripted, index);
+    if (with_data) {
+        queue_doorbell_data(scripted, index, (uint16_t)(value >> 16));
+    } else {
+        queue_doorbell(scripted, index);
+    }
 }
 
 /* ---- Legacy ---- */

@@ -33,8 +33,7 @@ uint64_t scripted_known_features(void)
             known |= FEATURE(bit);
         }
     }
-    return known & ~(FEATURE(VIRTIO_F_RING_PACKED) | FEATURE(VIRTIO_F_SR_IOV) |
-                     FEATURE(F_NOTIF_CONFIG_DATA) | FEATURE(F_ZONED));
+    return known & ~(FEATURE(VIRTIO_F_SR_IOV) | FEATURE(F_ZONED));
 }
 
 uint64_t scripted_default_features(void)
@@ -293,6 +292,7 @@ static const struct key keys[] = {
     WORD("order", order, order_words, RUN),
     NUMBER("seed", seed, RUN),
     SWITCH("immediate", immediate, RUN),
+    SWITCH("no-batches", no_batches, RUN),
     WORD("reset", reset, reset_words, RUN),
     NUMBER("reset-reads", reset_reads, .words = never_word, .values = never_value, RUN),
     SWITCH("refuse-features", refuse_features, RUN),

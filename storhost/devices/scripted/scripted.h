@@ -2,7 +2,7 @@
 /*
  * A virtio-blk PCI device of our own: for faults, for what QEMU cannot offer, for exact counts.
  *
- * It is a conforming device (VIRTIO 1.2; split virtqueues, legacy and modern interface) as long as
+ * It is a conforming device (VIRTIO 1.2; split and packed virtqueues, legacy and modern interface) as long as
  * no fault is asked for, and a strict one: it reports each driver requirement of the specification
  * that it sees broken (RULE_VIRTIO), and it looks at a ring only after a doorbell, so that a lost
  * doorbell is a lost request (scripted_check_doorbells). It works only inside `step` of its
@@ -22,6 +22,7 @@
  *     bar0..bar5=memory32|memory64|ports
  *     common|notify|isr|config|msix=BAR[:OFFSET]  notify-multiplier=N  capabilities=CASE
  *     take=N*  complete=N*  delay=STEPS*  order=in-order|reverse|shuffle*  seed=N*  immediate=on|off*
+ *     no-batches=on|off*                                 (IN_ORDER: an element for each request)
  *     reset=drop|complete|late*  reset-reads=N|never*
  *     refuse-features=on|off*  refuse-vector=N|all|none*  lose-interrupts=N|all*
  *     generation=stable|unstable*
@@ -133,6 +134,7 @@ struct scripted_options {
     enum scripted_order order; /* [in order] */
     uint64_t seed;             /* of shuffling [1] */
     bool immediate;            /* each doorbell is followed by a step [false] */
+    bool no_batches;           /* IN_ORDER: an element for each request all the same [false] */
 
     enum scripted_reset reset; /* [drop] */
     uint32_t reset_reads;      /* so many reads of the status until a reset is done [0] */
@@ -247,6 +249,7 @@ struct scripted_counters {
     uint64_t completed, failed;             /* failed: with a status other than OK */
     uint64_t bytes_in, bytes_out;
     uint64_t segments, indirect; /* data segments; chains in indirect tables */
+    uint64_t skipped;            /* in order: completed without an element of their own */
     uint64_t doorbells_needed[SCRIPTED_QUEUES];
     uint64_t doorbells_superfluous[SCRIPTED_QUEUES];
     uint64_t requests[SCRIPTED_QUEUES];

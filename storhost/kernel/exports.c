@@ -10,7 +10,7 @@ static const struct kernel_module *const modules[] = {
     &kernel_arch,       &kernel_crash,     &kernel_events,    &kernel_irql,     &kernel_lists,
     &kernel_mapping,    &kernel_memory,    &kernel_numbers,   &kernel_pool,     &kernel_print,
     &kernel_processors, &kernel_registers, &kernel_strings,   &kernel_system,   &kernel_time,
-    &kernel_trace,      &kernel_unicode,   &kernel_variables, &storport_module,
+    &kernel_trace,      &kernel_unicode,   &kernel_variables, &storport_module, &scsiport_module,
 };
 
 /* Other names of the kernel: its processor variants, and the part that was the HAL. */

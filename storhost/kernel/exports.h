@@ -14,7 +14,7 @@
 struct kernel_export {
     const char *name;
     void *function;       /* or the address of a variable */
-    unsigned short since; /* first Windows that has it: 0x502 2003, 0x600 Vista ... 0xa00 10 */
+    unsigned short since; /* first Windows that has it: 0x501 XP, 0x502 2003, 0x600 Vista ... 0xa00 10 */
 };
 
 struct kernel_module {
@@ -23,10 +23,10 @@ struct kernel_module {
     size_t count;
 };
 
-/* The port driver's table. Those of ntoskrnl.exe and hal.dll are this folder's own. */
-extern const struct kernel_module storport_module;
+/* The port drivers' tables. Those of ntoskrnl.exe and hal.dll are this folder's own. */
+extern const struct kernel_module storport_module, scsiport_module;
 
-/* Chooses which Windows is presented (0x502 ... 0xa00): younger exports are then not there. */
+/* Chooses which Windows is presented (0x501 ... 0xa00): younger exports are then not there. */
 void kernel_present_windows(unsigned short version);
 unsigned short kernel_windows(void);
 

@@ -19,6 +19,7 @@
 #include "machine/trap.h"
 
 enum windows_version {
+    WINDOWS_XP = 0x501,
     WINDOWS_2003 = 0x502,
     WINDOWS_VISTA = 0x600,
     WINDOWS_7 = 0x601,

@@ -230,23 +230,23 @@ static VOID NTAPI unmap_locked_pages(PVOID address, MDL *mdl)
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(MmMapIoSpace, map_io_space, WINDOWS_2003),
+    KERNEL_EXPORT(MmMapIoSpace, map_io_space, WINDOWS_XP),
     KERNEL_EXPORT(MmMapIoSpaceEx, map_io_space_ex, WINDOWS_10),
-    KERNEL_EXPORT(MmUnmapIoSpace, unmap_io_space, WINDOWS_2003),
-    KERNEL_EXPORT(MmGetPhysicalAddress, physical_address, WINDOWS_2003),
-    KERNEL_EXPORT(MmIsAddressValid, is_address_valid, WINDOWS_2003),
-    KERNEL_EXPORT(MmAllocateContiguousMemory, contiguous_memory, WINDOWS_2003),
-    KERNEL_EXPORT(MmAllocateContiguousMemorySpecifyCache, contiguous_memory_cache, WINDOWS_2003),
+    KERNEL_EXPORT(MmUnmapIoSpace, unmap_io_space, WINDOWS_XP),
+    KERNEL_EXPORT(MmGetPhysicalAddress, physical_address, WINDOWS_XP),
+    KERNEL_EXPORT(MmIsAddressValid, is_address_valid, WINDOWS_XP),
+    KERNEL_EXPORT(MmAllocateContiguousMemory, contiguous_memory, WINDOWS_XP),
+    KERNEL_EXPORT(MmAllocateContiguousMemorySpecifyCache, contiguous_memory_cache, WINDOWS_XP),
     KERNEL_EXPORT(MmAllocateContiguousMemorySpecifyCacheNode, contiguous_memory_cache_node,
                   WINDOWS_VISTA),
     KERNEL_EXPORT(MmAllocateContiguousNodeMemory, contiguous_node_memory, WINDOWS_8),
-    KERNEL_EXPORT(MmFreeContiguousMemory, free_contiguous, WINDOWS_2003),
-    KERNEL_EXPORT(MmFreeContiguousMemorySpecifyCache, free_contiguous_cache, WINDOWS_2003),
-    KERNEL_EXPORT(IoAllocateMdl, allocate_mdl, WINDOWS_2003),
-    KERNEL_EXPORT(IoFreeMdl, free_mdl, WINDOWS_2003),
-    KERNEL_EXPORT(MmBuildMdlForNonPagedPool, build_mdl, WINDOWS_2003),
-    KERNEL_EXPORT(MmMapLockedPagesSpecifyCache, map_locked_pages, WINDOWS_2003),
-    KERNEL_EXPORT(MmUnmapLockedPages, unmap_locked_pages, WINDOWS_2003),
+    KERNEL_EXPORT(MmFreeContiguousMemory, free_contiguous, WINDOWS_XP),
+    KERNEL_EXPORT(MmFreeContiguousMemorySpecifyCache, free_contiguous_cache, WINDOWS_XP),
+    KERNEL_EXPORT(IoAllocateMdl, allocate_mdl, WINDOWS_XP),
+    KERNEL_EXPORT(IoFreeMdl, free_mdl, WINDOWS_XP),
+    KERNEL_EXPORT(MmBuildMdlForNonPagedPool, build_mdl, WINDOWS_XP),
+    KERNEL_EXPORT(MmMapLockedPagesSpecifyCache, map_locked_pages, WINDOWS_XP),
+    KERNEL_EXPORT(MmUnmapLockedPages, unmap_locked_pages, WINDOWS_XP),
 };
 
 KERNEL_TABLE(kernel_mapping, exports);

@@ -122,16 +122,16 @@ static ULONG NTAPI random_ex(PULONG seed)
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(atoi, text_to_int, WINDOWS_2003),
-    KERNEL_EXPORT(atol, text_to_int, WINDOWS_2003),
+    KERNEL_EXPORT(atoi, text_to_int, WINDOWS_XP),
+    KERNEL_EXPORT(atol, text_to_int, WINDOWS_XP),
     KERNEL_EXPORT(strtoul, text_to_ulong, WINDOWS_7),
     KERNEL_EXPORT(strtol, text_to_long, WINDOWS_7),
-    KERNEL_EXPORT(qsort, sort, WINDOWS_2003),
+    KERNEL_EXPORT(qsort, sort, WINDOWS_XP),
     KERNEL_EXPORT(bsearch, search, WINDOWS_7),
-    KERNEL_EXPORT(rand, next_random, WINDOWS_2003),
-    KERNEL_EXPORT(srand, seed_random, WINDOWS_2003),
-    KERNEL_EXPORT(RtlRandom, random_ex, WINDOWS_2003),
-    KERNEL_EXPORT(RtlRandomEx, random_ex, WINDOWS_2003),
+    KERNEL_EXPORT(rand, next_random, WINDOWS_XP),
+    KERNEL_EXPORT(srand, seed_random, WINDOWS_XP),
+    KERNEL_EXPORT(RtlRandom, random_ex, WINDOWS_XP),
+    KERNEL_EXPORT(RtlRandomEx, random_ex, WINDOWS_XP),
 };
 
 KERNEL_TABLE(kernel_numbers, exports);

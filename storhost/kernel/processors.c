@@ -113,7 +113,7 @@ static VOID NTAPI node_affinity(USHORT node, GROUP_AFFINITY *affinity, USHORT *c
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(KeQueryActiveProcessors, active_processors, WINDOWS_2003),
+    KERNEL_EXPORT(KeQueryActiveProcessors, active_processors, WINDOWS_XP),
     KERNEL_EXPORT(KeQueryActiveProcessorCount, active_count, WINDOWS_VISTA),
     KERNEL_EXPORT(KeQueryActiveProcessorCountEx, count_in_group, WINDOWS_7),
     KERNEL_EXPORT(KeQueryMaximumProcessorCount, maximum_count, WINDOWS_VISTA),
@@ -121,7 +121,7 @@ static const struct kernel_export exports[] = {
     KERNEL_EXPORT(KeQueryActiveGroupCount, group_count, WINDOWS_7),
     KERNEL_EXPORT(KeQueryMaximumGroupCount, group_count, WINDOWS_7),
     KERNEL_EXPORT(KeQueryGroupAffinity, group_affinity, WINDOWS_7),
-    KERNEL_EXPORT(KeGetCurrentProcessorNumber, current_number, WINDOWS_2003),
+    KERNEL_EXPORT(KeGetCurrentProcessorNumber, current_number, WINDOWS_XP),
     KERNEL_EXPORT(KeGetCurrentProcessorNumberEx, current_number_ex, WINDOWS_7),
     KERNEL_EXPORT(KeGetProcessorIndexFromNumber, index_from_number, WINDOWS_7),
     KERNEL_EXPORT(KeGetProcessorNumberFromIndex, number_from_index, WINDOWS_7),

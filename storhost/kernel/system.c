@@ -292,29 +292,29 @@ void kernel_init(void)
 }
 
 static const struct kernel_export variables[] = {
-    KERNEL_EXPORT(KdDebuggerEnabled, &debugger_enabled, WINDOWS_2003),
-    KERNEL_EXPORT(KdDebuggerNotPresent, &debugger_not_present, WINDOWS_2003),
-    KERNEL_EXPORT(KeNumberProcessors, &number_processors, WINDOWS_2003),
-    KERNEL_EXPORT(InitSafeBootMode, &safe_boot_mode, WINDOWS_2003),
-    KERNEL_EXPORT(NtBuildNumber, &build_number, WINDOWS_2003),
+    KERNEL_EXPORT(KdDebuggerEnabled, &debugger_enabled, WINDOWS_XP),
+    KERNEL_EXPORT(KdDebuggerNotPresent, &debugger_not_present, WINDOWS_XP),
+    KERNEL_EXPORT(KeNumberProcessors, &number_processors, WINDOWS_XP),
+    KERNEL_EXPORT(InitSafeBootMode, &safe_boot_mode, WINDOWS_XP),
+    KERNEL_EXPORT(NtBuildNumber, &build_number, WINDOWS_XP),
 };
 
 KERNEL_TABLE(kernel_variables, variables);
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(RtlGetVersion, get_version, WINDOWS_2003),
-    KERNEL_EXPORT(PsGetVersion, ps_get_version, WINDOWS_2003),
+    KERNEL_EXPORT(RtlGetVersion, get_version, WINDOWS_XP),
+    KERNEL_EXPORT(PsGetVersion, ps_get_version, WINDOWS_XP),
     KERNEL_EXPORT(RtlIsNtDdiVersionAvailable, is_version_available, WINDOWS_VISTA),
-    KERNEL_EXPORT(MmGetSystemRoutineAddress, system_routine, WINDOWS_2003),
+    KERNEL_EXPORT(MmGetSystemRoutineAddress, system_routine, WINDOWS_XP),
     KERNEL_EXPORT(KeSaveExtendedProcessorState, save_extended_state, WINDOWS_7),
     KERNEL_EXPORT(KeRestoreExtendedProcessorState, restore_extended_state, WINDOWS_7),
     KERNEL_EXPORT(RtlGetEnabledExtendedFeatures, enabled_extended_features, WINDOWS_7),
-    KERNEL_EXPORT(ZwOpenKey, open_key, WINDOWS_2003),
-    KERNEL_EXPORT(ZwCreateKey, create_key, WINDOWS_2003),
-    KERNEL_EXPORT(ZwQueryValueKey, query_value, WINDOWS_2003),
-    KERNEL_EXPORT(ZwSetValueKey, set_value, WINDOWS_2003),
-    KERNEL_EXPORT(ZwClose, close_handle, WINDOWS_2003),
-    KERNEL_EXPORT(RtlQueryRegistryValues, query_registry_values, WINDOWS_2003),
+    KERNEL_EXPORT(ZwOpenKey, open_key, WINDOWS_XP),
+    KERNEL_EXPORT(ZwCreateKey, create_key, WINDOWS_XP),
+    KERNEL_EXPORT(ZwQueryValueKey, query_value, WINDOWS_XP),
+    KERNEL_EXPORT(ZwSetValueKey, set_value, WINDOWS_XP),
+    KERNEL_EXPORT(ZwClose, close_handle, WINDOWS_XP),
+    KERNEL_EXPORT(RtlQueryRegistryValues, query_registry_values, WINDOWS_XP),
 };
 
 KERNEL_TABLE(kernel_system, exports);

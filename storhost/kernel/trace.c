@@ -163,11 +163,11 @@ static const struct kernel_export exports[] = {
     KERNEL_EXPORT(EtwEventEnabled, etw_enabled, WINDOWS_VISTA),
     KERNEL_EXPORT(EtwProviderEnabled, etw_provider_enabled, WINDOWS_VISTA),
     KERNEL_EXPORT(EtwActivityIdControl, etw_activity, WINDOWS_VISTA),
-    KERNEL_EXPORT(WmiTraceMessage, wmi_trace_message, WINDOWS_2003),
-    KERNEL_EXPORT(WmiTraceMessageVa, wmi_trace_message_va, WINDOWS_2003),
-    KERNEL_EXPORT(WmiQueryTraceInformation, wmi_query_trace, WINDOWS_2003),
-    KERNEL_EXPORT(IoWMIRegistrationControl, wmi_registration, WINDOWS_2003),
-    KERNEL_EXPORT(IoWMIWriteEvent, wmi_write_event, WINDOWS_2003),
+    KERNEL_EXPORT(WmiTraceMessage, wmi_trace_message, WINDOWS_XP),
+    KERNEL_EXPORT(WmiTraceMessageVa, wmi_trace_message_va, WINDOWS_XP),
+    KERNEL_EXPORT(WmiQueryTraceInformation, wmi_query_trace, WINDOWS_XP),
+    KERNEL_EXPORT(IoWMIRegistrationControl, wmi_registration, WINDOWS_XP),
+    KERNEL_EXPORT(IoWMIWriteEvent, wmi_write_event, WINDOWS_XP),
 };
 
 KERNEL_TABLE(kernel_trace, exports);

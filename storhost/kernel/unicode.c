@@ -243,21 +243,21 @@ static VOID NTAPI free_ansi(ANSI_STRING *string)
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(RtlInitString, init_ansi, WINDOWS_2003),
-    KERNEL_EXPORT(RtlInitAnsiString, init_ansi, WINDOWS_2003),
-    KERNEL_EXPORT(RtlInitUnicodeString, init_unicode, WINDOWS_2003),
-    KERNEL_EXPORT(RtlCopyUnicodeString, copy_unicode, WINDOWS_2003),
-    KERNEL_EXPORT(RtlAppendUnicodeToString, append_text, WINDOWS_2003),
-    KERNEL_EXPORT(RtlAppendUnicodeStringToString, append_unicode, WINDOWS_2003),
-    KERNEL_EXPORT(RtlUpcaseUnicodeChar, upcase, WINDOWS_2003),
-    KERNEL_EXPORT(RtlCompareUnicodeString, compare_unicode, WINDOWS_2003),
-    KERNEL_EXPORT(RtlEqualUnicodeString, equal_unicode, WINDOWS_2003),
-    KERNEL_EXPORT(RtlEqualString, equal_ansi, WINDOWS_2003),
-    KERNEL_EXPORT(RtlUnicodeStringToAnsiString, unicode_to_ansi, WINDOWS_2003),
-    KERNEL_EXPORT(RtlAnsiStringToUnicodeString, ansi_to_unicode, WINDOWS_2003),
-    KERNEL_EXPORT(RtlIntegerToUnicodeString, integer_to_unicode, WINDOWS_2003),
-    KERNEL_EXPORT(RtlFreeUnicodeString, free_unicode, WINDOWS_2003),
-    KERNEL_EXPORT(RtlFreeAnsiString, free_ansi, WINDOWS_2003),
+    KERNEL_EXPORT(RtlInitString, init_ansi, WINDOWS_XP),
+    KERNEL_EXPORT(RtlInitAnsiString, init_ansi, WINDOWS_XP),
+    KERNEL_EXPORT(RtlInitUnicodeString, init_unicode, WINDOWS_XP),
+    KERNEL_EXPORT(RtlCopyUnicodeString, copy_unicode, WINDOWS_XP),
+    KERNEL_EXPORT(RtlAppendUnicodeToString, append_text, WINDOWS_XP),
+    KERNEL_EXPORT(RtlAppendUnicodeStringToString, append_unicode, WINDOWS_XP),
+    KERNEL_EXPORT(RtlUpcaseUnicodeChar, upcase, WINDOWS_XP),
+    KERNEL_EXPORT(RtlCompareUnicodeString, compare_unicode, WINDOWS_XP),
+    KERNEL_EXPORT(RtlEqualUnicodeString, equal_unicode, WINDOWS_XP),
+    KERNEL_EXPORT(RtlEqualString, equal_ansi, WINDOWS_XP),
+    KERNEL_EXPORT(RtlUnicodeStringToAnsiString, unicode_to_ansi, WINDOWS_XP),
+    KERNEL_EXPORT(RtlAnsiStringToUnicodeString, ansi_to_unicode, WINDOWS_XP),
+    KERNEL_EXPORT(RtlIntegerToUnicodeString, integer_to_unicode, WINDOWS_XP),
+    KERNEL_EXPORT(RtlFreeUnicodeString, free_unicode, WINDOWS_XP),
+    KERNEL_EXPORT(RtlFreeAnsiString, free_ansi, WINDOWS_XP),
 };
 
 KERNEL_TABLE(kernel_unicode, exports);

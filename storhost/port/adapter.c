@@ -52,7 +52,7 @@ static void *resolve(void *context, const char *module, const char *name, const 
 
 /* ---- which port driver ----------------------------------------------------------------------- */
 
-static const struct port_model *const models[] = {&storport_model};
+static const struct port_model *const models[] = {&storport_model, &scsiport_model};
 
 #define MODELS (sizeof(models) / sizeof(models[0]))
 

@@ -114,7 +114,7 @@ bool data_build(struct request *request)
     struct memory_request wanted = {
         .kind = MEMORY_DATA,
         .alignment = port->alignment_mask + 1,
-        .contiguous = io->scatter_bytes > GUEST_PAGE_SIZE,
+        .contiguous = io->scatter_bytes > GUEST_PAGE_SIZE || port->one_piece,
         .highest = port->dma64 ? 0 : UINT32_MAX,
         .name = "data buffer",
     };

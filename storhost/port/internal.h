@@ -402,6 +402,8 @@ struct resource *resource_take(struct port *port, enum resource_kind kind, const
 struct resource *resource_find(struct port *port, enum resource_kind kind, const void *address);
 /* Violation RULE_LEAK for what is left and must not be; frees the rest. */
 void resources_end(struct port *port, bool strict_pool, bool strict_bases);
+/* Gives all mapped ranges back. */
+void device_bases_free(struct port *port);
 const char *resource_name(enum resource_kind kind);
 
 /* ---- line.c, timer.c ------------------------------------------------------------------------- */
@@ -541,8 +543,11 @@ struct port_model {
     bool (*initialized)(struct port *port);
     /* Whether the driver takes a request now; mutex held. NULL: as long as the gates are open. */
     bool (*takes)(const struct port *port, const struct request *request);
-    /* The request was admitted. Mutex held; NULL: nothing. */
+    /* A request was admitted; was not given to the driver after all; has left it. Mutex held; NULL:
+     * nothing. */
     void (*admitted)(struct request *request);
+    void (*withdrawn)(struct request *request);
+    void (*left)(struct request *request);
     /* Gives a built request to the driver, at DISPATCH_LEVEL. */
     void (*start)(struct request *request);
     /* An entry point has returned, its locks still held. NULL: nothing. */
@@ -571,7 +576,7 @@ struct port_model {
     void (*add_facts)(const struct port *port, struct port_facts *facts);
 };
 
-extern const struct port_model storport_model;
+extern const struct port_model storport_model, scsiport_model;
 
 /* RequestedDumpBufferSize of the adapter, in bytes; 0 where StorPort has no such field. */
 uint32_t storport_dump_buffer(const struct port *port);
@@ -592,11 +597,13 @@ struct mapping {
 };
 
 struct storport;
+struct scsiport;
 
 struct port {
     struct port *next;
     const struct port_model *model;
-    struct storport *storport; /* what only that model has; NULL in the other */
+    struct storport *storport; /* what only one model has; NULL in the others */
+    struct scsiport *scsiport;
     struct port_options options;
     struct pe_image image;
     enum adapter_state state;
@@ -627,6 +634,7 @@ struct port {
     struct grant *extension_grant; /* once the driver has asked for its extension's address */
     size_t srb_extension_bytes;
     unsigned physical_breaks;
+    bool one_piece;            /* data buffers are contiguous for the device */
     uint32_t maximum_transfer; /* what one request may carry, whatever its buffer's alignment */
     bool dma64;
     bool half_duplex;

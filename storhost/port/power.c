@@ -238,6 +238,10 @@ static void check_no_requests(struct port *port)
 static void free_adapter_memory(struct port *port)
 {
     uncached_free(port);
+    if (port->argument != NULL) {
+        memory_free(port->argument);
+        port->argument = NULL;
+    }
     memory_free(port->config);
     memory_free(port->ranges);
     port->config = NULL;
@@ -298,6 +302,7 @@ void port_surprise_remove(struct port *port)
     queue_gate_hold(port, &port->gate);
     port->state = ADAPTER_REMOVED;
     tell(port, NEWS_SURPRISE_REMOVAL);
+    cpu_wait_idle(DRAIN_MILLISECONDS); /* requests on their way have reached the driver */
     if (unit != NULL && requests_owned_before(port, NULL, UINT64_MAX, NULL) != 0) {
         port_reset_bus(port);
     }

@@ -260,6 +260,9 @@ static bool put_back(struct request *request)
         unit->queue_first = request;
         unit->outstanding--;
         port->outstanding--;
+        if (port->model->withdrawn != NULL) {
+            port->model->withdrawn(request);
+        }
     }
     pthread_mutex_unlock(&port->mutex);
     return back;
@@ -342,15 +345,32 @@ void request_not_accepted(struct request *request)
     }
 }
 
+static void withdraw(struct request *request)
+{
+    struct port *port = request->port;
+
+    if (port->model->withdrawn != NULL) {
+        pthread_mutex_lock(&port->mutex);
+        port->model->withdrawn(request);
+        pthread_mutex_unlock(&port->mutex);
+    }
+}
+
 static void start(void *context)
 {
     struct request *request = context;
     struct port *port = request->port;
 
+    if (port->state == ADAPTER_REMOVED && !request->bypass) {
+        withdraw(request);
+        finish_unstarted(request, SRB_STATUS_NO_DEVICE);
+        return;
+    }
     if (put_back(request)) {
         return;
     }
     if (port->state == ADAPTER_GONE || !srb_build(request)) {
+        withdraw(request);
         finish_unstarted(request, port->state == ADAPTER_GONE ? SRB_STATUS_NO_HBA
                                                               : SRB_STATUS_INVALID_REQUEST);
         return;
@@ -409,6 +429,9 @@ static void leave(struct request *request)
     request->unit->outstanding--;
     port->outstanding--;
     request->unit->last_completion = clock_now();
+    if (port->model->left != NULL) {
+        port->model->left(request);
+    }
     queue_gate_completed(&request->unit->gate);
     queue_gate_completed(&port->gate);
     pthread_mutex_unlock(&port->mutex);
@@ -696,10 +719,28 @@ struct flush {
     uint8_t status;
 };
 
+/* Those that wait to be tried again go back into their queues. */
+static void requeue_retries(struct port *port)
+{
+    struct request *list;
+
+    pthread_mutex_lock(&port->mutex);
+    list = port->retries;
+    port->retries = NULL;
+    pthread_mutex_unlock(&port->mutex);
+    while (list != NULL) {
+        struct request *request = list;
+
+        list = request->next;
+        enqueue(request);
+    }
+}
+
 static void flush_queued(void *context)
 {
     const struct flush *flush = context;
 
+    requeue_retries(flush->port);
     for (struct unit *unit = flush->port->units; unit != NULL; unit = unit->next) {
         struct request *list;
 

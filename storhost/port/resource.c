@@ -118,6 +118,16 @@ static void end(struct port *port, struct resource *resource)
     memory_free(resource->address);
 }
 
+void device_bases_free(struct port *port)
+{
+    while (port->mappings != NULL) {
+        void *base = port->mappings->base;
+
+        free(resource_take(port, RESOURCE_DEVICE_BASE, base, "the port driver"));
+        device_base_unmap(port, base);
+    }
+}
+
 void resources_end(struct port *port, bool strict_pool, bool strict_bases)
 {
     rule_checked(RULE_LEAK);

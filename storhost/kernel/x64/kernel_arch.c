@@ -32,8 +32,8 @@ static int NTAPI c_specific_handler(PVOID record, PVOID frame, PVOID context, PV
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(__chkstk, kernel_check_stack, WINDOWS_2003),
-    KERNEL_EXPORT(__C_specific_handler, c_specific_handler, WINDOWS_2003),
+    KERNEL_EXPORT(__chkstk, kernel_check_stack, WINDOWS_XP),
+    KERNEL_EXPORT(__C_specific_handler, c_specific_handler, WINDOWS_XP),
 };
 
 KERNEL_TABLE(kernel_arch, exports);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What scsiport.sys exports to miniports: in Windows XP all that there is to this day. */
+#include "scsiport/exports.h"
+
+#include "kernel/exports.h"
+
+static const struct kernel_export exports[] = {
+    {"ScsiDebugPrint", (void *)scsi_debug_print, WINDOWS_XP},
+    {"ScsiPortCompleteRequest", (void *)scsi_complete_request, WINDOWS_XP},
+    {"ScsiPortConvertPhysicalAddressToUlong", (void *)scsi_convert_physical_address_to_ulong,
+     WINDOWS_XP},
+    {"ScsiPortConvertUlongToPhysicalAddress", (void *)scsi_convert_ulong_to_physical_address,
+     WINDOWS_XP},
+    {"ScsiPortFlushDma", (void *)scsi_flush_dma, WINDOWS_XP},
+    {"ScsiPortFreeDeviceBase", (void *)scsi_free_device_base, WINDOWS_XP},
+    {"ScsiPortGetBusData", (void *)scsi_get_bus_data, WINDOWS_XP},
+    {"ScsiPortGetDeviceBase", (void *)scsi_get_device_base, WINDOWS_XP},
+    {"ScsiPortGetLogicalUnit", (void *)scsi_get_logical_unit, WINDOWS_XP},
+    {"ScsiPortGetPhysicalAddress", (void *)scsi_get_physical_address, WINDOWS_XP},
+    {"ScsiPortGetSrb", (void *)scsi_get_srb, WINDOWS_XP},
+    {"ScsiPortGetUncachedExtension", (void *)scsi_get_uncached_extension, WINDOWS_XP},
+    {"ScsiPortGetVirtualAddress", (void *)scsi_get_virtual_address, WINDOWS_XP},
+    {"ScsiPortInitialize", (void *)scsi_initialize, WINDOWS_XP},
+    {"ScsiPortIoMapTransfer", (void *)scsi_io_map_transfer, WINDOWS_XP},
+    {"ScsiPortLogError", (void *)scsi_log_error, WINDOWS_XP},
+    {"ScsiPortMoveMemory", (void *)scsi_move_memory, WINDOWS_XP},
+    {"ScsiPortNotification", (void *)scsi_notification, WINDOWS_XP},
+    {"ScsiPortQuerySystemTime", (void *)scsi_query_system_time, WINDOWS_XP},
+    {"ScsiPortReadPortBufferUchar", (void *)scsi_read_port_buffer_uchar, WINDOWS_XP},
+    {"ScsiPortReadPortBufferUlong", (void *)scsi_read_port_buffer_ulong, WINDOWS_XP},
+    {"ScsiPortReadPortBufferUshort", (void *)scsi_read_port_buffer_ushort, WINDOWS_XP},
+    {"ScsiPortReadPortUchar", (void *)scsi_read_port_uchar, WINDOWS_XP},
+    {"ScsiPortReadPortUlong", (void *)scsi_read_port_ulong, WINDOWS_XP},
+    {"ScsiPortReadPortUshort", (void *)scsi_read_port_ushort, WINDOWS_XP},
+    {"ScsiPortReadRegisterBufferUchar", (void *)scsi_read_register_buffer_uchar, WINDOWS_XP},
+    {"ScsiPortReadRegisterBufferUlong", (void *)scsi_read_register_buffer_ulong, WINDOWS_XP},
+    {"ScsiPortReadRegisterBufferUshort", (void *)scsi_read_register_buffer_ushort, WINDOWS_XP},
+    {"ScsiPortReadRegisterUchar", (void *)scsi_read_register_uchar, WINDOWS_XP},
+    {"ScsiPortReadRegisterUlong", (void *)scsi_read_register_ulong, WINDOWS_XP},
+    {"ScsiPortReadRegisterUshort", (void *)scsi_read_register_ushort, WINDOWS_XP},
+    {"ScsiPortSetBusDataByOffset", (void *)scsi_set_bus_data_by_offset, WINDOWS_XP},
+    {"ScsiPortStallExecution", (void *)scsi_stall_execution, WINDOWS_XP},
+    {"ScsiPortValidateRange", (void *)scsi_validate_range, WINDOWS_XP},
+    {"ScsiPortWritePortBufferUchar", (void *)scsi_write_port_buffer_uchar, WINDOWS_XP},
+    {"ScsiPortWritePortBufferUlong", (void *)scsi_write_port_buffer_ulong, WINDOWS_XP},
+    {"ScsiPortWritePortBufferUshort", (void *)scsi_write_port_buffer_ushort, WINDOWS_XP},
+    {"ScsiPortWritePortUchar", (void *)scsi_write_port_uchar, WINDOWS_XP},
+    {"ScsiPortWritePortUlong", (void *)scsi_write_port_ulong, WINDOWS_XP},
+    {"ScsiPortWritePortUshort", (void *)scsi_write_port_ushort, WINDOWS_XP},
+    {"ScsiPortWriteRegisterBufferUchar", (void *)scsi_write_register_buffer_uchar, WINDOWS_XP},
+    {"ScsiPortWriteRegisterBufferUlong", (void *)scsi_write_register_buffer_ulong, WINDOWS_XP},
+    {"ScsiPortWriteRegisterBufferUshort", (void *)scsi_write_register_buffer_ushort, WINDOWS_XP},
+    {"ScsiPortWriteRegisterUchar", (void *)scsi_write_register_uchar, WINDOWS_XP},
+    {"ScsiPortWriteRegisterUlong", (void *)scsi_write_register_ulong, WINDOWS_XP},
+    {"ScsiPortWriteRegisterUshort", (void *)scsi_write_register_ushort, WINDOWS_XP},
+};
+
+const struct kernel_module scsiport_module = {
+    .name = "scsiport.sys",
+    .exports = exports,
+    .count = sizeof(exports) / sizeof(exports[0]),
+};

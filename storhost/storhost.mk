@@ -125,14 +125,25 @@ $(SG_PRELOAD): $(wildcard storhost/ways/sg/*.c) $(WAYS_PROTOCOL) | tools-bench
 
 -include $(NBDKIT_PLUGIN).d $(SG_PRELOAD).d
 
-DRIVER ?= $(BUILD)/wlh/x64/viostor.sys
+# Which driver file, and for which processor it is: ARCH=arm64, or DRIVER=FILE, whose folder says so if
+# it is named after an architecture.
+ifdef DRIVER
+ARCH ?= $(or $(filter $(BENCH_ARCHS),$(notdir $(patsubst %/,%,$(dir $(DRIVER))))),x64)
+else
+ARCH ?= x64
+endif
+DRIVER ?= $(BUILD)/wlh/$(ARCH)/viostor.sys
+RUN_x64   := $(STORHOST)
+RUN_x86   := $(BENCH_OUT_x86)/storhost
+RUN_arm64 := qemu-aarch64 $(BENCH_OUT_arm64)/storhost
+
 QEMU_DEVICE ?=
 # What `make run` shows unless QEMU_DEVICE says otherwise.
 DEMO_DEVICE := num-queues=2,serial=viostor-demo
 
-run: tools-run driver bench
-	@$(STORHOST) --driver $(DRIVER) --qemu-device '$(or $(QEMU_DEVICE),$(DEMO_DEVICE))' run
+run: tools-run driver bench bench-$(ARCH)
+	@$(RUN_$(ARCH)) --driver $(DRIVER) --qemu-device '$(or $(QEMU_DEVICE),$(DEMO_DEVICE))' run
 
-serve: tools-run driver bench
+serve: tools-run driver bench bench-$(ARCH)
 	@test -n '$(IMAGE)' || { echo "Say which disk: make serve IMAGE=disk.qcow2" >&2; exit 2; }
-	@$(STORHOST) --driver $(DRIVER) --image '$(IMAGE)' $(if $(QEMU_DEVICE),--qemu-device '$(QEMU_DEVICE)') serve
+	@$(RUN_$(ARCH)) --driver $(DRIVER) --image '$(IMAGE)' $(if $(QEMU_DEVICE),--qemu-device '$(QEMU_DEVICE)') serve

@@ -2,7 +2,7 @@
 
 .PHONY: lint format driver-gcc reproducible
 
-C_FILES := $(sort $(wildcard viostor/*.[ch] ddk/*.h storhost/*/*.[ch] storhost/*/*/*.[ch] tests/*/*.[ch]))
+C_FILES := $(sort $(wildcard viostor/*.[ch] ddk/*.h storhost/*/*.[ch] storhost/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
 
 # Lays all C files out as .clang-format says.
 format: tools-lint
@@ -16,6 +16,17 @@ lint-format:
 
 # The driver is checked as the Windows target that it is, the bench as a Linux program.
 lint-tidy: $(DRIVER_SOURCES:%.c=$(BUILD)/tidy/%.ok) $(BENCH_SOURCES:%.c=$(BUILD)/tidy/%.ok)
+
+# What of the bench is ARM64's own, as a program for it.
+TIDY_ARM64 := $(filter-out $(BENCH_SOURCES_x64),$(BENCH_SOURCES_arm64))
+lint-tidy: $(TIDY_ARM64:%.c=$(BUILD)/tidy/arm64/%.ok)
+
+$(BUILD)/tidy/arm64/%.ok: %.c .clang-tidy | tools-lint $(call bench_ready,arm64)
+	@mkdir -p $(@D)
+	$(call say,TIDY    $<)
+	$(Q)clang-tidy-14 --quiet $< -- --target=aarch64-linux-gnu $(BENCH_CFLAGS) $(BENCH_TARGET_arm64) \
+	    -isystem $(BENCH_CROSS_arm64)/include 2>/dev/null
+	@touch $@
 
 $(BUILD)/tidy/viostor/%.ok: viostor/%.c .clang-tidy | tools-lint
 	@mkdir -p $(@D)
@@ -37,6 +48,7 @@ lint-cppcheck:
 	@$(CPPCHECK) --platform=win32A -D_WIN32 -D_M_IX86 -D__i386__ -DVIOSTOR_SCSIPORT -Iviostor -Iddk \
 	    --suppress='*:ddk/*' $(DRIVER_SOURCES_wxp)
 	@$(CPPCHECK) --platform=unix64 -Istorhost -D__x86_64__ storhost
+	@$(CPPCHECK) --platform=unix64 -Istorhost -Istorhost/machine/arm64 -D__aarch64__ $(TIDY_ARM64)
 
 lint-shell:
 	shellcheck packaging/*.sh tests/*.sh .ci/run

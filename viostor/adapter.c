@@ -719,7 +719,9 @@ BOOLEAN AdapterReset(PADAPTER_EXTENSION Adapter, SCSI_UNIT_ATTENTION Attention)
     if (Result == VirtioPciOk) {
         AbandonQueues(Adapter, RequestResultReset, QueueStopped, &Finished);
         if (StartAfterReset(Adapter)) {
-            ScsiDiskRaiseUnitAttention(&Adapter->Disk, Attention);
+            if (!Adapter->Dump) { /* nobody there asks again after a unit attention */
+                ScsiDiskRaiseUnitAttention(&Adapter->Disk, Attention);
+            }
             ResumeQueues(Adapter, &Finished);
         } else {
             Result = VirtioPciStatusRefused;

@@ -15,8 +15,10 @@
 #define DUMP_TRANSFER_BYTES 65536u
 /* Seconds until a request is given up, and again after HwResetBus. */
 #define DUMP_TIMEOUT_SECONDS 10u
-/* Between two calls of HwInterrupt, in microseconds. */
-#define DUMP_POLL_MICROSECONDS 100u
+/* Between two calls of HwInterrupt, in microseconds: at first, and when it takes long. */
+#define DUMP_POLL_MICROSECONDS      100u
+#define DUMP_LONG_POLL_MICROSECONDS 1000u
+#define DUMP_POLLS_UNTIL_LONG       1000u
 
 enum dump_phase {
     DUMP_LOADING,      /* DriverEntry */

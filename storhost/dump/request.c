@@ -17,17 +17,19 @@
 #include <srb.h>
 
 /* Lets the device work: a step of one that works in steps; real time for any other. */
-static void let_device_work(struct dump *dump)
+static void let_device_work(struct dump *dump, unsigned polls)
 {
     struct device *device = dump->context.device;
-    const struct timespec pause = {.tv_nsec = DUMP_POLL_MICROSECONDS * 1000};
+    const uint32_t microseconds =
+        polls < DUMP_POLLS_UNTIL_LONG ? DUMP_POLL_MICROSECONDS : DUMP_LONG_POLL_MICROSECONDS;
+    const struct timespec pause = {.tv_nsec = (long)microseconds * 1000};
 
     if (observer_works_in_steps(device)) {
         device->ops->idle(device);
     } else {
         nanosleep(&pause, NULL);
     }
-    clock_stall(DUMP_POLL_MICROSECONDS);
+    clock_stall(microseconds);
 }
 
 static void call_interrupt(struct dump *dump)
@@ -47,6 +49,7 @@ static bool completed(const struct dump *dump)
 static bool poll_for_end(struct dump *dump)
 {
     const uint64_t end = clock_now() + DUMP_TIMEOUT_SECONDS * UINT64_C(1000000);
+    unsigned polls = 0;
 
     while (!completed(dump)) {
         if (clock_now() >= end) {
@@ -54,7 +57,7 @@ static bool poll_for_end(struct dump *dump)
         }
         call_interrupt(dump);
         if (!completed(dump)) {
-            let_device_work(dump);
+            let_device_work(dump, polls++);
         }
     }
     return true;

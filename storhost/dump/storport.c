@@ -15,6 +15,9 @@
 #include "kernel/arguments.h"
 #include "storport/internal.h"
 
+/* Bytes of HW_INITIALIZATION_DATA before Windows 8. */
+#define INIT_DATA_BEFORE_8 offsetof(HW_INITIALIZATION_DATA, HwFreeAdapterResources)
+
 /* What the port model has for StorPort only; there is one dump copy at a time. */
 static struct storport own;
 
@@ -47,7 +50,7 @@ static ULONG NTAPI initialize(PVOID argument1, PVOID argument2, PHW_INITIALIZATI
     if (data == NULL) {
         violation(RULE_ARGUMENT, "StorPortInitialize without HW_INITIALIZATION_DATA");
     }
-    if (data->HwInitializationDataSize != HW_INIT_DATA_SIZE_PHYSICAL &&
+    if (data->HwInitializationDataSize != INIT_DATA_BEFORE_8 &&
         (dump->port.options.windows < WINDOWS_8 ||
          data->HwInitializationDataSize != sizeof(*data))) {
         return (ULONG)STATUS_REVISION_MISMATCH;

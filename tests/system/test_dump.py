@@ -28,6 +28,7 @@ AXES = {
     "vectors": ("0", "1", "5"),
     "queues": ("1", "4"),
     "indirect": ("on", "off"),
+    "packed": ("on", "off"),
     "scheduler": ("deterministic", "free"),
 }
 
@@ -44,7 +45,7 @@ def test_crash_with_requests_in_flight(storhost, options):
         """,
         "--transport", options["transport"], "--vectors", options["vectors"], "--queues",
         options["queues"], "--processors", options["queues"], "--scheduler", options["scheduler"],
-        "--qemu-device", f"indirect_desc={options['indirect']}")
+        "--qemu-device", f"indirect_desc={options['indirect']},packed={options['packed']}")
 
 
 # Points in an entry point: its beginning, and two for each call and each register access.

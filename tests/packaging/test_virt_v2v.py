@@ -132,6 +132,7 @@ def convert(image: pathlib.Path, media: pathlib.Path, work: pathlib.Path) -> Con
         env=os.environ | {"VIRTIO_WIN": str(media)},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT_SECONDS, check=False)
     assert done.returncode == 0, done.stdout
+    assert "there are no virtio drivers available" not in done.stdout, done.stdout
     result = work / "result"
     result.mkdir()
     made_windows.read_files(output / "made-sda", {

@@ -8,10 +8,10 @@
 BENCH_ARCHS := x64 x86 arm64
 
 # A source whose path has a folder named so belongs to those architectures only: "intel" is what x64
-# and x86 share. Headers of those in machine/ are found without the folder's name.
-BENCH_FOLDERS_x64   := intel x64
+# and x86 share, "wide" the 64-bit ones. Headers of those in machine/ are found without the folder's name.
+BENCH_FOLDERS_x64   := intel wide x64
 BENCH_FOLDERS_x86   := intel x86
-BENCH_FOLDERS_arm64 := arm64
+BENCH_FOLDERS_arm64 := wide arm64
 BENCH_OWN_FOLDERS   := $(sort $(foreach a,$(BENCH_ARCHS),$(BENCH_FOLDERS_$(a))))
 
 # By architecture: compiler, where its output goes, libraries' name for it, Debian's.
@@ -43,14 +43,13 @@ bench_include = $(BENCH_FOLDERS_$(1):%=-Istorhost/machine/%)
 # memory, disks); unions come back in registers as from Microsoft's compiler (ddk/README.md); and a
 # program that is not in the middle of the address space leaves more of it in one piece.
 BENCH_TARGET_x64   := $(call bench_include,x64)
-BENCH_TARGET_x86   := $(call bench_include,x86) -march=i686 -msse2 -mfpmath=sse -mstackrealign -fno-pie \
+BENCH_TARGET_x86   := $(call bench_include,x86) -march=i686 -msse2 -mfpmath=sse -mstackrealign -fno-pie -Wno-psabi \
     -freg-struct-return -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 # ARM64: x18 is not the compiler's, as it is not in Windows (machine/thunk.h).
 BENCH_TARGET_arm64 := $(call bench_include,arm64) -ffixed-x18
 BENCH_LIBS_x64   := -pthread -lZydis -ljansson -lm
 BENCH_LIBS_x86   := -pthread -lZydis -lZycore -ljansson -latomic -lm
 BENCH_LIBS_arm64 := -pthread -lcapstone -ljansson -lm
-BENCH_LIBS       := $(BENCH_LIBS_x64)
 # The other processors' own C library is found at run time where the cross packages have it.
 bench_sysroot = $(abspath $(SYSROOT))/$(1)/usr
 define BENCH_CROSS_RULES

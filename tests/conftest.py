@@ -7,25 +7,24 @@ import subprocess
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build"
-DRIVER = pathlib.Path(os.environ.get("DRIVER", BUILD / "wlh/x64/viostor.sys"))
+from targets import BUILD, ROOT, TARGETS, Target  # noqa: F401 (tests take them from here)
 
 # A test that takes longer hangs; the longest takes a tenth of it.
 TIMEOUT_SECONDS = 120
 
 
 class Storhost:
-    """Runs build/storhost with the driver under test in a directory of the test's own."""
+    """Runs storhost with the target's driver in a directory of the test's own."""
 
-    def __init__(self, directory: pathlib.Path) -> None:
+    def __init__(self, directory: pathlib.Path, target: Target) -> None:
         self.directory = directory
+        self.target = target
 
-    def run(self, *arguments: str, stdin: str | None = None, driver: pathlib.Path = DRIVER,
+    def run(self, *arguments: str, stdin: str | None = None, driver: pathlib.Path | None = None,
             timeout: int = TIMEOUT_SECONDS) -> subprocess.CompletedProcess:
         """Runs a command line; standard output and error come back as one text."""
         return subprocess.run(
-            [BUILD / "storhost", "--driver", driver, "--no-progress", *arguments],
+            self.target.command("--no-progress", *arguments, driver=driver),
             input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             cwd=self.directory, timeout=timeout, check=False)
 
@@ -35,14 +34,80 @@ class Storhost:
         assert done.returncode == expect, f"exit status {done.returncode}:\n{done.stdout}"
         return done.stdout
 
+    def rule_driver(self, name: str) -> pathlib.Path:
+        """A miniport of tests/rules for the target's processor."""
+        return BUILD / "rules" / self.target.arch / f"{name}.sys"
+
+
+@pytest.fixture(scope="session")
+def target(request) -> Target:
+    """The driver file under test; see targets.py."""
+    return getattr(request, "param", TARGETS[0])
+
 
 @pytest.fixture
-def storhost(tmp_path: pathlib.Path) -> Storhost:
-    return Storhost(tmp_path)
+def storhost(tmp_path: pathlib.Path, target: Target) -> Storhost:
+    return Storhost(tmp_path, target)
 
 
 def pytest_addoption(parser):
-    parser.addoption("--full", action="store_true", help="every combination of the system matrix")
+    parser.addoption("--full", action="store_true",
+                     help="every combination of the system matrix, and every test on every target")
+    parser.addoption("--target", choices=[target.name for target in TARGETS],
+                     help="run all tests that can on this target only")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", """every_target(flavours=None, few=None): runs on every target
+        (of those flavours); without --full on the others than the first with `few` of its parameter
+        sets""")
+
+
+def targets_of(metafunc) -> list[Target]:
+    """Where a test runs: what its mark says, cut down by --target."""
+    mark = metafunc.definition.get_closest_marker("every_target")
+    chosen = metafunc.config.getoption("--target")
+    if mark is None:
+        found = [TARGETS[0]]
+    else:
+        found = [target for target in TARGETS
+                 if target.flavour in (mark.kwargs.get("flavours") or [target.flavour])]
+    return [target for target in found if chosen in (None, target.name)]
+
+
+def pytest_generate_tests(metafunc):
+    named = [name.strip() for mark in metafunc.definition.iter_markers("parametrize")
+             for name in str(mark.args[0]).split(",")]
+    if "target" in metafunc.fixturenames and "target" not in named:  # a test may have its own
+        metafunc.parametrize("target", targets_of(metafunc), indirect=True, scope="session",
+                             ids=lambda target: target.name.replace("/", "-"))
+
+
+def evenly(items: list, count: int) -> list:
+    """So many of the items, spread over all of them, the first one among them."""
+    return [items[index * len(items) // count] for index in range(min(count, len(items)))]
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves out what `few` says, and what --target does not concern."""
+    chosen = config.getoption("--target")
+    sets = {}
+    for item in items:
+        target = item.callspec.params.get("target") if hasattr(item, "callspec") else None
+        sets.setdefault((item.parent, item.originalname, target), []).append(item)
+    left_out = []
+    for (_, _, target), members in sets.items():
+        mark = members[0].get_closest_marker("every_target")
+        few = mark.kwargs.get("few") if mark else None
+        if chosen and not isinstance(target, Target):
+            left_out += members
+        elif few is not None and isinstance(target, Target) and target != TARGETS[0] and \
+                not chosen and not config.getoption("--full"):
+            left_out += set(members) - set(evenly(members, few))
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
 
 
 # Inherited by all that a test starts: tells our processes from those of another run.

@@ -10,11 +10,12 @@ from conftest import BUILD
 RUNNERS = {
     "unit": [],
     "unit-sanitized": [],
+    "x86/unit": [],
     "arm64/unit": ["qemu-aarch64"],
 }
 
 # On processors that are emulated these take long and show little that they do not show here.
-ONLY_FULL = {"test_qemu_device", "test_scripted_device", "test_memory"}
+ONLY_FULL = {"test_qemu_device", "test_scripted_device", "test_memory", "test_scsi_disk"}
 
 
 def programs(full: bool) -> list[tuple[str, pathlib.Path]]:

@@ -7,24 +7,26 @@
 # folder of an architecture.
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
-unit_sources = $(subst @ARCH@,x64,$(shell sed -n 's|.*SOURCES: *\(.*[^ ]\) *\*/.*|\1|p' tests/unit/$(1).c))
-UNIT_FLAGS := -std=gnu11 -g -O1 -D_GNU_SOURCE -pthread -Itests/unit -Itests/unit/x64 -Iviostor -Istorhost $(call bench_include,x64) -isystem ddk \
-    $(DRIVER_DEFINES) -DSTORHOST_VERSION='"$(VERSION)"' -Wall -Wextra -Werror
+# $(call unit_sources,TEST,ARCH)
+unit_sources = $(subst @ARCH@,$(2),$(shell sed -n 's|.*SOURCES: *\(.*[^ ]\) *\*/.*|\1|p' tests/unit/$(1).c))
+# $(call unit_flags,ARCH): headers in tests/unit/ARCH are found without their folder.
+unit_flags = -std=gnu11 -g -O1 -D_GNU_SOURCE -pthread -Itests/unit -Itests/unit/$(1) -Iviostor -Istorhost -isystem ddk \
+    $(BENCH_TARGET_$(1)) $(DRIVER_DEFINES) -DSTORHOST_VERSION='"$(VERSION)"' -Wall -Wextra -Werror
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-UNIT_SELF_CONTAINED := $(foreach t,$(UNIT_TESTS),$(if $(call unit_sources,$(t)),$(t)))
+UNIT_SELF_CONTAINED := $(foreach t,$(UNIT_TESTS),$(if $(call unit_sources,$(t),x64),$(t)))
 UNIT_WITH_BENCH := $(filter-out $(UNIT_SELF_CONTAINED),$(UNIT_TESTS))
 UNIT_PROGRAMS := $(UNIT_TESTS:%=$(BUILD)/unit/%) $(UNIT_SELF_CONTAINED:%=$(BUILD)/unit-sanitized/%)
 
 define UNIT_RULES
-$(BUILD)/unit/$(1): tests/unit/$(1).c $(call unit_sources,$(1)) tests/tests.mk | tools-check
+$(BUILD)/unit/$(1): tests/unit/$(1).c $(call unit_sources,$(1),x64) tests/tests.mk | tools-check
 	@mkdir -p $$(@D)
 	$$(call say,CC      $$@)
-	$$(Q)$$(CC) $$(UNIT_FLAGS) -MMD -MP -MF $$@.d -o $$@ $$(filter %.c,$$^) -lcmocka $$(BENCH_LIBS)
-$(BUILD)/unit-sanitized/$(1): tests/unit/$(1).c $(call unit_sources,$(1)) tests/tests.mk | tools-check
+	$$(Q)$$(CC) $$(call unit_flags,x64) -MMD -MP -MF $$@.d -o $$@ $$(filter %.c,$$^) -lcmocka $$(BENCH_LIBS_x64)
+$(BUILD)/unit-sanitized/$(1): tests/unit/$(1).c $(call unit_sources,$(1),x64) tests/tests.mk | tools-check
 	@mkdir -p $$(@D)
 	$$(call say,CC      $$@)
-	$$(Q)$$(CLANG) $$(UNIT_FLAGS) $$(SANITIZE) -MMD -MP -MF $$@.d -o $$@ $$(filter %.c,$$^) -lcmocka $$(BENCH_LIBS)
+	$$(Q)$$(CLANG) $$(call unit_flags,x64) $$(SANITIZE) -MMD -MP -MF $$@.d -o $$@ $$(filter %.c,$$^) -lcmocka $$(BENCH_LIBS_x64)
 -include $(BUILD)/unit/$(1).d $(BUILD)/unit-sanitized/$(1).d
 endef
 $(foreach t,$(UNIT_SELF_CONTAINED),$(eval $(call UNIT_RULES,$(t))))
@@ -32,28 +34,27 @@ $(foreach t,$(UNIT_SELF_CONTAINED),$(eval $(call UNIT_RULES,$(t))))
 $(UNIT_WITH_BENCH:%=$(BUILD)/unit/%): $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libstorhost.a tests/tests.mk | tools-check
 	@mkdir -p $(@D)
 	$(call say,CC      $@)
-	$(Q)$(CC) $(UNIT_FLAGS) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libstorhost.a -lcmocka $(BENCH_LIBS)
+	$(Q)$(CC) $(call unit_flags,x64) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libstorhost.a -lcmocka $(BENCH_LIBS_x64)
 -include $(UNIT_WITH_BENCH:%=$(BUILD)/unit/%.d)
 
-# Those of the bench are also built for other processors, linked with all of it:
-# build/ARCH/unit/test_*. One in tests/unit/ARCH/ takes the place of the one of its name there.
-UNIT_OF_BENCH := $(foreach t,$(UNIT_TESTS),$(if $(filter viostor/%,$(call unit_sources,$(t))),,$(t)))
-UNIT_ARCHS := arm64
-# They make a file of x64 and run it.
+# For other processors: build/ARCH/unit/test_*, with the driver's sources that they name and all of
+# the bench. One in tests/unit/ARCH/ takes the place of the one of its name.
+UNIT_ARCHS := x86 arm64
+# They make a file of x64 or x86 and run it.
 UNIT_EXCEPT_arm64 := test_pe_image
-unit_source = $(or $(wildcard tests/unit/$(1)/$(2).c),tests/unit/$(2).c)
+unit_source = $(or $(wildcard tests/unit/$(1)/$(2).c),tests/unit/$(2).c $(filter viostor/%,$(call unit_sources,$(2),$(1))))
 
 # $(1): architecture
 define UNIT_ARCH_RULES
-UNIT_TESTS_$(1) := $$(sort $$(filter-out $$(UNIT_EXCEPT_$(1)),$$(UNIT_OF_BENCH)) $$(patsubst tests/unit/$(1)/%.c,%,$$(wildcard tests/unit/$(1)/test_*.c)))
+UNIT_TESTS_$(1) := $$(sort $$(filter-out $$(UNIT_EXCEPT_$(1)),$$(UNIT_TESTS)) $$(patsubst tests/unit/$(1)/%.c,%,$$(wildcard tests/unit/$(1)/test_*.c)))
 UNIT_PROGRAMS_$(1) := $$(UNIT_TESTS_$(1):%=$(BENCH_OUT_$(1))/unit/%)
 $$(foreach t,$$(UNIT_TESTS_$(1)),$$(eval $(BENCH_OUT_$(1))/unit/$$(t): $$(call unit_source,$(1),$$(t))))
 
 $$(UNIT_PROGRAMS_$(1)): $(BENCH_OUT_$(1))/libstorhost.a tests/tests.mk | tools-check $(call bench_ready,$(1))
 	@mkdir -p $$(@D)
 	$$(call say,CC      $$@)
-	$$(Q)$(BENCH_CC_$(1)) $$(filter-out -Itests/unit/x64 $(call bench_include,x64),$$(UNIT_FLAGS)) -Itests/unit/$(1) $(BENCH_TARGET_$(1)) -MMD -MP -MF $$@.d \
-	    -o $$@ $$(filter %.c,$$^) $(BENCH_OUT_$(1))/libstorhost.a $(BENCH_LDFLAGS_$(1)) -lcmocka $(BENCH_LIBS_$(1))
+	$$(Q)$(BENCH_CC_$(1)) $$(call unit_flags,$(1)) -MMD -MP -MF $$@.d -o $$@ $$(filter %.c,$$^) $(BENCH_OUT_$(1))/libstorhost.a \
+	    $(BENCH_LDFLAGS_$(1)) -lcmocka $(BENCH_LIBS_$(1))
 -include $$(UNIT_PROGRAMS_$(1):%=%.d)
 endef
 $(foreach a,$(UNIT_ARCHS),$(eval $(call UNIT_ARCH_RULES,$(a))))
@@ -67,10 +68,10 @@ $(foreach a,$(UNIT_ARCHS),$(eval unit-$(a): $(UNIT_PROGRAMS_$(a))))
 PYTEST := $(PYTHON) -m pytest -c tests/pytest.ini -q --durations=5
 
 .PHONY: check check-full
-check: tools-run tools-check tools-lint tools-package tools-sign tools-deb tools-rpm driver inf $(INF_REPORT) bench unit check-ddk rules
+check: tools-run tools-check tools-lint tools-package tools-sign tools-deb tools-rpm driver inf $(INF_REPORT) bench bench-x86 unit check-ddk rules
 	$(PYTEST) tests
 
-check-full: tools-run tools-check tools-lint tools-package tools-sign tools-deb tools-rpm driver inf $(INF_REPORT) bench unit check-ddk rules
+check-full: tools-run tools-check tools-lint tools-package tools-sign tools-deb tools-rpm driver inf $(INF_REPORT) bench bench-x86 unit check-ddk rules
 	$(PYTEST) --full tests
 
 # The miniports that each break one rule: tests/rules/rules.mk.

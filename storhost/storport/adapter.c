@@ -39,7 +39,7 @@ static void destroy(struct port *port)
 /* Sizes that a Windows takes: before 8 only the old one (windows.md 1). */
 static bool size_accepted(uint16_t windows, uint32_t size)
 {
-    if (size == HW_INIT_DATA_SIZE_PHYSICAL) {
+    if (size == INIT_DATA_BEFORE_8) {
         return true;
     }
     return windows >= WINDOWS_8 && size == sizeof(HW_INITIALIZATION_DATA);

@@ -12,6 +12,10 @@
 
 #include "port/internal.h"
 
+/* Bytes of HW_INITIALIZATION_DATA before Windows 8. (HW_INIT_DATA_SIZE_PHYSICAL is that of 64-bit
+ * Windows.) */
+#define INIT_DATA_BEFORE_8 offsetof(HW_INITIALIZATION_DATA, HwFreeAdapterResources)
+
 /* Windows releases of 10 are all "10": what younger ones added is told apart where it matters. */
 
 /* ---- srb.c ----------------------------------------------------------------------------------- */

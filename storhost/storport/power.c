@@ -160,7 +160,7 @@ bool storport_end(struct port *port, enum adapter_end end)
 {
     const HW_INITIALIZATION_DATA *init = &port->storport->init;
     bool offered = port->options.windows >= WINDOWS_8 &&
-                   init->HwInitializationDataSize > HW_INIT_DATA_SIZE_PHYSICAL;
+                   init->HwInitializationDataSize > INIT_DATA_BEFORE_8;
 
     if (end != ADAPTER_END_NOT_FOUND && offered && init->HwFreeAdapterResources != NULL) {
         cpu_call(0, IRQL_PASSIVE, call_free_resources, port, "HwFreeAdapterResources");

@@ -33,11 +33,13 @@ static void remove_socket(void *context)
     }
 }
 
-/* A file beside the running program, unless the user named one. */
+/* A file beside the running program, unless the user named one. Other programs load it, so it is
+ * this machine's own and lies one folder up where storhost is another processor's. */
 static const char *beside(const char *given, const char *name, char *path, size_t size)
 {
     char program[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    int folder, up;
     char *slash;
 
     if (given != NULL) {
@@ -45,8 +47,14 @@ static const char *beside(const char *given, const char *name, char *path, size_
     }
     program[length > 0 ? length : 0] = '\0';
     slash = strrchr(program, '/');
-    snprintf(path, size, "%.*s/%s", slash != NULL ? (int)(slash - program) : 1,
-             slash != NULL ? program : ".", name);
+    folder = slash != NULL ? (int)(slash - program) : 0;
+    for (up = 0; up <= 1; up++) {
+        snprintf(path, size, "%.*s/%s%s", folder, program, up ? "../" : "", name);
+        if (access(path, R_OK) == 0) {
+            return path;
+        }
+    }
+    snprintf(path, size, "%.*s/%s", folder, program, name); /* to be told what is missing */
     return path;
 }
 

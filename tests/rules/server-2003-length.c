@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* EXPECT: memory: PORT_CONFIGURATION_INFORMATION (152 bytes) */
+/* EXPECT-x86: memory: PORT_CONFIGURATION_INFORMATION (144 bytes) */
 /* OPTIONS: --windows=5.2 */
 /* Sets a field of PORT_CONFIGURATION_INFORMATION that Server 2003's does not have. */
 #include "miniport.h"

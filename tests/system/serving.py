@@ -7,7 +7,8 @@ import signal
 import subprocess
 import time
 
-from conftest import BUILD, DRIVER, TIMEOUT_SECONDS
+from conftest import BUILD, TIMEOUT_SECONDS
+from targets import Target
 
 
 def command(*arguments, expect: int | None = 0, timeout: int = TIMEOUT_SECONDS, **more) -> str:
@@ -22,15 +23,16 @@ def command(*arguments, expect: int | None = 0, timeout: int = TIMEOUT_SECONDS, 
 class Server:
     """storhost serve, up from the start of a with block to its end, where it must end well."""
 
-    def __init__(self, directory: pathlib.Path, *options: str) -> None:
+    def __init__(self, target: Target, directory: pathlib.Path, *options: str,
+                 driver: pathlib.Path | None = None) -> None:
         self.directory = directory
         self.socket = directory / "storhost.sock"
         self.nbd_socket = directory / "nbd.sock"
         self.uri = f"nbd+unix:///?socket={self.nbd_socket}"
         self.log = directory / "serve.txt"
         self.process = None
-        self.arguments = [str(BUILD / "storhost"), "--driver", str(DRIVER), "--nbd-socket",
-                          str(self.nbd_socket), *options, "serve"]
+        self.arguments = target.command("--nbd-socket", self.nbd_socket, *options, "serve",
+                                        driver=driver)
 
     def __enter__(self):
         with self.log.open("w") as log:

@@ -8,6 +8,8 @@ import pytest
 
 from conftest import BUILD, ROOT
 
+pytestmark = pytest.mark.every_target
+
 
 def test_disk_beyond_2_tib(storhost):
     """READ CAPACITY (10) says "too large", (16) tells the size, and the last blocks work."""

@@ -7,6 +7,8 @@ memory is touched that is not the driver's, and the next requests work.
 
 import pytest
 
+pytestmark = pytest.mark.every_target
+
 SCRIPTED = ["--clock", "manual", "--timeout", "10", "--events"]
 
 RINGS = {
@@ -28,6 +30,7 @@ def run(storhost, script, device="", *options, **more):
                            *SCRIPTED, *options, **more)
 
 
+@pytest.mark.every_target(few=5)
 @pytest.mark.parametrize("ring", RINGS.values(), ids=RINGS.keys())
 @pytest.mark.parametrize("reset", ["drop", "complete"])
 def test_request_never_answered(storhost, ring, reset):

@@ -10,6 +10,8 @@ import pytest
 
 from matrix import all_combinations, pairwise
 
+pytestmark = pytest.mark.every_target
+
 AXES = {
     "transport": ["legacy", "transitional", "modern"],
     "interrupts": ["msix", "one-vector", "intx"],
@@ -95,6 +97,7 @@ def test_disk_works(storhost, row):
     storhost.script(script, *options(row))
 
 
+@pytest.mark.every_target(flavours=["wlh"], few=3)
 @pytest.mark.parametrize("windows", ["6.0", "6.1", "6.2", "6.3", "10.0"])
 @pytest.mark.parametrize("srb", ["legacy", "auto"])
 def test_every_windows(storhost, windows, srb):
@@ -115,6 +118,7 @@ def test_each_processor_has_its_queue(storhost):
     assert sum(queue["requests"] for queue in facts["device"]["queue"][1:]) == 11 + 12 + 13
 
 
+@pytest.mark.every_target(few=2)
 @pytest.mark.parametrize("seed", range(1, 7))
 def test_deterministic_orders(storhost, seed):
     """Other orders of the same events, one processor at a time."""
@@ -122,6 +126,7 @@ def test_deterministic_orders(storhost, seed):
                     "--processors", "4", "--spurious")
 
 
+@pytest.mark.every_target(few=3)
 @pytest.mark.parametrize("arguments", [
     ["--vectors", "0", "--shared-line", "--spurious"],
     ["--vectors", "2", "--queues", "4"],                    # queues share a message

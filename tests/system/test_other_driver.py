@@ -7,7 +7,7 @@ import subprocess
 from conftest import BUILD, ROOT
 from serving import Server, command
 
-OTHER = BUILD / "rules/unbroken.sys"
+OTHER = BUILD / "rules/x64/unbroken.sys"
 DISK_BYTES = 64 << 10
 OPTIONS = ["--vectors", "0"]
 
@@ -19,10 +19,10 @@ def test_info(storhost):
     assert f"{DISK_BYTES} bytes" in done.stdout
 
 
-def test_programs_reach_its_disk(tmp_path):
+def test_programs_reach_its_disk(target, tmp_path):
     content = tmp_path / "content"
     content.write_bytes(bytes(range(256)) * (DISK_BYTES // 256))
-    with Server(tmp_path, "--driver", str(OTHER), *OPTIONS) as server:
+    with Server(target, tmp_path, *OPTIONS, driver=OTHER) as server:
         size = json.loads(command("nbdinfo", "--json", server.uri))["exports"][0]["export-size"]
         assert size == DISK_BYTES
         command("nbdcopy", content, server.uri)

@@ -13,7 +13,9 @@ import time
 
 import pytest
 
-from conftest import BUILD, DRIVER, TIMEOUT_SECONDS
+from conftest import TIMEOUT_SECONDS
+
+pytestmark = pytest.mark.every_target
 
 MANUAL = ["--clock", "manual", "--timeout", "10", "--events"]
 
@@ -96,7 +98,7 @@ def nbd(tmp_path):
 def talk(storhost, *options):
     """A storhost that reads its script line by line, while the test does other things."""
     return subprocess.Popen(
-        [BUILD / "storhost", "--driver", DRIVER, "--no-progress", *options, "script", "-"],
+        storhost.target.command("--no-progress", *options, "script", "-"),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         cwd=storhost.directory)
 

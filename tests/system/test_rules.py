@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from conftest import BUILD, ROOT
+from conftest import ROOT
 
 SOURCES = sorted((ROOT / "tests/rules").glob("*.c"))
 SHARED = {"miniport", "device", "memory_pool", "memory_extension"}
@@ -31,14 +31,15 @@ def rules() -> set[str]:
     return set(re.findall(r'\[RULE_\w+\] = "([a-z-]+)"', text))
 
 
+@pytest.mark.every_target(flavours=["wlh"])
 @pytest.mark.parametrize("source", MINIPORTS, ids=lambda source: source.stem)
 def test_rule(storhost, source):
-    expect = line_of(source, "EXPECT")
+    expect = line_of(source, f"EXPECT-{storhost.target.arch}") or line_of(source, "EXPECT")
     assert expect, f"{source}: no line EXPECT"
     script = (line_of(source, "SCRIPT") or DEFAULT_SCRIPT).replace(";", "\n") + "\n"
     options = f"{DEFAULT_OPTIONS} {line_of(source, 'OPTIONS') or ''}".split()
     done = storhost.run(*options, "script", "-", stdin=script,
-                        driver=BUILD / "rules" / f"{source.stem}.sys")
+                        driver=storhost.rule_driver(source.stem))
     if expect == "nothing":
         assert done.returncode == 0, done.stdout
         assert "violation" not in done.stdout

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from conftest import DRIVER, processes_left
+from conftest import processes_left
 from serving import Server, command
 
 MIB = 1 << 20
@@ -36,11 +36,11 @@ def fio(server, *options, size="64M", name="job"):
 
 
 @pytest.mark.parametrize("kind", ["raw", "qcow2"])
-def test_copy_in_and_out(tmp_path, kind):
+def test_copy_in_and_out(target, tmp_path, kind):
     image = make_image(tmp_path / f"disk.{kind}", kind)
     content = tmp_path / "content"
     content.write_bytes(os.urandom(MIB) * 64)
-    with Server(tmp_path, "--image", image) as server:
+    with Server(target, tmp_path, "--image", image) as server:
         assert "export-size: 67108864 (64M)" in command("nbdinfo", server.uri)
         # nbdcopy ends with a flush; what it leaves is looked at below, after storhost's end.
         command("nbdcopy", "--flush", content, server.uri)
@@ -50,9 +50,9 @@ def test_copy_in_and_out(tmp_path, kind):
 
 
 @pytest.mark.parametrize("scheduler", ["free", "deterministic"])
-def test_random_requests_are_verified(tmp_path, scheduler):
+def test_random_requests_are_verified(target, tmp_path, scheduler):
     image = make_image(tmp_path / "disk.qcow2", "qcow2")
-    with Server(tmp_path, "--image", image, "--queues", "4", "--processors", "4", "--scheduler",
+    with Server(target, tmp_path, "--image", image, "--queues", "4", "--processors", "4", "--scheduler",
                 scheduler) as server:
         printed = fio(server)
         assert "err= 0" in printed
@@ -62,9 +62,9 @@ def test_random_requests_are_verified(tmp_path, scheduler):
     assert "identical" in command("qemu-img", "compare", "-f", "raw", "-F", "qcow2", copy, image)
 
 
-def test_several_clients_at_once(tmp_path):
+def test_several_clients_at_once(target, tmp_path):
     image = make_image(tmp_path / "disk.raw", "raw", "128M")
-    with Server(tmp_path, "--image", image, "--queues", "2") as server:
+    with Server(target, tmp_path, "--image", image, "--queues", "2") as server:
         arguments = ["fio", "--ioengine=nbd", f"--uri={server.uri}", "--iodepth=16", "--size=32M",
                      "--rw=randwrite", "--bsrange=4k-64k", "--verify=crc32c", "--verify_fatal=1"]
         jobs = [subprocess.Popen([*arguments, f"--name=job{n}", f"--offset={64 * n}M"],
@@ -83,16 +83,16 @@ def test_several_clients_at_once(tmp_path):
                                   tmp_path / "copy", image)
 
 
-def test_read_only_disk(tmp_path):
+def test_read_only_disk(target, tmp_path):
     image = make_image(tmp_path / "disk.raw", "raw")
-    with Server(tmp_path, "--image", image, "--read-only") as server:
+    with Server(target, tmp_path, "--image", image, "--read-only") as server:
         assert "is_read_only: true" in command("nbdinfo", server.uri)
         command("nbdcopy", server.uri, tmp_path / "copy")
 
 
-def test_blocks_of_4096_take_smaller_nbd_requests_only_if_aligned(tmp_path):
+def test_blocks_of_4096_take_smaller_nbd_requests_only_if_aligned(target, tmp_path):
     image = make_image(tmp_path / "disk.raw", "raw")
-    with Server(tmp_path, "--image", image, "--qemu-device",
+    with Server(target, tmp_path, "--image", image, "--qemu-device",
                 "logical_block_size=4096,physical_block_size=4096") as server:
         assert "block_size_minimum: 4096" in command("nbdinfo", server.uri)
         assert "err= 0" in fio(server, "--bsrange=4k-64k", "--blockalign=4k", size="16M")
@@ -102,9 +102,9 @@ def test_blocks_of_4096_take_smaller_nbd_requests_only_if_aligned(tmp_path):
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def test_stop_in_good_order(tmp_path, by):
+def test_stop_in_good_order(target, tmp_path, by):
     image = make_image(tmp_path / "disk.raw", "raw")
-    with Server(tmp_path, "--image", image) as server:
+    with Server(target, tmp_path, "--image", image) as server:
         command("nbdcopy", make_content(tmp_path), server.uri)
         assert server.stop(by) == STOPPED
     assert "rule violations                     0" in server.log.read_text()
@@ -117,20 +117,20 @@ def make_content(directory):
     return content
 
 
-def test_stop_flushes(tmp_path):
+def test_stop_flushes(target, tmp_path):
     """A disk whose flushes fail shows that there is one at the end."""
     image = make_image(tmp_path / "disk.raw", "raw")
     disk = ("driver=raw,file.driver=blkdebug,file.inject-error.0.event=none,"
             f"file.inject-error.0.iotype=flush,file.image.driver=file,file.image.filename={image}")
-    with Server(tmp_path, "--blockdev", disk) as server:
+    with Server(target, tmp_path, "--blockdev", disk) as server:
         server.sg("sg_dd", "if=/dev/zero", "of=/dev/sg999", "bs=512", "count=8")
         assert server.stop() == FAILED
     assert "SYNCHRONIZE CACHE failed" in server.log.read_text()
 
 
-def test_stop_with_requests_under_way(tmp_path):
+def test_stop_with_requests_under_way(target, tmp_path):
     image = make_image(tmp_path / "disk.raw", "raw")
-    with Server(tmp_path, "--image", image, "--throttle", "200") as server:
+    with Server(target, tmp_path, "--image", image, "--throttle", "200") as server:
         job = subprocess.Popen(["nbdcopy", make_content(tmp_path), server.uri],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with pytest.raises(subprocess.TimeoutExpired):
@@ -140,9 +140,9 @@ def test_stop_with_requests_under_way(tmp_path):
     assert "rule violations                     0" in server.log.read_text()
 
 
-def test_qemu_that_dies_is_told(tmp_path):
+def test_qemu_that_dies_is_told(target, tmp_path):
     image = make_image(tmp_path / "disk.raw", "raw")
-    with Server(tmp_path, "--image", image) as server:
+    with Server(target, tmp_path, "--image", image) as server:
         qemu, = server.children("qemu-")
         os.kill(qemu, signal.SIGKILL)
         assert server.wait() == FAILED
@@ -150,9 +150,9 @@ def test_qemu_that_dies_is_told(tmp_path):
     assert processes_left() == []
 
 
-def test_nbdkit_that_dies_is_told(tmp_path):
+def test_nbdkit_that_dies_is_told(target, tmp_path):
     image = make_image(tmp_path / "disk.raw", "raw")
-    with Server(tmp_path, "--image", image) as server:
+    with Server(target, tmp_path, "--image", image) as server:
         nbdkit, = server.children("nbdkit")
         os.kill(nbdkit, signal.SIGKILL)
         assert server.wait() == FAILED
@@ -177,9 +177,9 @@ def test_image_is_missing(storhost):
     assert "nowhere.raw: no such image (with --size one is made)" in printed
 
 
-def test_image_is_in_use(storhost, tmp_path):
+def test_image_is_in_use(target, storhost, tmp_path):
     image = make_image(tmp_path / "disk.raw", "raw")
-    with Server(tmp_path, "--image", image):
+    with Server(target, tmp_path, "--image", image):
         other = storhost.run("--image", image, "--socket", "other.sock", "serve")
         assert other.returncode == FAILED
         assert 'Failed to get "write" lock' in other.stdout and image in other.stdout
@@ -192,18 +192,18 @@ def test_image_is_no_image(storhost, tmp_path):
     assert "disk.qcow2" in printed
 
 
-def test_socket_is_in_use(storhost, tmp_path):
-    with Server(tmp_path) as server:
+def test_socket_is_in_use(target, storhost, tmp_path):
+    with Server(target, tmp_path) as server:
         other = storhost.run("serve")
         assert other.returncode == FAILED
         assert "storhost.sock: another server listens there (give --socket)" in other.stdout
         server.sg("sg_turs", "/dev/sg999")  # and the first is none the worse
 
 
-def test_socket_left_behind_is_replaced(tmp_path):
+def test_socket_left_behind_is_replaced(target, tmp_path):
     with socket.socket(socket.AF_UNIX) as leftover:
         leftover.bind(str(tmp_path / "storhost.sock"))
-    with Server(tmp_path) as server:
+    with Server(target, tmp_path) as server:
         server.sg("sg_turs", "/dev/sg999")
 
 
@@ -245,10 +245,10 @@ def test_nbdkit_is_missing(storhost, tmp_path):
 # ---- Driver files that cannot be loaded ----------------------------------------------------------
 
 
-def make_driver(directory, target, machine, source="int DriverEntry(void) { return 0; }", *more):
+def make_driver(directory, triple, machine, source="int DriverEntry(void) { return 0; }", *more):
     """A driver file of that source."""
     (directory / "driver.c").write_text(source)
-    command("clang-14", f"--target={target}-pc-windows-msvc", "-ffreestanding", "-c", "driver.c",
+    command("clang-14", f"--target={triple}-pc-windows-msvc", "-ffreestanding", "-c", "driver.c",
             "-o", "driver.obj", cwd=directory)
     command("lld-link-14", "/driver", "/subsystem:native", "/nodefaultlib", "/entry:DriverEntry",
             f"/machine:{machine}", "/safeseh:no", "/out:driver.sys", "driver.obj", *more,
@@ -268,10 +268,11 @@ def test_driver_is_no_pe_file(storhost, tmp_path, content):
     assert "driver.sys: " in fails(storhost, FAILED, driver=tmp_path / "driver.sys")
 
 
-@pytest.mark.parametrize("target, machine", [("i686", "x86"), ("aarch64", "arm64")])
-def test_driver_of_another_machine(storhost, tmp_path, target, machine):
-    printed = fails(storhost, FAILED, driver=make_driver(tmp_path, target, machine))
-    assert "driver.sys: " in printed and "x64" in printed
+@pytest.mark.parametrize("triple, machine", [("i686", "x86"), ("aarch64", "arm64")])
+def test_driver_of_another_machine(storhost, tmp_path, triple, machine):
+    printed = fails(storhost, FAILED, driver=make_driver(tmp_path, triple, machine))
+    assert "driver.sys: " in printed
+    assert f"this storhost runs x64; run it with build/{machine}/storhost" in printed
 
 
 def test_driver_with_an_unknown_import(storhost, tmp_path):
@@ -286,8 +287,8 @@ def test_driver_with_an_unknown_import(storhost, tmp_path):
     assert "driver.sys imports ntoskrnl.exe!NoSuchFunction: storhost does not offer it" in printed
 
 
-def test_driver_file_may_have_any_name(tmp_path):
+def test_driver_file_may_have_any_name(target, tmp_path):
     copy = tmp_path / "another name.sys"
-    shutil.copy(DRIVER, copy)
-    with Server(tmp_path, "--driver", str(copy)) as server:
+    shutil.copy(target.driver, copy)
+    with Server(target, tmp_path, driver=copy) as server:
         server.sg("sg_turs", "/dev/sg999")

@@ -5,6 +5,8 @@ import pytest
 
 from serving import Server
 
+pytestmark = pytest.mark.every_target
+
 DISK = "/dev/sg999"
 MIB = 1 << 20
 SERIAL = "SER-0815"
@@ -16,22 +18,22 @@ VPD_PAGES = ["0x0", "0x80", "0x83", "0x86", "0xb0", "0xb1"]
 
 
 @pytest.fixture(scope="module")
-def disk(tmp_path_factory):
+def disk(tmp_path_factory, target):
     """64 MiB in blocks of 512 bytes; byte n * 512 of the disk is n modulo 256."""
     directory = tmp_path_factory.mktemp("sg")
     image = directory / "disk.raw"
     image.write_bytes(b"".join(bytes([block % 256]) * 512 for block in range(64 * MIB // 512)))
-    with Server(directory, "--image", str(image), "--qemu-device", f"serial={SERIAL}") as server:
+    with Server(target, directory, "--image", str(image), "--qemu-device", f"serial={SERIAL}") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def read_only_disk(tmp_path_factory):
+def read_only_disk(tmp_path_factory, target):
     """64 MiB in blocks of 4096 bytes, physical 16384, write-protected."""
     directory = tmp_path_factory.mktemp("sg-read-only")
     image = directory / "disk.raw"
     image.write_bytes(bytes([0x5a]) * (64 * MIB))
-    with Server(directory, "--image", str(image), "--read-only", "--qemu-device",
+    with Server(target, directory, "--image", str(image), "--read-only", "--qemu-device",
                 "logical_block_size=4096,physical_block_size=16384") as server:
         yield server
 
@@ -178,7 +180,7 @@ def test_iscsi_test_tool_gets_through(disk, suite):
     assert int(total) > 0 and total == run == passed and failed == "0", printed
 
 
-def test_library_without_a_server_says_so(tmp_path):
-    server = Server(tmp_path)
+def test_library_without_a_server_says_so(target, tmp_path):
+    server = Server(target, tmp_path)
     printed = server.sg("sg_turs", DISK, expect=None)
     assert f"{server.socket}: No such file or directory (is `storhost serve` running there?)" in printed

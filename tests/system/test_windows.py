@@ -8,8 +8,6 @@ import re
 
 import pytest
 
-from conftest import BUILD
-
 ALL = ["5.2", "6.0", "6.1", "6.2", "6.3", "10.0"]
 
 SUCCESS, NOT_IMPLEMENTED, INVALID_PARAMETER = 0, 0xC1000002, 0xC1000006
@@ -54,7 +52,7 @@ def told(storhost, driver: str, version: str, *options: str) -> dict[str, int]:
     """What the miniport printed."""
     done = storhost.run(f"--windows={version}", *options, "script", "-",
                         stdin="read 0 1\nreset bus\nready\n",
-                        driver=BUILD / f"rules/{driver}.sys")
+                        driver=storhost.rule_driver(driver))
     assert done.returncode == 0, done.stdout
     return {name: int(value, 16)
             for name, value in re.findall(r"^driver: (\w+) (0x[0-9a-f]+)$", done.stdout, re.M)}
@@ -86,12 +84,12 @@ def test_server_2003_may_send_no_pnp(storhost):
 def test_server_2003_has_no_messages(storhost):
     done = storhost.run("--windows=5.2", "--vectors=3", "script", "-",
                         stdin="check port.message_vectors = 0\n",
-                        driver=BUILD / "rules/server-2003.sys")
+                        driver=storhost.rule_driver("server-2003"))
     assert done.returncode == 0, done.stdout
 
 
 def test_extended_requests_are_refused(storhost):
     done = storhost.run("--windows=5.2", "--srb=extended", "info",
-                        driver=BUILD / "rules/server-2003.sys")
+                        driver=storhost.rule_driver("server-2003"))
     assert done.returncode == 1
     assert "extended SRBs are asked for" in done.stdout

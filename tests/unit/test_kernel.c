@@ -9,6 +9,7 @@
 #include <ntstatus.h>
 
 #include "kernel/exports.h"
+#include "kernel_arch_test.h"
 #include "machine/clock.h"
 #include "machine/cpu.h"
 #include "machine/memory.h"
@@ -33,6 +34,8 @@ static void *find(const char *name)
 
 /* Declares a pointer to an export, with its type. */
 #define IMPORT(result, name, ...) result(NTAPI *name)(__VA_ARGS__) = find(#name)
+/* The same for functions of the C library. */
+#define IMPORT_C(result, name, ...) result(NTAPIV *name)(__VA_ARGS__) = find(#name)
 
 /* ---- names ---- */
 
@@ -88,9 +91,9 @@ static void text_is_formatted_as_windows_does(void **context)
     expect_text("beef|BEEF|0xbeef|0000beef|17", "%x|%X|%#x|%08x|%o", 0xbeef, 0xbeef, 0xbeef, 0xbeef,
                 15);
     expect_text("4294967295|-1|18446744073709551615|123456789012", "%u|%ld|%I64u|%lld", 0xffffffffu,
-                ~0ull, ~0ull, 123456789012ll);
+                -1, ~0ull, 123456789012ll);
     expect_text("-1|255|-1|65535", "%hhd|%hhu|%hd|%hu", 0xff, 0xff, 0xffff, 0xffff);
-    expect_text("00000000DEADBEEF", "%p", (void *)0xdeadbeef);
+    expect_text(DEADBEEF_AS_POINTER, "%p", (void *)0xdeadbeef);
     expect_text("text|  text|te|(null)", "%s|%6s|%.2s|%s", "text", "text", "text", NULL);
     expect_text("wide|wide|wide|wi|cou", "%S|%ws|%ls|%wZ|%Z", wide, wide, wide, &counted, &ansi);
     expect_text("a|b|100%", "%c|%C|100%%", 'a', 'b');
@@ -130,9 +133,9 @@ static void arguments_go_on_behind_the_registers(void **context)
 /* A va_list of Windows is a pointer to the arguments, each in a slot as wide as a pointer. */
 static void a_list_is_a_pointer_to_arguments(void **context)
 {
-    IMPORT(int, _vsnprintf, char *target, SIZE_T space, const char *format, const void *list);
-    IMPORT(int, _vsnprintf_s, char *target, SIZE_T space, SIZE_T count, const char *format,
-           const void *list);
+    IMPORT_C(int, _vsnprintf, char *target, SIZE_T space, const char *format, const void *list);
+    IMPORT_C(int, _vsnprintf_s, char *target, SIZE_T space, SIZE_T count, const char *format,
+             const void *list);
     const ULONG_PTR list[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, (ULONG_PTR) "ten", 11};
     char text[64];
 
@@ -166,8 +169,8 @@ static void dbg_print_reaches_its_reader(void **context)
 
 static void memory_functions_move_bytes(void **context)
 {
-    IMPORT(PVOID, memmove, PVOID, const VOID *, SIZE_T);
-    IMPORT(PVOID, memset, PVOID, int, SIZE_T);
+    IMPORT_C(PVOID, memmove, PVOID, const VOID *, SIZE_T);
+    IMPORT_C(PVOID, memset, PVOID, int, SIZE_T);
     IMPORT(SIZE_T, RtlCompareMemory, const VOID *, const VOID *, SIZE_T);
     char text[16] = "0123456789";
 
@@ -184,20 +187,20 @@ static void memory_functions_move_bytes(void **context)
 static void sequenced_lists_are_last_in_first_out(void **context)
 {
     IMPORT(VOID, InitializeSListHead, PVOID);
-    IMPORT(PVOID, ExpInterlockedPushEntrySList, PVOID, PVOID);
-    IMPORT(PVOID, ExpInterlockedPopEntrySList, PVOID);
+    PVOID FASTCALL (*push)(PVOID, PVOID) = find(PUSH_SLIST);
+    PVOID FASTCALL (*pop)(PVOID) = find(POP_SLIST);
     IMPORT(USHORT, ExQueryDepthSList, PVOID);
     _Alignas(16) unsigned char head[16], a[16], b[16];
 
     (void)context;
     InitializeSListHead(head);
-    assert_null(ExpInterlockedPopEntrySList(head));
-    assert_null(ExpInterlockedPushEntrySList(head, a));
-    assert_ptr_equal(ExpInterlockedPushEntrySList(head, b), a);
+    assert_null(pop(head));
+    assert_null(push(head, a));
+    assert_ptr_equal(push(head, b), a);
     assert_int_equal(ExQueryDepthSList(head), 2);
-    assert_ptr_equal(ExpInterlockedPopEntrySList(head), b);
-    assert_ptr_equal(ExpInterlockedPopEntrySList(head), a);
-    assert_null(ExpInterlockedPopEntrySList(head));
+    assert_ptr_equal(pop(head), b);
+    assert_ptr_equal(pop(head), a);
+    assert_null(pop(head));
     assert_int_equal(ExQueryDepthSList(head), 0);
 }
 
@@ -301,14 +304,14 @@ static void allocate_paged(void)
 static void copy_too_much(void)
 {
     IMPORT(PVOID, ExAllocatePoolWithTag, int, SIZE_T, ULONG);
-    IMPORT(PVOID, memset, PVOID, int, SIZE_T);
+    IMPORT_C(PVOID, memset, PVOID, int, SIZE_T);
 
     memset(ExAllocatePoolWithTag(512, 96, TAG), 0, 97);
 }
 
 static void measure_nothing(void)
 {
-    IMPORT(SIZE_T, strlen, const char *);
+    IMPORT_C(SIZE_T, strlen, const char *);
 
     strlen(NULL);
 }
@@ -331,9 +334,9 @@ static ULONG_PTR spin_lock;
 
 static void lock_and_unlock(void)
 {
-    IMPORT(UCHAR, KeAcquireSpinLockRaiseToDpc, ULONG_PTR *);
+    UCHAR FASTCALL (*acquire)(ULONG_PTR *) = find(ACQUIRE_SPINLOCK);
     IMPORT(VOID, KeReleaseSpinLock, ULONG_PTR *, UCHAR);
-    UCHAR old = KeAcquireSpinLockRaiseToDpc(&spin_lock);
+    UCHAR old = acquire(&spin_lock);
 
     if (cpu_irql() != IRQL_DISPATCH || spin_lock == 0) {
         abort();
@@ -346,10 +349,10 @@ static void lock_and_unlock(void)
 
 static void lock_twice(void)
 {
-    IMPORT(UCHAR, KeAcquireSpinLockRaiseToDpc, ULONG_PTR *);
+    UCHAR FASTCALL (*acquire)(ULONG_PTR *) = find(ACQUIRE_SPINLOCK);
 
-    KeAcquireSpinLockRaiseToDpc(&spin_lock);
-    KeAcquireSpinLockRaiseToDpc(&spin_lock);
+    acquire(&spin_lock);
+    acquire(&spin_lock);
 }
 
 static void unlock_only(void)
@@ -405,10 +408,10 @@ static void read_shared_page(void)
 {
     IMPORT(ULONGLONG, KeQueryInterruptTime, VOID);
     ULONGLONG before = KeQueryInterruptTime();
-    ULONGLONG shared = *(volatile ULONGLONG *)0xfffff78000000008ull;
+    ULONGLONG shared = *(volatile ULONGLONG *)(ULONG_PTR)(SHARED_PAGE + 8);
 
     if (shared < before || shared > before + 100000000 ||
-        *(volatile ULONG *)0xfffff7800000026cull != 10) {
+        *(volatile ULONG *)(ULONG_PTR)(SHARED_PAGE + 0x26c) != 10) {
         abort();
     }
 }

@@ -33,38 +33,42 @@
  */
 #define FILE_SIZE  0x1a00
 #define IMAGE_SIZE 0x5000
-#define LINK_BASE  0x140000000ull
 
+/* RVAs */
 enum {
-    PE_OFFSET = 0x80,
-    COFF = PE_OFFSET + 4,
-    OPTIONAL = COFF + 20,
-    DIRECTORIES = OPTIONAL + 112,
-    SECTIONS = DIRECTORIES + 16 * 8,
-    TEXT = 0x400,
-    RDATA = 0x600,
-    DATA = 0x800,
-    RELOC = 0xa00,
-    /* RVAs */
     TEXT_RVA = 0x1000,
     RDATA_RVA = 0x2000,
     DATA_RVA = 0x3000,
     RELOC_RVA = 0x4000,
+    CHECK_SLOT = RDATA_RVA + 0x30,
+    DISPATCH_SLOT = RDATA_RVA + 0x38,
     LOOKUP = RDATA_RVA + 0x40,
     ADDRESSES = RDATA_RVA + 0x60,
     HINT_NAME = RDATA_RVA + 0x80,
     MODULE_NAME = RDATA_RVA + 0xa0,
     LOAD_CONFIG = RDATA_RVA + 0xc0,
-    LOAD_CONFIG_SIZE = 312,
-    CHECK_SLOT = RDATA_RVA + 0x40 - 0x10,
-    DISPATCH_SLOT = RDATA_RVA + 0x40 - 8,
     POINTER = DATA_RVA,
     NUMBER = DATA_RVA + 8,
     COOKIE = DATA_RVA + 16,
 };
 
-#define NUMBER_VALUE   1000
-#define DEFAULT_COOKIE 0x00002b992ddfa232ull
+/* The architecture's: how large the optional header is, where the load configuration has its
+ * fields, what a pointer is like, and the code. */
+#include "pe_driver.h"
+
+enum {
+    PE_OFFSET = 0x80,
+    COFF = PE_OFFSET + 4,
+    OPTIONAL = COFF + 20,
+    DIRECTORIES = OPTIONAL + OPTIONAL_BYTES,
+    SECTIONS = DIRECTORIES + 16 * 8,
+    TEXT = 0x400,
+    RDATA = 0x600,
+    DATA = 0x800,
+    RELOC = 0xa00,
+};
+
+#define NUMBER_VALUE 1000
 
 struct file {
     uint8_t bytes[FILE_SIZE];
@@ -82,7 +86,7 @@ static size_t file_offset(uint32_t rva)
 
 static void put_rva(struct file *file, uint32_t rva, uint64_t value)
 {
-    put(file, file_offset(rva), 8, value);
+    put(file, file_offset(rva), POINTER_BYTES, value);
 }
 
 static void put_section(struct file *file, unsigned index, const char *name, uint32_t rva,
@@ -103,20 +107,20 @@ static void put_headers(struct file *file)
     put(file, 0, 2, 0x5a4d);
     put(file, 60, 4, PE_OFFSET);
     put(file, PE_OFFSET, 4, 0x4550);
-    put(file, COFF, 2, 0x8664);
+    put(file, COFF, 2, OWN_MACHINE);
     put(file, COFF + 2, 2, 4);
     put(file, COFF + 4, 4, 0x12345678);
-    put(file, COFF + 16, 2, 240);
+    put(file, COFF + 16, 2, OPTIONAL_BYTES + 16 * 8);
     put(file, COFF + 18, 2, 0x22);
-    put(file, OPTIONAL, 2, 0x20b);
+    put(file, OPTIONAL, 2, OWN_MAGIC);
     put(file, OPTIONAL + 16, 4, TEXT_RVA);
-    put(file, OPTIONAL + 24, 8, LINK_BASE);
+    put(file, OPTIONAL + IMAGE_BASE, POINTER_BYTES, LINK_BASE);
     put(file, OPTIONAL + 32, 4, 0x1000);
     put(file, OPTIONAL + 36, 4, 0x200);
     put(file, OPTIONAL + 56, 4, IMAGE_SIZE);
     put(file, OPTIONAL + 60, 4, TEXT);
     put(file, OPTIONAL + 68, 2, 1);
-    put(file, OPTIONAL + 108, 4, 16);
+    put(file, OPTIONAL + DIRECTORY_COUNT, 4, 16);
     put_section(file, 0, ".text", TEXT_RVA, 0x200, 0x60000020);
     put_section(file, 1, ".rdata", RDATA_RVA, 0x200, 0x40000040);
     put_section(file, 2, ".data", DATA_RVA, 0x200, 0xc0000040);
@@ -129,54 +133,33 @@ static void put_directory(struct file *file, unsigned index, uint32_t rva, uint3
     put(file, DIRECTORIES + index * 8u + 4, 4, size);
 }
 
-/* A 32-bit distance from the end of an instruction, in a code byte string. */
-static uint8_t *put_distance(uint8_t *code, const uint8_t *start, uint32_t target)
+/* Places in one page that hold addresses. */
+static size_t put_block(struct file *file, size_t block, uint32_t page, const uint32_t *places,
+                        size_t count)
 {
-    uint32_t distance = target - (TEXT_RVA + (uint32_t)(code - start) + 4);
+    size_t entry = block + 8;
 
-    memcpy(code, &distance, sizeof(distance));
-    return code + sizeof(distance);
-}
-
-static uint8_t *put_bytes(uint8_t *code, const char *bytes, size_t count)
-{
-    memcpy(code, bytes, count);
-    return code + count;
-}
-
-static void put_code(struct file *file)
-{
-    uint8_t *start = file->bytes + TEXT;
-    uint8_t *code = start;
-
-    code = put_bytes(code, "\x48\x83\xec\x28", 4); /* sub rsp, 28h */
-    code = put_bytes(code, "\x48\x8b\x05", 3);     /* mov rax, [import] */
-    code = put_distance(code, start, ADDRESSES);
-    code = put_bytes(code, "\xff\x15", 2); /* call [dispatch] */
-    code = put_distance(code, start, DISPATCH_SLOT);
-    code = put_bytes(code, "\xff\x15", 2); /* call [check] */
-    code = put_distance(code, start, CHECK_SLOT);
-    code = put_bytes(code, "\x48\x8b\x0d", 3); /* mov rcx, [pointer] */
-    code = put_distance(code, start, POINTER);
-    put_bytes(code, "\x48\x03\x01\x48\x83\xc4\x28\xc3", 8); /* add rax, [rcx]; add rsp, 28h; ret */
+    put(file, block, 4, page);
+    for (size_t index = 0; index < count; index++, entry += 2) {
+        put(file, entry, 2, (uint64_t)RELOCATION << 12 | (places[index] & 0xfff));
+    }
+    entry += entry % 4; /* padding: entries of type 0 */
+    put(file, block + 4, 4, entry - block);
+    return entry;
 }
 
 static void put_relocations(struct file *file)
 {
-    static const uint32_t places[] = {LOAD_CONFIG + 88, LOAD_CONFIG + 112, LOAD_CONFIG + 120};
-    size_t entry = RELOC + 8;
+    static const uint32_t config[] = {CONFIG_POINTERS};
+    static const uint32_t data[] = {POINTER};
+    size_t end = RELOC;
 
-    put(file, RELOC, 4, RDATA_RVA);
-    put(file, RELOC + 4, 4, 16);
-    for (size_t index = 0; index < 3; index++, entry += 2) {
-        put(file, entry, 2, 0xa000 | (places[index] & 0xfff));
+    if (CODE_POINTERS[0] != 0) {
+        end = put_block(file, end, TEXT_RVA, CODE_POINTERS, CODE_POINTER_COUNT);
     }
-    put(file, entry, 2, 0); /* padding */
-    put(file, RELOC + 16, 4, DATA_RVA);
-    put(file, RELOC + 20, 4, 12);
-    put(file, RELOC + 24, 2, 0xa000);
-    put(file, RELOC + 26, 2, 0);
-    put_directory(file, PE_DIRECTORY_BASERELOC, RELOC_RVA, 28);
+    end = put_block(file, end, RDATA_RVA, config, sizeof(config) / sizeof(config[0]));
+    end = put_block(file, end, DATA_RVA, data, 1);
+    put_directory(file, PE_DIRECTORY_BASERELOC, RELOC_RVA, (uint32_t)(end - RELOC));
 }
 
 static void put_imports(struct file *file)
@@ -187,9 +170,9 @@ static void put_imports(struct file *file)
     put(file, descriptor + 12, 4, MODULE_NAME);
     put(file, descriptor + 16, 4, ADDRESSES);
     put_rva(file, LOOKUP, HINT_NAME);
-    put_rva(file, LOOKUP + 8, 1ull << 63 | 7);
+    put_rva(file, LOOKUP + POINTER_BYTES, BY_ORDINAL | 7);
     put_rva(file, ADDRESSES, HINT_NAME);
-    put_rva(file, ADDRESSES + 8, 1ull << 63 | 7);
+    put_rva(file, ADDRESSES + POINTER_BYTES, BY_ORDINAL | 7);
     strcpy((char *)file->bytes + file_offset(HINT_NAME + 2), "Named");
     strcpy((char *)file->bytes + file_offset(MODULE_NAME), "ntoskrnl.exe");
     put_directory(file, PE_DIRECTORY_IMPORT, RDATA_RVA, 40);
@@ -198,9 +181,9 @@ static void put_imports(struct file *file)
 static void put_load_config(struct file *file)
 {
     put(file, file_offset(LOAD_CONFIG), 4, LOAD_CONFIG_SIZE);
-    put_rva(file, LOAD_CONFIG + 88, LINK_BASE + COOKIE);
-    put_rva(file, LOAD_CONFIG + 112, LINK_BASE + CHECK_SLOT);
-    put_rva(file, LOAD_CONFIG + 120, LINK_BASE + DISPATCH_SLOT);
+    put_rva(file, LOAD_CONFIG + COOKIE_FIELD, LINK_BASE + COOKIE);
+    put_rva(file, LOAD_CONFIG + CHECK_FIELD, LINK_BASE + CHECK_SLOT);
+    put_arch_config(file);
     put_directory(file, PE_DIRECTORY_LOAD_CONFIG, LOAD_CONFIG, LOAD_CONFIG_SIZE);
 }
 
@@ -208,7 +191,7 @@ static void make_driver(struct file *file)
 {
     memset(file, 0, sizeof(*file));
     put_headers(file);
-    put_code(file);
+    put_code(file->bytes + TEXT);
     put_imports(file);
     put_load_config(file);
     put_relocations(file);
@@ -219,7 +202,7 @@ static void make_driver(struct file *file)
 
 /* ---- loading ---- */
 
-static __attribute__((ms_abi)) uint64_t imported(void)
+static NTAPI_CALL uintptr_t imported(void)
 {
     return 7;
 }
@@ -285,7 +268,7 @@ static void a_good_file_is_loaded_and_runs(void **context)
     struct file file;
     struct pe_image image;
     char error[256] = "";
-    uint64_t __attribute__((ms_abi)) (*entry)(void);
+    uintptr_t NTAPI_CALL (*entry)(void);
 
     (void)context;
     make_driver(&file);
@@ -296,7 +279,7 @@ static void a_good_file_is_loaded_and_runs(void **context)
     assert_string_equal(image.name, "test.sys");
     assert_int_equal(image.size, IMAGE_SIZE);
     assert_int_equal(image.timestamp, 0x12345678);
-    assert_int_equal(image.machine, PE_MACHINE_AMD64);
+    assert_int_equal(image.machine, OWN_MACHINE);
     assert_ptr_equal(image.entry, image.base + TEXT_RVA);
     memcpy(&entry, &image.entry, sizeof(entry));
     assert_int_equal(entry(), 7 + NUMBER_VALUE);
@@ -327,10 +310,10 @@ static uint64_t loaded_cookie(const struct file *file)
 {
     struct pe_image image;
     char error[256];
-    uint64_t cookie;
+    uint64_t cookie = 0;
 
     assert_true(load(file->bytes, sizeof(*file), &image, error, sizeof(error)));
-    memcpy(&cookie, image.base + COOKIE, sizeof(cookie));
+    memcpy(&cookie, image.base + COOKIE, POINTER_BYTES);
     pe_unload(&image);
     return cookie;
 }
@@ -344,11 +327,12 @@ static void the_cookie_is_set_and_repeatable(void **context)
     make_driver(&file);
     cookie = loaded_cookie(&file);
     assert_true(cookie != DEFAULT_COOKIE && cookie != 0);
-    assert_int_equal(cookie >> 48, 0);
+    assert_true((cookie & ~COOKIE_MASK) == 0);
     assert_true(loaded_cookie(&file) == cookie);
     put(&file, COFF + 4, 4, 0x87654321);
     assert_true(loaded_cookie(&file) != cookie);
-    put(&file, file_offset(LOAD_CONFIG), 4, 88); /* an old load configuration ends before it */
+    put(&file, file_offset(LOAD_CONFIG), 4,
+        COOKIE_FIELD); /* an old load configuration ends before it */
     assert_true(loaded_cookie(&file) == DEFAULT_COOKIE);
 }
 
@@ -377,18 +361,16 @@ static const struct damage {
     {"PE header would be at offset", 60, 4, 0xfffffffc},
     {"PE header would be at offset", 60, 4, 0x81},
     {"no \"PE\" signature", PE_OFFSET, 4, 0x454e},
-    {"wrong machine: the file is for ARM64", COFF, 2, 0xaa64},
-    {"wrong machine: the file is for 32-bit x86 (0x014c), this storhost runs x64; run it with "
-     "build/x86/storhost",
-     COFF, 2, 0x14c},
-    {"bad number of sections", COFF + 2, 2, 0},
+    {"wrong machine: the file is for an unknown processor (0x0166)", COFF, 2, 0x166},
+    {"wrong machine: the file is for 32-bit ARM (0x01c4)", COFF, 2, 0x1c4},
+    ARCH_DAMAGES{"bad number of sections", COFF + 2, 2, 0},
     {"bad number of sections", COFF + 2, 2, 97},
     {"section headers", COFF + 2, 2, 60},
-    {"bad optional header", COFF + 16, 2, 100},
+    {"bad optional header", COFF + 16, 2, OPTIONAL_BYTES - 12},
     {"bad optional header", COFF + 16, 2, 0xffff},
     {"not an executable image", COFF + 18, 2, 0x20},
     {"relocations were stripped", COFF + 18, 2, 0x23},
-    {"magic 0x10b", OPTIONAL, 2, 0x10b},
+    {"magic 0x107", OPTIONAL, 2, 0x107},
     {"entry point", OPTIONAL + 16, 4, 0},
     {"entry point", OPTIONAL + 16, 4, DATA_RVA},
     {"entry point", OPTIONAL + 16, 4, 0xfffffff0},
@@ -400,8 +382,8 @@ static const struct damage {
     {"sections end at", OPTIONAL + 56, 4, 0x8000},
     {"bad size of headers", OPTIONAL + 60, 4, 0x10000},
     {"subsystem 2", OPTIONAL + 68, 2, 2},
-    {"data directories", OPTIONAL + 108, 4, 17},
-    {"data directories", OPTIONAL + 108, 4, 0xffffffff},
+    {"data directories", OPTIONAL + DIRECTORY_COUNT, 4, 17},
+    {"data directories", OPTIONAL + DIRECTORY_COUNT, 4, 0xffffffff},
     {"delay-loaded", DIRECTORIES + 13 * 8 + 4, 4, 32},
     {"truncated: section .data", SECTIONS + 2 * 40 + 16, 4, 0x10000},
     {"truncated: section .data", SECTIONS + 2 * 40 + 20, 4, 0xfffffff0},
@@ -416,7 +398,7 @@ static const struct damage {
     {"has a size of 0x0", RELOC + 4, 4, 0},
     {"has a size of 0x7", RELOC + 4, 4, 7},
     {"has a size of 0xffffff", RELOC + 4, 4, 0xfffffffe},
-    {"type 3", RELOC + 8, 2, 0x3000},
+    {"type 1", RELOC + 8, 2, 0x1000},
     {"type 5", RELOC + 8, 2, 0x5000},
     {"is beyond the image's end", RELOC + 16, 4, 0x5000},
     {"is beyond the image's end", RELOC + 16, 4, 0xffffffff},
@@ -425,15 +407,16 @@ static const struct damage {
     {"no module name", RDATA + 12, 4, RDATA_RVA + 0x1ff},
     {"no end in the image", RDATA + 0, 4, 0xfffffff0},
     {"no end in the image", RDATA + 16, 4, 0xfffffff0},
-    {"no end in the image", RDATA + 16, 4, IMAGE_SIZE - 8},
-    {"no name at", RDATA + 0x40, 8, 0xfffffff0},
-    {"no name at", RDATA + 0x40, 8, 0x7fffffffffffffff},
-    {"no name at", RDATA + 0x40, 8, DATA_RVA + 0x100},
-    {"ordinal entry", RDATA + 0x48, 8, 1ull << 63 | 0x10000},
+    {"no end in the image", RDATA + 16, 4, IMAGE_SIZE - POINTER_BYTES},
+    {"no name at", RDATA + 0x40, POINTER_BYTES, 0x7ffffff0},
+    {"no name at", RDATA + 0x40, POINTER_BYTES, BY_ORDINAL - 1},
+    {"no name at", RDATA + 0x40, POINTER_BYTES, DATA_RVA + 0x100},
+    {"ordinal entry", RDATA + 0x40 + POINTER_BYTES, POINTER_BYTES, BY_ORDINAL | 0x10000},
     {"bad load configuration", DIRECTORIES + 10 * 8, 4, IMAGE_SIZE},
     {"bad load configuration", RDATA + 0xc0, 4, 0xffffffff},
-    {"security cookie lies outside", RDATA + 0xc0 + 88, 8, 0},
-    {"guard check lies outside", RDATA + 0xc0 + 112, 8, LINK_BASE + IMAGE_SIZE - 7},
+    {"security cookie lies outside", RDATA + 0xc0 + COOKIE_FIELD, POINTER_BYTES, LINK_BASE - 1},
+    {"guard check lies outside", RDATA + 0xc0 + CHECK_FIELD, POINTER_BYTES,
+     LINK_BASE + IMAGE_SIZE - POINTER_BYTES + 1},
 };
 
 static void each_damage_is_named(void **context)
@@ -490,7 +473,7 @@ static void names_must_end(void **context)
 
     make_driver(&file);
     memset(file.bytes + ROOM, 'A', FILE_SIZE - ROOM);
-    put(&file, RDATA + 0x40, 8, FILE_SIZE - RELOC + RELOC_RVA - 20);
+    put(&file, RDATA + 0x40, POINTER_BYTES, FILE_SIZE - RELOC + RELOC_RVA - 20);
     expect_error(&file, "no name at");
 }
 
@@ -501,14 +484,14 @@ static void import_tables_must_end(void **context)
 
     (void)context;
     make_driver(&file);
-    for (offset = ROOM; offset < FILE_SIZE; offset += 8) {
-        put(&file, offset, 8, HINT_NAME);
+    for (offset = ROOM; offset < FILE_SIZE; offset += POINTER_BYTES) {
+        put(&file, offset, POINTER_BYTES, HINT_NAME);
     }
     put(&file, RDATA, 4, ROOM_RVA); /* filling its short table overwrites the names */
     expect_error(&file, "bad import");
     put(&file, RDATA + 16, 4, ROOM_RVA); /* the table that is filled is the one that is read */
     expect_error(&file, "no end in the image");
-    put(&file, RDATA + 16, 4, ROOM_RVA + 8); /* what is filled is read next */
+    put(&file, RDATA + 16, 4, ROOM_RVA + POINTER_BYTES); /* what is filled is read next */
     expect_error(&file, "bad import");
 
     make_driver(&file);

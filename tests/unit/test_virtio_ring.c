@@ -766,7 +766,7 @@ static void test_in_order_batches(void **state)
 /* The device scribbles over all that it can reach: the driver's own state does not care. */
 static void test_scribbled_descriptors(void **state)
 {
-    ULONG id, written;
+    ULONG id = VIRTQUEUE_FULL, written;
     uint16_t used = 0;
     uint32_t ids[4], n, round;
 

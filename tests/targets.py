@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The driver files under test, and the storhost that runs each.
+
+A test that is marked `every_target` runs on all of them, any other on the first one only.
+`--target` picks one by name for all tests.
+"""
+
+import dataclasses
+import os
+import pathlib
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+
+STORHOST = {
+    "x64": [str(BUILD / "storhost")],
+    "x86": [str(BUILD / "x86/storhost")],
+    "arm64": ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", str(BUILD / "arm64/storhost")],
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A driver file, by flavour and architecture, with the options that storhost needs for it."""
+
+    name: str
+    options: tuple[str, ...] = ()
+    file: pathlib.Path | None = None
+
+    @property
+    def flavour(self) -> str:
+        return self.name.split("/")[0]
+
+    @property
+    def arch(self) -> str:
+        return self.name.split("/")[1]
+
+    @property
+    def driver(self) -> pathlib.Path:
+        return self.file or BUILD / self.name / "viostor.sys"
+
+    def command(self, *arguments: str | os.PathLike, driver: pathlib.Path | None = None) -> list[str]:
+        """A command line of storhost with this driver file, or another for the same processor."""
+        return [*STORHOST[self.arch], "--driver", str(driver or self.driver), *self.options,
+                *map(str, arguments)]
+
+
+ALL = [
+    Target("wlh/x64"),
+    Target("wlh/x86"),
+]
+
+
+def from_environment() -> list[Target]:
+    """All, or with DRIVER=FILE [TARGET=NAME] that file alone, in the place of that target's."""
+    if "DRIVER" not in os.environ:
+        return ALL
+    name = os.environ.get("TARGET", ALL[0].name)
+    return [dataclasses.replace(target, file=pathlib.Path(os.environ["DRIVER"]).resolve())
+            for target in ALL if target.name == name]
+
+
+TARGETS = from_environment()

@@ -351,7 +351,7 @@ typedef struct _QUEUE_SIZES {
     ULONG SlotsOffset;
     ULONG LongTablesOffset;
     ULONG SharedBytes; /* the next queue begins at the next page */
-    ULONG RequestsOffset;
+    ULONG PlacesOffset;
     ULONG FreeTablesOffset;
     ULONG PrivateBytes; /* to the next queue, cache line aligned */
 } QUEUE_SIZES;
@@ -364,9 +364,8 @@ static VOID ComputeQueueSizes(const ADAPTER_EXTENSION *Adapter, ULONG RingSize, 
     Sizes->SlotsOffset = RoundUp(Sizes->Ring.RingBytes, CACHE_LINE_SIZE);
     Sizes->LongTablesOffset = Sizes->SlotsOffset + Limits->RingUse * (ULONG)sizeof(blk_req);
     Sizes->SharedBytes = Sizes->LongTablesOffset + Limits->LongTableCount * Limits->LongTableBytes;
-    Sizes->RequestsOffset = RoundUp(Sizes->Ring.PrivateBytes, CACHE_LINE_SIZE);
-    Sizes->FreeTablesOffset =
-        Sizes->RequestsOffset + Limits->RingUse * (ULONG)sizeof(PSRB_EXTENSION);
+    Sizes->PlacesOffset = RoundUp(Sizes->Ring.PrivateBytes, CACHE_LINE_SIZE);
+    Sizes->FreeTablesOffset = Sizes->PlacesOffset + Limits->RingUse * (ULONG)sizeof(REQUEST_PLACE);
     Sizes->PrivateBytes = RoundUp(
         Sizes->FreeTablesOffset + Limits->LongTableCount * (ULONG)sizeof(USHORT), CACHE_LINE_SIZE);
 }
@@ -396,6 +395,7 @@ static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
     PUCHAR Shared = Adapter->Shared.Base + SharedOffset;
     const ULONGLONG Address = Adapter->Shared.Address + SharedOffset;
     VIRTQUEUE_SETUP Setup;
+    VIRTQUEUE_FAULT Fault;
     ULONG Table;
 
     Queue->Adapter = Adapter;
@@ -409,7 +409,8 @@ static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
     Queue->Memory.SlotsAddress = Address + Sizes->SlotsOffset;
     Queue->Memory.LongTables = Shared + Sizes->LongTablesOffset;
     Queue->Memory.LongTablesAddress = Address + Sizes->LongTablesOffset;
-    Queue->Memory.Requests = (PSRB_EXTENSION *)(Private + Sizes->RequestsOffset);
+    Queue->Memory.Places = (PREQUEST_PLACE)(Private + Sizes->PlacesOffset);
+    Queue->ShortBytes = Adapter->IndirectDescriptors ? Adapter->Limits.SegmentBytes : 0;
     Queue->Memory.FreeLongTables = (PUSHORT)(Private + Sizes->FreeTablesOffset);
     Queue->FreeLongTableCount = Adapter->Limits.LongTableCount;
     for (Table = 0; Table < Queue->FreeLongTableCount; ++Table) {
@@ -425,7 +426,9 @@ static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
     Setup.Ring = Shared;
     Setup.RingAddress = Address;
     Setup.Private = Private;
-    return VirtQueueInitialize(&Queue->Ring, &Setup);
+    Fault = VirtQueueInitialize(&Queue->Ring, &Setup);
+    Queue->OneSegmentBytes = VirtQueueIsSplit(&Queue->Ring) ? Queue->ShortBytes : 0;
+    return Fault;
 }
 
 BOOLEAN AdapterCreateQueues(PADAPTER_EXTENSION Adapter)
@@ -635,15 +638,16 @@ static VOID ChangeQueues(PADAPTER_EXTENSION Adapter, QUEUE_ROUTINE *Routine, QUE
     ULONG Index;
 
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-        PortWithQueueLock(&Adapter->Queues[Index], Routine, Change);
+        (VOID) PortWithQueueLock(&Adapter->Queues[Index], Routine, Change);
     }
 }
 
-static VOID StopQueue(PVIO_QUEUE Queue, PVOID Context)
+static BOOLEAN StopQueue(PVIO_QUEUE Queue, PVOID Context)
 {
     QUEUE_CHANGE *Change = (QUEUE_CHANGE *)Context;
 
     Change->Held += QueueStop(Queue, Change->Finished);
+    return TRUE;
 }
 
 /* Last look into all rings; afterwards queues keep what comes. Returns what the device holds. */
@@ -655,12 +659,13 @@ static ULONG StopQueues(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
     return Change.Held;
 }
 
-static VOID AbandonQueue(PVIO_QUEUE Queue, PVOID Context)
+static BOOLEAN AbandonQueue(PVIO_QUEUE Queue, PVOID Context)
 {
     const QUEUE_CHANGE *Change = (const QUEUE_CHANGE *)Context;
 
     QueueAbandon(Queue, Change->Result, Change->Finished);
     Queue->State = (UCHAR)Change->State;
+    return TRUE;
 }
 
 static VOID AbandonQueues(PADAPTER_EXTENSION Adapter, REQUEST_RESULT Result, QUEUE_STATE State,
@@ -671,11 +676,12 @@ static VOID AbandonQueues(PADAPTER_EXTENSION Adapter, REQUEST_RESULT Result, QUE
     ChangeQueues(Adapter, AbandonQueue, &Change);
 }
 
-static VOID ResumeQueue(PVIO_QUEUE Queue, PVOID Context)
+static BOOLEAN ResumeQueue(PVIO_QUEUE Queue, PVOID Context)
 {
     const QUEUE_CHANGE *Change = (const QUEUE_CHANGE *)Context;
 
     QueueResume(Queue, Change->Finished);
+    return TRUE;
 }
 
 /* The queues of a device that works again send what has gathered. */

@@ -101,7 +101,7 @@ typedef struct _PORT_TRANSFER_SRB {
 /* ---- Queues ---- */
 
 /* What is done under a queue's lock. */
-typedef VOID QUEUE_ROUTINE(PVIO_QUEUE Queue, PVOID Context);
+typedef BOOLEAN QUEUE_ROUTINE(PVIO_QUEUE Queue, PVOID Context);
 
 /* An interrupt is for a queue or for the configuration: has QueueProcess or
  * AdapterConfigurationChanged called, at once or soon. From the interrupt routine. */
@@ -114,7 +114,8 @@ VOID PortScheduleQueue(PVIO_QUEUE Queue);
 /*
  * In the port driver's header:
  *
- *   PortWithQueueLock(Queue, Routine, Context)  calls Routine under the queue's lock
+ *   PortWithQueueLock(Queue, Routine, Context)  calls Routine under the queue's lock, and returns
+ *                                               what it returns
  *   PortLookAtTransfer(Srb, Transfer)           fills a PORT_TRANSFER_SRB; FALSE: not the usual
  *                                               kind of SRB for the one unit that there is
  *   PortSrbExtension(Srb)                       its SRB_EXTENSION

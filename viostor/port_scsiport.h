@@ -18,9 +18,9 @@
              PORT_SEGMENTS_MAXIMUM * sizeof(PORT_SEGMENT)))
 
 /* Calls a routine for a queue. */
-FORCEINLINE VOID PortWithQueueLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context)
+FORCEINLINE BOOLEAN PortWithQueueLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context)
 {
-    Routine(Queue, Context);
+    return Routine(Queue, Context);
 }
 
 /* Understands the usual SRB that carries a command: for path, target and unit 0. */
@@ -57,11 +57,10 @@ FORCEINLINE VOID PortCompleteSrb(PADAPTER_EXTENSION Adapter, PVOID Srb)
 PPORT_SEGMENT_LIST PortGetSegments(PADAPTER_EXTENSION Adapter, PVOID Srb);
 
 /* There is one queue. */
-FORCEINLINE ULONG PortSelectQueue(PADAPTER_EXTENSION Adapter, PVOID Srb)
+FORCEINLINE PVIO_QUEUE PortSelectQueue(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
-    UNREFERENCED_PARAMETER(Adapter);
     UNREFERENCED_PARAMETER(Srb);
-    return 0;
+    return Adapter->Queues;
 }
 
 #endif

@@ -252,20 +252,25 @@ static BOOLEAN NTAPI CallSynchronized(PVOID DeviceExtension, PVOID Context)
     const LOCKED_CALL *Call = (const LOCKED_CALL *)Context;
 
     UNREFERENCED_PARAMETER(DeviceExtension);
-    Call->Routine(Call->Queue, Call->Context);
-    return TRUE;
+    return Call->Routine(Call->Queue, Call->Context);
 }
 
-VOID PortWithoutDpcLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context)
+BOOLEAN PortWithoutDpcLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context)
 {
     if (Queue->Adapter->Port.Locking == PortLockingInterrupt) {
         /* A StorPort without DPCs has no StorPortAcquireSpinLock either, but always this. */
         LOCKED_CALL Call = {Queue, Routine, Context};
 
-        (VOID) StorPortSynchronizeAccess(Queue->Adapter, CallSynchronized, &Call);
-    } else {
-        Routine(Queue, Context);
+        return StorPortSynchronizeAccess(Queue->Adapter, CallSynchronized, &Call);
     }
+    return Routine(Queue, Context);
+}
+
+PVIO_QUEUE PortHintedQueue(PADAPTER_EXTENSION Adapter, PVOID Srb)
+{
+    const ULONG Queue = PortExtendedHintedQueue(Adapter, Srb);
+
+    return &Adapter->Queues[Queue < Adapter->QueueCount ? Queue : 0];
 }
 
 VOID PortOnQueueInterrupt(PVIO_QUEUE Queue)

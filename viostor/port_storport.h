@@ -19,26 +19,27 @@ HW_MESSAGE_SIGNALED_INTERRUPT_ROUTINE VioStorMessageInterrupt;
 
 /* PortWithQueueLock where the lock is not that of a DPC. IRQL <= DISPATCH_LEVEL; HIGH_LEVEL in a
  * dump. */
-VOID PortWithoutDpcLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context);
+BOOLEAN PortWithoutDpcLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context);
 
 /*
  * Calls a routine under a queue's lock: that of the queue's DPC; where StorPort grants no DPCs the
  * interrupt lock, as completion then runs in the interrupt routine, which holds it already and does
  * not come here. IRQL <= DISPATCH_LEVEL. Routine is known at each call, so it is compiled in.
  */
-FORCEINLINE VOID PortWithQueueLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context)
+FORCEINLINE BOOLEAN PortWithQueueLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context)
 {
     PADAPTER_EXTENSION Adapter = Queue->Adapter;
 
     if (LIKELY(Adapter->Port.Locking == PortLockingDpc)) {
         STOR_LOCK_HANDLE Lock;
+        BOOLEAN Result;
 
         StorPortAcquireSpinLock(Adapter, DpcLock, &Queue->Port.Dpc, &Lock);
-        Routine(Queue, Context);
+        Result = Routine(Queue, Context);
         StorPortReleaseSpinLock(Adapter, &Lock);
-    } else {
-        PortWithoutDpcLock(Queue, Routine, Context);
+        return Result;
     }
+    return PortWithoutDpcLock(Queue, Routine, Context);
 }
 
 /* The legacy kind. */
@@ -109,19 +110,17 @@ FORCEINLINE PPORT_SEGMENT_LIST PortGetSegments(PADAPTER_EXTENSION Adapter, PVOID
     return StorPortGetScatterGatherList(Adapter, (PSCSI_REQUEST_BLOCK)Srb);
 }
 
-/*
- * Index of the queue that a request goes to: the one whose completions StorPort wants on the
- * processor that the request comes from, where it gives such hints. DISPATCH_LEVEL (StartIo).
- */
-FORCEINLINE ULONG PortSelectQueue(PADAPTER_EXTENSION Adapter, PVOID Srb)
-{
-    ULONG Queue;
+/* The queue that StorPort's hints name. */
+PVIO_QUEUE PortHintedQueue(PADAPTER_EXTENSION Adapter, PVOID Srb);
 
-    if (Adapter->Port.QueueHints == QueueHintsNone) {
-        return 0;
-    }
-    Queue = PortExtendedHintedQueue(Adapter, Srb);
-    return Queue < Adapter->QueueCount ? Queue : 0;
+/*
+ * The queue that a request goes to: the one whose completions StorPort wants on the processor that
+ * the request comes from, where it gives such hints. DISPATCH_LEVEL (StartIo).
+ */
+FORCEINLINE PVIO_QUEUE PortSelectQueue(PADAPTER_EXTENSION Adapter, PVOID Srb)
+{
+    return Adapter->Port.QueueHints == QueueHintsNone ? Adapter->Queues
+                                                      : PortHintedQueue(Adapter, Srb);
 }
 
 #endif

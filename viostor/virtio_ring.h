@@ -186,6 +186,12 @@ typedef struct _VIRTQUEUE {
 _Static_assert(sizeof(VIRTQUEUE_SUBMIT) <= 64, "the submit side fits one cache line");
 _Static_assert(sizeof(VIRTQUEUE_COMPLETE) <= 64, "the completion side fits one cache line");
 
+/* An entry of a table of indirect descriptors, of either ring. */
+typedef union _VIRTQUEUE_ENTRY {
+    VIRTQ_DESC Split;
+    VIRTQ_PACKED_DESC Packed;
+} VIRTQUEUE_ENTRY, *PVIRTQUEUE_ENTRY;
+
 /* What the segments of a chain are written into. */
 typedef enum _VIRTQUEUE_CHAIN_KIND {
     VirtQueueChainSplitIndirect, /* the caller's table */
@@ -416,6 +422,81 @@ FORCEINLINE VOID VirtQueueCommit(PVIRTQUEUE_CHAIN Chain)
         VirtSplitCommit(Chain);
     } else {
         VirtPackedCommit(Chain);
+    }
+}
+
+/* Whether the ring is a split one. */
+FORCEINLINE BOOLEAN VirtQueueIsSplit(const VIRTQUEUE *Queue)
+{
+    return VirtQueueModeIsSplit(Queue->Submit.Mode);
+}
+
+/*
+ * The short way, for a request whose table of indirect descriptors the caller writes and keeps:
+ *
+ *     VirtQueueReserve(Queue, 1)
+ *     VirtQueueSetEntry       for those entries that are not as they were left
+ *     VirtQueueSetTable       if the table is another or has another number of entries than the last
+ *                             one of this id
+ *     VirtQueueCommitTable
+ *
+ * Split says which ring it is (VirtQueueIsSplit): asked once, a constant where it matters.
+ *
+ * An entry is 16 bytes: its address, and its length with a tail of flags above it. The tail of entry
+ * Index: DeviceWrites, and Last where no other follows. Both rings' tables keep their entries in
+ * order.
+ */
+FORCEINLINE ULONGLONG VirtQueueEntryTail(BOOLEAN Split, ULONG Index, BOOLEAN DeviceWrites,
+                                         BOOLEAN Last)
+{
+    const ULONGLONG Flags = DeviceWrites ? VIRTQ_DESC_F_WRITE : 0;
+
+    if (!Split) {
+        return Flags << 48; /* no NEXT in a packed ring's (2.8.7); the id means nothing */
+    }
+    return Last ? Flags << 32 : (Flags | VIRTQ_DESC_F_NEXT) << 32 | (ULONGLONG)(Index + 1) << 48;
+}
+
+/* The tail of the entry behind one with this tail, if it is of the same kind. */
+FORCEINLINE ULONGLONG VirtQueueNextTail(BOOLEAN Split, ULONGLONG Tail)
+{
+    return Split ? Tail + (1ull << 48) : Tail;
+}
+
+FORCEINLINE VOID VirtQueueSetEntry(BOOLEAN Split, PVIRTQUEUE_ENTRY Entry, ULONGLONG Address,
+                                   ULONG Length, ULONGLONG Tail)
+{
+    VIO_ASSERT(Length != 0);
+    if (Split) {
+        VirtSplitSetEntry((PVIRTQ_DESC)Entry, Address, Length, Tail);
+    } else {
+        VirtPackedSetEntry((PVIRTQ_PACKED_DESC)Entry, Address, Length, Tail);
+    }
+}
+
+/* The table of a reserved id: Count entries at the device address TableAddress. */
+FORCEINLINE VOID VirtQueueSetTable(PVIRTQUEUE Queue, ULONG Id, ULONGLONG TableAddress, ULONG Count)
+{
+    if (VirtQueueIsSplit(Queue)) {
+        VirtSplitSetTable(Queue, Id, TableAddress, Count);
+    }
+}
+
+/*
+ * Makes the chain of a reserved id available, WritableBytes of which the device may write. The table
+ * is said once more for a packed ring, where it does not stay with the id. As VirtQueueCommit
+ * otherwise.
+ */
+FORCEINLINE VOID VirtQueueCommitTable(BOOLEAN Split, PVIRTQUEUE Queue, ULONG Id,
+                                      ULONGLONG TableAddress, ULONG Count, ULONG WritableBytes)
+{
+    VIO_ASSERT(Id <= Queue->Submit.Mask);
+    VIO_ASSERT(Queue->Submit.Ids[Id].UsedLimit == 0);
+    VIO_ASSERT(Queue->Submit.Ids[Id].Count == 1);
+    if (Split) {
+        VirtSplitCommitTable(Queue, Id, WritableBytes);
+    } else {
+        VirtPackedCommitTable(Queue, Id, TableAddress, Count, WritableBytes);
     }
 }
 

@@ -149,6 +149,33 @@ FORCEINLINE VOID VirtPackedAppendDirect(PVIRTQUEUE_CHAIN Chain, ULONGLONG Addres
     Chain->Next++;
 }
 
+/* An entry of the caller's table in two stores. Tail: its flags. */
+FORCEINLINE VOID VirtPackedSetEntry(PVIRTQ_PACKED_DESC Entry, ULONGLONG Address, ULONG Length,
+                                    ULONGLONG Tail)
+{
+    Entry->Address = Address;
+    *(PULONGLONG)&Entry->Length = Length | Tail;
+}
+
+/* Makes the table of an id available. */
+FORCEINLINE VOID VirtPackedCommitTable(PVIRTQUEUE Queue, ULONG Id, ULONGLONG TableAddress,
+                                       ULONG Count, ULONG WritableBytes)
+{
+    VIRTQUEUE_SUBMIT *Submit = &Queue->Submit;
+    PVIRTQ_PACKED_DESC First = &Submit->PackedDescriptors[Submit->AvailIndex & Submit->Mask];
+
+    First->Address = TableAddress;
+    First->Length = Count * (ULONG)sizeof(VIRTQ_PACKED_DESC);
+    First->Id = (USHORT)Id;
+    Submit->Ids[Id].UsedLimit = WritableBytes + 1;
+    /* The whole chain before the flags that make it available (2.8.13). */
+    VirtioStoreBarrier();
+    VirtRingStore16(&First->Flags,
+                    VirtPackedAvailFlags(Submit->Mask, Submit->AvailIndex) | VIRTQ_DESC_F_INDIRECT);
+    Submit->AvailIndex++;
+    Submit->Committed++;
+}
+
 /* Gives back what was reserved for a chain and is not used by it. */
 FORCEINLINE VOID VirtPackedTrim(PVIRTQUEUE Queue, ULONG Id, ULONG Count)
 {

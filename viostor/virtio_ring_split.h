@@ -71,8 +71,10 @@ FORCEINLINE VOID VirtSplitFree(PVIRTQUEUE Queue, ULONG Id)
     ULONG Index;
 
     VIO_ASSERT(Count != 0);
-    for (Index = 1; Index < Count; Index++) {
-        Last = Ids[Last].Next;
+    if (UNLIKELY(Count != 1)) {
+        for (Index = 1; Index < Count; Index++) {
+            Last = Ids[Last].Next;
+        }
     }
     Ids[Last].Next = (USHORT)Queue->Submit.FreeHead;
     Queue->Submit.FreeHead = Id;
@@ -119,6 +121,37 @@ FORCEINLINE VOID VirtSplitAppendDirect(PVIRTQUEUE_CHAIN Chain, ULONGLONG Address
     Chain->DirectCount++;
     Chain->Next = Chain->Queue->Submit.Ids[Chain->Next].Next;
     VirtSplitDescribe(Chain, Descriptor, Address, Length, DeviceWrites);
+}
+
+/* An entry of the caller's table in two stores. Tail: its flags, and the index of the next entry where
+ * there is one (VirtQueueFirstTail, VirtQueueNextTail). */
+FORCEINLINE VOID VirtSplitSetEntry(PVIRTQ_DESC Entry, ULONGLONG Address, ULONG Length,
+                                   ULONGLONG Tail)
+{
+    Entry->Address = Address;
+    *(PULONGLONG)&Entry->Length = Length | Tail;
+}
+
+/* The ring's descriptor of an id whose table stays where it is. */
+FORCEINLINE VOID VirtSplitSetTable(PVIRTQUEUE Queue, ULONG Id, ULONGLONG TableAddress, ULONG Count)
+{
+    PVIRTQ_DESC Descriptor = &Queue->Submit.Descriptors[Id];
+
+    Descriptor->Address = TableAddress;
+    Descriptor->Length = Count * (ULONG)sizeof(VIRTQ_DESC);
+    Descriptor->Flags = VIRTQ_DESC_F_INDIRECT;
+}
+
+/* Makes the chain of an id available whose descriptor is written. */
+FORCEINLINE VOID VirtSplitCommitTable(PVIRTQUEUE Queue, ULONG Id, ULONG WritableBytes)
+{
+    VIRTQUEUE_SUBMIT *Submit = &Queue->Submit;
+
+    Submit->Ids[Id].UsedLimit = WritableBytes + 1;
+    Submit->Avail->Ring[Submit->AvailIndex & Submit->Mask] = (USHORT)Id;
+    VirtioStoreBarrier();
+    Submit->AvailIndex++;
+    VirtRingStore16(&Submit->Avail->Index, Submit->AvailIndex);
 }
 
 FORCEINLINE VOID VirtSplitCommit(PVIRTQUEUE_CHAIN Chain)

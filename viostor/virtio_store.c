@@ -103,19 +103,12 @@ BOOLEAN NTAPI VioStorPassiveInitialize(PVOID DeviceExtension)
 
 BOOLEAN NTAPI VioStorBuildIo(PVOID DeviceExtension, PSCSI_REQUEST_BLOCK Srb)
 {
-    PADAPTER_EXTENSION Adapter = (PADAPTER_EXTENSION)DeviceExtension;
-
-    if (LIKELY(SrbBuild(Adapter, Srb))) {
-        return TRUE;
-    }
-    PortCompleteSrb(Adapter, Srb);
-    return FALSE;
+    return SrbBuild((PADAPTER_EXTENSION)DeviceExtension, Srb);
 }
 
 BOOLEAN NTAPI VioStorStartIo(PVOID DeviceExtension, PSCSI_REQUEST_BLOCK Srb)
 {
-    SrbStart((PADAPTER_EXTENSION)DeviceExtension, Srb);
-    return TRUE;
+    return SrbStart((PADAPTER_EXTENSION)DeviceExtension, Srb);
 }
 
 /* ---- Interrupts ---- */

@@ -102,13 +102,12 @@ _Static_assert(sizeof(blk_req) == 2 * CACHE_LINE_SIZE, "a slot is two cache line
  * request that finds none waits for the next completion of its queue. */
 #define LONG_TABLE_MINIMUM 4u
 #define LONG_TABLE_MAXIMUM 64u
-#define LONG_TABLE_NONE    0xffffu
 
 /* Where a request is. */
 typedef enum _REQUEST_STATE {
     RequestBuilt,     /* HwBuildIo has understood it; StorPort holds it */
     RequestWaiting,   /* in its queue's waiting list */
-    RequestSubmitted, /* in the ring, under RingId */
+    RequestSubmitted, /* in the ring */
     RequestFinished,  /* off the ring, on its way to RequestComplete */
 } REQUEST_STATE;
 
@@ -127,6 +126,13 @@ typedef enum _REQUEST_RESULT {
     RequestResultBadData, /* the scatter/gather list is missing or has more segments than agreed */
 } REQUEST_RESULT;
 
+/* What makes a request more than its one device request: bits of SRB_EXTENSION.Special. */
+typedef enum _REQUEST_SPECIAL {
+    RequestSpecialFlushAfter = 1, /* a flush follows this write before completion */
+    RequestSpecialUnderrun = 2,   /* the SRB's buffer is longer than Length */
+    RequestSpecialLongTable = 4,  /* it has a table of the queue's pool: LongTable */
+} REQUEST_SPECIAL;
+
 /*
  * The per-SRB extension. It holds garbage when StorPort hands the SRB over; HwBuildIo sets what is
  * used and clears nothing. Linked into at most one list at a time.
@@ -143,10 +149,8 @@ typedef struct _SRB_EXTENSION {
     UCHAR Result;                /* REQUEST_RESULT, in RequestFinished */
     UCHAR Operation;             /* DISK_OPERATION that is next or under way */
     UCHAR DeviceStatus;          /* as read once from the slot */
-    BOOLEAN FlushAfter;          /* a flush follows this write before completion */
-    BOOLEAN Underrun;            /* the SRB's buffer is longer than Length */
-    USHORT LongTable;            /* index in the queue's pool, or LONG_TABLE_NONE */
-    USHORT RingId;               /* in RequestSubmitted */
+    UCHAR Special;               /* REQUEST_SPECIAL bits; 0: an ordinary one */
+    USHORT LongTable;            /* index in the queue's pool, with RequestSpecialLongTable */
 } SRB_EXTENSION, *PSRB_EXTENSION;
 
 /* A list of requests, first in first out. */
@@ -164,14 +168,21 @@ typedef enum _QUEUE_STATE {
     QueueClosed,  /* there is no device: finish it as RequestResultGone */
 } QUEUE_STATE;
 
+/* What the driver alone knows of a ring id and its slot. */
+typedef struct _REQUEST_PLACE {
+    PSRB_EXTENSION Request; /* submitted under it */
+    ULONG Prepared; /* data segments that the slot's table and the ring's descriptor were last
+                               written for; 0: for none, they must be written whole */
+} REQUEST_PLACE, *PREQUEST_PLACE;
+
 /* Memory of a queue beside its ring; the addresses are the device's. */
 typedef struct _QUEUE_MEMORY {
     pblk_req Slots; /* one per ring id */
     ULONGLONG SlotsAddress;
     PUCHAR LongTables; /* LongTableCount tables of LongTableBytes each */
     ULONGLONG LongTablesAddress;
-    PSRB_EXTENSION *Requests; /* per ring id: who is submitted under it. Not shared */
-    PUSHORT FreeLongTables;   /* stack of FreeLongTableCount indices. Not shared */
+    PREQUEST_PLACE Places;  /* per ring id. Not shared */
+    PUSHORT FreeLongTables; /* stack of FreeLongTableCount indices. Not shared */
 } QUEUE_MEMORY;
 
 /* One virtqueue with everything that its requests need. */
@@ -181,11 +192,13 @@ typedef struct _VIO_QUEUE {
     QUEUE_MEMORY Memory;
     REQUEST_LIST Waiting;
     ULONG FreeLongTableCount;
-    UCHAR State;    /* QUEUE_STATE */
-    USHORT Index;   /* of the virtqueue */
-    USHORT Vector;  /* MSI-X message, or VIRTIO_MSI_NO_VECTOR */
-    ULONG Size;     /* descriptors */
-    BOOLEAN Polled; /* a dump's: never asks for an interrupt */
+    ULONG ShortBytes; /* requests of segments up to so many bytes go the short way; 0: none does */
+    ULONG OneSegmentBytes; /* the same where the ring is a split one, else 0 */
+    UCHAR State;           /* QUEUE_STATE */
+    USHORT Index;          /* of the virtqueue */
+    USHORT Vector;         /* MSI-X message, or VIRTIO_MSI_NO_VECTOR */
+    ULONG Size;            /* descriptors */
+    BOOLEAN Polled;        /* a dump's: never asks for an interrupt */
     struct _ADAPTER_EXTENSION *Adapter;
     PORT_QUEUE Port;
 } VIO_QUEUE, *PVIO_QUEUE;

@@ -170,9 +170,9 @@ FORCEINLINE VOID CommitRequest(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG I
     Slot->header.sector = RequestHasData(Request) ? Request->Sector : 0;
     Slot->status = REQUEST_STATUS_UNWRITTEN;
 
-    Request->RingId = (USHORT)Id;
     Request->State = RequestSubmitted;
-    Queue->Memory.Requests[Id] = Request;
+    Queue->Memory.Places[Id].Request = Request;
+    Queue->Memory.Places[Id].Prepared = 0;
     VirtQueueCommit(Chain);
 }
 
@@ -195,6 +195,7 @@ FORCEINLINE BOOLEAN BeginChain(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG I
         }
         Table = Queue->Memory.FreeLongTables[--Queue->FreeLongTableCount];
         Request->LongTable = Table;
+        Request->Special |= RequestSpecialLongTable;
         VirtQueueBeginIndirect(Chain, &Queue->Ring, Id,
                                Queue->Memory.LongTables + (SIZE_T)Table * TableBytes,
                                Queue->Memory.LongTablesAddress + (ULONGLONG)Table * TableBytes);
@@ -223,7 +224,6 @@ static SUBMIT_RESULT QueueTrySubmit(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
     if (UNLIKELY(Id == VIRTQUEUE_FULL)) {
         return SubmitNoRoom;
     }
-    Request->LongTable = LONG_TABLE_NONE;
     if (UNLIKELY(!BeginChain(Queue, &Chain, Id, Request, DataSegments))) {
         VirtQueueCancel(&Queue->Ring, Id);
         return SubmitNoRoom;
@@ -232,7 +232,215 @@ static SUBMIT_RESULT QueueTrySubmit(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
     return SubmitDone;
 }
 
-static VOID QueueRingDoorbell(PVIO_QUEUE Queue)
+/* Gives the long table of a request back, if it has one. */
+static VOID ReleaseLongTable(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+{
+    if (Request->Special & RequestSpecialLongTable) {
+        Queue->Memory.FreeLongTables[Queue->FreeLongTableCount++] = Request->LongTable;
+        Request->Special &= (UCHAR)~RequestSpecialLongTable;
+    }
+}
+
+/* A table that a request is given in one go. */
+typedef struct _REQUEST_TABLE {
+    PVIRTQUEUE_ENTRY Entries;
+    ULONGLONG Address; /* the device's */
+    ULONG Room;        /* data segments that it takes */
+} REQUEST_TABLE;
+
+/* The slot's own table. */
+FORCEINLINE VOID SlotTable(PVIO_QUEUE Queue, ULONG Id, REQUEST_TABLE *Table)
+{
+    Table->Entries = (PVIRTQUEUE_ENTRY)Queue->Memory.Slots[Id].table;
+    Table->Address =
+        Queue->Memory.SlotsAddress + (ULONGLONG)Id * sizeof(blk_req) + offsetof(blk_req, table);
+    Table->Room = REQUEST_SLOT_SEGMENTS;
+}
+
+/* A table of the queue's pool. FALSE: none is free. */
+static BOOLEAN TakeLongTable(PVIO_QUEUE Queue, PSRB_EXTENSION Request, REQUEST_TABLE *Table)
+{
+    const ADAPTER_LIMITS *Limits = &Queue->Adapter->Limits;
+    USHORT Index;
+
+    if (Queue->FreeLongTableCount == 0) {
+        return FALSE;
+    }
+    Index = Queue->Memory.FreeLongTables[--Queue->FreeLongTableCount];
+    Request->LongTable = Index;
+    Request->Special |= RequestSpecialLongTable;
+    Table->Entries =
+        (PVIRTQUEUE_ENTRY)(Queue->Memory.LongTables + (SIZE_T)Index * Limits->LongTableBytes);
+    Table->Address = Queue->Memory.LongTablesAddress + (ULONGLONG)Index * Limits->LongTableBytes;
+    Table->Room = Limits->Segments;
+    return TRUE;
+}
+
+/*
+ * Writes the data segments of a request into a table, from entry 1 on, as far as its Length goes.
+ * Returns how many they are; 0: the list is shorter than that, or has a segment that is empty or
+ * longer than the device takes, or the table is too small.
+ */
+FORCEINLINE ULONG FillTable(BOOLEAN Split, const REQUEST_TABLE *Table, const SRB_EXTENSION *Request,
+                            ULONG SegmentBytes)
+{
+    const PORT_SEGMENT *Element = Request->Segments->List;
+    const PORT_SEGMENT *const End = Element + min(Request->Segments->NumberOfElements, Table->Room);
+    const BOOLEAN Read = Request->Operation == DiskOperationRead;
+    ULONGLONG Tail = VirtQueueEntryTail(Split, 1, Read, FALSE);
+    PVIRTQUEUE_ENTRY Entry = Table->Entries + 1;
+    ULONG Remaining = Request->Length;
+
+    for (; Element != End; ++Element, ++Entry) {
+        const ULONGLONG Address = (ULONGLONG)Element->PhysicalAddress.QuadPart;
+        const ULONG Length = Element->Length;
+
+        if (UNLIKELY(Length - 1 >= SegmentBytes)) {
+            return 0;
+        }
+        if (Length >= Remaining) {
+            VirtQueueSetEntry(Split, Entry, Address, Remaining, Tail);
+            return (ULONG)(Entry - Table->Entries);
+        }
+        VirtQueueSetEntry(Split, Entry, Address, Length, Tail);
+        Tail = VirtQueueNextTail(Split, Tail);
+        Remaining -= Length;
+    }
+    return 0;
+}
+
+/* Writes the rest of a table with so many data segments, header and status, and names it to the ring. */
+DECLSPEC_NOINLINE static VOID FrameTable(PVIO_QUEUE Queue, ULONG Id, const REQUEST_TABLE *Table,
+                                         ULONG Segments)
+{
+    const BOOLEAN Split = VirtQueueIsSplit(&Queue->Ring);
+    const ULONGLONG SlotAddress = Queue->Memory.SlotsAddress + (ULONGLONG)Id * sizeof(blk_req);
+
+    Queue->Memory.Slots[Id].header.ioprio = 0;
+    VirtQueueSetEntry(Split, Table->Entries, SlotAddress + offsetof(blk_req, header),
+                      sizeof(blk_outhdr), VirtQueueEntryTail(Split, 0, FALSE, FALSE));
+    VirtQueueSetEntry(Split, Table->Entries + Segments + 1, SlotAddress + offsetof(blk_req, status),
+                      sizeof(UCHAR), VirtQueueEntryTail(Split, Segments + 1, TRUE, TRUE));
+    VirtQueueSetTable(&Queue->Ring, Id, Table->Address, Segments + 2);
+}
+
+/* The request's own part of its slot, and its way into the ring. */
+FORCEINLINE VOID CommitTable(BOOLEAN Split, PVIO_QUEUE Queue, ULONG Id, PSRB_EXTENSION Request,
+                             const REQUEST_TABLE *Table, ULONG Segments)
+{
+    const BOOLEAN Read = Request->Operation == DiskOperationRead;
+    pblk_req Slot = &Queue->Memory.Slots[Id];
+
+    Slot->header.type = Read ? VIRTIO_BLK_T_IN : VIRTIO_BLK_T_OUT;
+    Slot->header.sector = Request->Sector;
+    Slot->status = REQUEST_STATUS_UNWRITTEN;
+    Queue->Memory.Places[Id].Request = Request;
+    Request->State = RequestSubmitted;
+    VirtQueueCommitTable(Split, &Queue->Ring, Id, Table->Address, Segments + 2,
+                         (Read ? Request->Length : 0) + sizeof(Slot->status));
+}
+
+/* Submits a read or write by its slot's table. Only what differs from the last request of as many
+ * segments is written. Results as of QueueTrySubmitTable. */
+FORCEINLINE BOOLEAN TrySlotTable(BOOLEAN Split, PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+{
+    REQUEST_TABLE Table;
+    ULONG Segments;
+    ULONG Id;
+
+    if (UNLIKELY(VirtQueueFreeDescriptors(&Queue->Ring) == 0)) {
+        return FALSE;
+    }
+    Id = Split ? VirtSplitReserve(&Queue->Ring, 1) : VirtPackedReserve(&Queue->Ring, 1);
+    SlotTable(Queue, Id, &Table);
+    Segments = FillTable(Split, &Table, Request, Queue->ShortBytes);
+    if (UNLIKELY(Queue->Memory.Places[Id].Prepared != Segments)) {
+        Queue->Memory.Places[Id].Prepared = Segments;
+        if (Segments == 0) {
+            VirtQueueCancel(&Queue->Ring, Id);
+            return FALSE;
+        }
+        FrameTable(Queue, Id, &Table, Segments);
+    }
+    CommitTable(Split, Queue, Id, Request, &Table, Segments);
+    return TRUE;
+}
+
+/* Submits a read or write of many segments by a long table. Results as of QueueTrySubmitTable. */
+FORCEINLINE BOOLEAN TryLongTable(BOOLEAN Split, PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+{
+    REQUEST_TABLE Table;
+    ULONG Segments;
+    ULONG Id;
+
+    if (VirtQueueFreeDescriptors(&Queue->Ring) == 0 || !TakeLongTable(Queue, Request, &Table)) {
+        return FALSE;
+    }
+    Segments = FillTable(Split, &Table, Request, Queue->ShortBytes);
+    if (Segments == 0) {
+        ReleaseLongTable(Queue, Request);
+        return FALSE;
+    }
+    Id = VirtQueueReserve(&Queue->Ring, 1);
+    Queue->Memory.Places[Id].Prepared = 0;
+    FrameTable(Queue, Id, &Table, Segments);
+    CommitTable(Split, Queue, Id, Request, &Table, Segments);
+    return TRUE;
+}
+
+/*
+ * Puts a read or write into the ring of a running queue, its table written in one go. FALSE: it is
+ * another request, or one that needs care, or there is no room; nothing has been done.
+ */
+DECLSPEC_NOINLINE static BOOLEAN QueueTrySubmitTable(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+{
+    const BOOLEAN Split = VirtQueueIsSplit(&Queue->Ring);
+
+    if (Request->Segments == NULL || Queue->ShortBytes == 0) {
+        return FALSE;
+    }
+    if (Request->Segments->NumberOfElements <= REQUEST_SLOT_SEGMENTS) {
+        return Split ? TrySlotTable(TRUE, Queue, Request) : TrySlotTable(FALSE, Queue, Request);
+    }
+    return Split ? TryLongTable(TRUE, Queue, Request) : TryLongTable(FALSE, Queue, Request);
+}
+
+/*
+ * The most usual case, compiled in: a split ring, data in one segment, and a slot whose last request
+ * was such a one, so that little in its table differs. FALSE: it is another case, or there is no room.
+ */
+FORCEINLINE BOOLEAN QueueTrySubmitOne(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+{
+    const PORT_SEGMENT_LIST *Segments = Request->Segments;
+    const BOOLEAN Read = Request->Operation == DiskOperationRead;
+    const ULONG Length = Request->Length;
+    PREQUEST_PLACE Place;
+    pblk_req Slot;
+    ULONG Id;
+
+    if (UNLIKELY(Length > Queue->OneSegmentBytes || Segments == NULL ||
+                 Segments->NumberOfElements == 0 || Segments->List[0].Length < Length ||
+                 VirtQueueFreeDescriptors(&Queue->Ring) == 0)) {
+        return FALSE;
+    }
+    Place = &Queue->Memory.Places[Queue->Ring.Submit.FreeHead];
+    if (UNLIKELY(Place->Prepared != 1)) {
+        return FALSE;
+    }
+    Id = VirtSplitReserve(&Queue->Ring, 1);
+    Slot = &Queue->Memory.Slots[Id];
+    Place->Request = Request;
+    Request->State = RequestSubmitted;
+    Slot->header.type = Read ? VIRTIO_BLK_T_IN : VIRTIO_BLK_T_OUT;
+    Slot->header.sector = Request->Sector;
+    Slot->status = REQUEST_STATUS_UNWRITTEN;
+    VirtSplitSetEntry(&Slot->table[1], (ULONGLONG)Segments->List[0].PhysicalAddress.QuadPart,
+                      Length, VirtQueueEntryTail(TRUE, 1, Read, FALSE));
+    VirtSplitCommitTable(&Queue->Ring, Id, (Read ? Length : 0) + sizeof(Slot->status));
+    return TRUE;
+}
+
+FORCEINLINE VOID QueueRingDoorbell(PVIO_QUEUE Queue)
 {
     /* Under the lock: a doorbell must not reach a device that a reset has just stopped. */
     if (VirtQueueKickNeeded(&Queue->Ring)) {
@@ -246,59 +454,60 @@ static VOID QueueKeepWaiting(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
     RequestListAppend(&Queue->Waiting, Request);
 }
 
-/* A request that comes to a running queue. */
-static VOID QueueStart(PVIO_QUEUE Queue, PSRB_EXTENSION Request, PREQUEST_LIST Finished)
+/* A request that comes to a running queue. TRUE: it is finished, with Request->Result. */
+static BOOLEAN QueueStart(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
 {
-    if (UNLIKELY(Queue->Waiting.Head != NULL)) {
-        QueueKeepWaiting(Queue, Request);
-        return;
+    SUBMIT_RESULT Result = SubmitNoRoom;
+
+    if (Queue->Waiting.Head == NULL) {
+        Result = QueueTrySubmitTable(Queue, Request) ? SubmitDone : QueueTrySubmit(Queue, Request);
     }
-    switch (QueueTrySubmit(Queue, Request)) {
-    case SubmitDone:
+    if (Result == SubmitDone) {
         QueueRingDoorbell(Queue);
-        break;
-    case SubmitNoRoom:
+    } else if (Result == SubmitNoRoom) {
         QueueKeepWaiting(Queue, Request);
-        break;
-    case SubmitRefused:
-        FinishRequest(Request, (REQUEST_RESULT)Request->Result, Finished);
-        break;
     }
+    return Result == SubmitRefused;
 }
 
-/* A request on its way into its queue. */
-typedef struct _SUBMISSION {
-    PSRB_EXTENSION Request;
-    REQUEST_LIST Finished;
-} SUBMISSION;
-
-/* QUEUE_ROUTINE: Context is a SUBMISSION. */
-static VOID QueueAccept(PVIO_QUEUE Queue, PVOID Context)
+/* A request that does not go the short way. TRUE: it is finished, with Request->Result. */
+DECLSPEC_NOINLINE static BOOLEAN QueueAcceptAny(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
 {
-    SUBMISSION *Submission = (SUBMISSION *)Context;
-
     switch (Queue->State) {
     case QueueRunning:
-        QueueStart(Queue, Submission->Request, &Submission->Finished);
-        break;
-    case QueueStopped:
-    case QueueBroken:
-        QueueKeepWaiting(Queue, Submission->Request);
-        break;
+        return QueueStart(Queue, Request);
     case QueueClosed:
-        FinishRequest(Submission->Request, RequestResultGone, &Submission->Finished);
-        break;
+        Request->Result = RequestResultGone;
+        return TRUE;
+    default:
+        QueueKeepWaiting(Queue, Request);
+        return FALSE;
     }
 }
 
-VOID QueueSubmitRequest(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+/* QUEUE_ROUTINE: Context is a SRB_EXTENSION. TRUE: it is finished, with Request->Result. */
+FORCEINLINE BOOLEAN QueueAccept(PVIO_QUEUE Queue, PVOID Context)
 {
-    SUBMISSION Submission = {Request, {NULL, NULL}};
+    PSRB_EXTENSION Request = (PSRB_EXTENSION)Context;
 
-    PortWithQueueLock(Queue, QueueAccept, &Submission);
-    if (UNLIKELY(Submission.Finished.Head != NULL)) {
-        CompleteRequests(Queue->Adapter, &Submission.Finished);
+    if (LIKELY(Queue->State == QueueRunning && Queue->Waiting.Head == NULL) &&
+        LIKELY(QueueTrySubmitOne(Queue, Request))) {
+        QueueRingDoorbell(Queue);
+        return FALSE;
     }
+    return QueueAcceptAny(Queue, Request);
+}
+
+BOOLEAN QueueSubmitRequest(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+{
+    /* Once the lock is free the request may be completed and gone. */
+    if (UNLIKELY(PortWithQueueLock(Queue, QueueAccept, Request))) {
+        REQUEST_LIST Finished = {NULL, NULL};
+
+        FinishRequest(Request, (REQUEST_RESULT)Request->Result, &Finished);
+        CompleteRequests(Queue->Adapter, &Finished);
+    }
+    return TRUE;
 }
 
 /* Sends waiting requests while there is room for them. */
@@ -322,44 +531,72 @@ static VOID QueueSubmitWaiting(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
 
 /* ---- Completion ---- */
 
-FORCEINLINE VOID ReleaseLongTable(PVIO_QUEUE Queue, const SRB_EXTENSION *Request)
+/* What an unusual request needs when its device request is done. TRUE: it is not finished yet. */
+DECLSPEC_NOINLINE static BOOLEAN QueueContinue(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
 {
-    if (UNLIKELY(Request->LongTable != LONG_TABLE_NONE)) {
-        Queue->Memory.FreeLongTables[Queue->FreeLongTableCount++] = Request->LongTable;
-    }
-}
-
-/* One request that the device has used. */
-static VOID QueueTakeBack(PVIO_QUEUE Queue, ULONG Id, PREQUEST_LIST Finished)
-{
-    PSRB_EXTENSION Request = Queue->Memory.Requests[Id];
-
-    Queue->Memory.Requests[Id] = NULL;
-    Request->DeviceStatus = *(volatile UCHAR *)&Queue->Memory.Slots[Id].status;
     ReleaseLongTable(Queue, Request);
-
-    if (UNLIKELY(Request->FlushAfter) && Request->DeviceStatus == VIRTIO_BLK_S_OK) {
+    if ((Request->Special & RequestSpecialFlushAfter) && Request->DeviceStatus == VIRTIO_BLK_S_OK) {
         /* The second half of a write with FUA goes before all that waits: its SRB is older. */
-        Request->FlushAfter = FALSE;
+        Request->Special &= (UCHAR)~RequestSpecialFlushAfter;
         Request->Operation = DiskOperationFlush;
         Request->State = RequestWaiting;
         RequestListPrepend(&Queue->Waiting, Request);
-        return;
+        return TRUE;
     }
-    FinishRequest(Request, RequestResultDevice, Finished);
+    return FALSE;
 }
 
-/* Takes what the device has used so far; FALSE: the device has broken the ring's rules. */
-static BOOLEAN QueueCollect(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
+/* One request that the device has used. FALSE: it is not finished yet. */
+FORCEINLINE BOOLEAN QueueTakeBack(PVIO_QUEUE Queue, ULONG Id, PSRB_EXTENSION *Finished)
 {
+    PSRB_EXTENSION Request = Queue->Memory.Places[Id].Request;
+
+    *Finished = Request;
+    Request->DeviceStatus = *(volatile UCHAR *)&Queue->Memory.Slots[Id].status;
+    Request->Result = RequestResultDevice;
+    Request->State = RequestFinished;
+    return LIKELY(Request->Special == 0) || !QueueContinue(Queue, Request);
+}
+
+/* Takes what the device has used so far. FALSE: the device has broken the ring's rules. Split: the
+ * ring is one, and not in order. */
+FORCEINLINE BOOLEAN QueueCollectBy(BOOLEAN Split, PVIO_QUEUE Queue, PREQUEST_LIST Finished)
+{
+    PSRB_EXTENSION *Link = Finished->Head == NULL ? &Finished->Head : &Finished->Tail->Next;
+    PSRB_EXTENSION Last = Finished->Tail;
+    PSRB_EXTENSION Request;
     VIRTQUEUE_RESULT Result;
     ULONG Written;
     ULONG Id;
 
-    while ((Result = VirtQueueGetUsed(&Queue->Ring, &Id, &Written)) == VirtQueueElement) {
-        QueueTakeBack(Queue, Id, Finished);
+    for (;;) {
+        Result = Split ? VirtSplitGetUsed(&Queue->Ring, &Id, &Written)
+                       : VirtQueueGetUsed(&Queue->Ring, &Id, &Written);
+        if (Result != VirtQueueElement) {
+            break;
+        }
+        if (LIKELY(QueueTakeBack(Queue, Id, &Request))) {
+            *Link = Request;
+            Link = &Request->Next;
+            Last = Request;
+        }
     }
+    *Link = NULL;
+    Finished->Tail = Last;
     return Result == VirtQueueEmpty;
+}
+
+DECLSPEC_NOINLINE static BOOLEAN QueueCollectAny(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
+{
+    return QueueCollectBy(FALSE, Queue, Finished);
+}
+
+FORCEINLINE BOOLEAN QueueCollect(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
+{
+    if (LIKELY(Queue->Ring.Complete.Mode == VirtQueueModeSplit)) {
+        return QueueCollectBy(TRUE, Queue, Finished);
+    }
+    return QueueCollectAny(Queue, Finished);
 }
 
 /*
@@ -400,16 +637,17 @@ static VOID QueueWork(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
 }
 
 /* QUEUE_ROUTINE: Context is a REQUEST_LIST. */
-static VOID QueueWorkLocked(PVIO_QUEUE Queue, PVOID Context)
+FORCEINLINE BOOLEAN QueueWorkLocked(PVIO_QUEUE Queue, PVOID Context)
 {
     QueueWork(Queue, (PREQUEST_LIST)Context);
+    return TRUE;
 }
 
 VOID QueueProcess(PVIO_QUEUE Queue)
 {
     REQUEST_LIST Finished = {NULL, NULL};
 
-    PortWithQueueLock(Queue, QueueWorkLocked, &Finished);
+    (VOID) PortWithQueueLock(Queue, QueueWorkLocked, &Finished);
     CompleteRequests(Queue->Adapter, &Finished);
 }
 
@@ -440,8 +678,7 @@ VOID QueueAbandon(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finishe
 
     for (Id = VirtQueueNextOutstanding(&Queue->Ring, 0); Id != VIRTQUEUE_NONE;
          Id = VirtQueueNextOutstanding(&Queue->Ring, Id + 1)) {
-        Request = Queue->Memory.Requests[Id];
-        Queue->Memory.Requests[Id] = NULL;
+        Request = Queue->Memory.Places[Id].Request;
         ReleaseLongTable(Queue, Request);
         FinishRequest(Request, Result, Finished);
     }
@@ -483,15 +720,11 @@ BOOLEAN QueueSubmitPolled(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
 VIRTQUEUE_RESULT QueuePoll(PVIO_QUEUE Queue)
 {
     REQUEST_LIST Finished = {NULL, NULL};
-    VIRTQUEUE_RESULT Result;
-    ULONG Written;
-    ULONG Id;
 
-    Result = VirtQueueGetUsed(&Queue->Ring, &Id, &Written);
-    if (Result == VirtQueueElement) {
-        QueueTakeBack(Queue, Id, &Finished);
+    if (!QueueCollect(Queue, &Finished)) {
+        return VirtQueueBroken;
     }
-    return Result;
+    return Finished.Head != NULL ? VirtQueueElement : VirtQueueEmpty;
 }
 
 /* ---- The end of a request ---- */
@@ -539,7 +772,7 @@ DECLSPEC_NOINLINE static VOID FinishByDevice(PSRB_EXTENSION Request)
     SrbSetCommandResult(Request->Srb, ScsiStatus, &Sense,
                         LIKELY(ScsiStatus == SCSISTAT_GOOD) ? Request->Length : 0);
     /* "Error handling in Storport miniport drivers": this status is for underruns, too. */
-    if (UNLIKELY(Request->Underrun) && ScsiStatus == SCSISTAT_GOOD) {
+    if ((Request->Special & RequestSpecialUnderrun) && ScsiStatus == SCSISTAT_GOOD) {
         SrbSetSrbStatus(Request->Srb, SRB_STATUS_DATA_OVERRUN);
     }
 }
@@ -556,6 +789,8 @@ static UCHAR ResultStatus(REQUEST_RESULT Result)
     }
 }
 
+_Static_assert(RequestResultDevice == 0 && VIRTIO_BLK_S_OK == 0, "success is 0 in both");
+
 VOID CompleteRequests(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
 {
     PSRB_EXTENSION Request = Finished->Head;
@@ -567,8 +802,8 @@ VOID CompleteRequests(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
 
         /* GET_ID has no SRB: who sent it looks at its State. */
         if (LIKELY(Srb != NULL)) {
-            if (LIKELY(Request->ScsiStatus != NULL && Request->Result == RequestResultDevice &&
-                       Request->DeviceStatus == VIRTIO_BLK_S_OK)) {
+            if (LIKELY(Request->ScsiStatus != NULL &&
+                       (Request->Result | Request->DeviceStatus) == 0)) {
                 /* All that was asked for: DataTransferLength is right as it is. */
                 *Request->ScsiStatus = SCSISTAT_GOOD;
                 ((PSCSI_REQUEST_BLOCK)Srb)->SrbStatus = SRB_STATUS_SUCCESS; /* in either kind */

@@ -16,9 +16,9 @@ VOID RequestListConcat(PREQUEST_LIST List, PREQUEST_LIST Source);
 /*
  * Sends a request of RequestKindDevice on its way: into the ring, or into the queue's waiting list,
  * or, where there is no device, straight to its completion. Takes the queue's lock.
- * IRQL <= DISPATCH_LEVEL. The request may be completed before this returns.
+ * IRQL <= DISPATCH_LEVEL. The request may be completed before this returns. TRUE.
  */
-VOID QueueSubmitRequest(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
+BOOLEAN QueueSubmitRequest(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
 
 /*
  * Takes back what the device has used, sends what was waiting, and completes. The body of a queue's

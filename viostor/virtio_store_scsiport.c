@@ -69,9 +69,7 @@ static BOOLEAN NTAPI VioStorStartIo(PVOID DeviceExtension, PSCSI_REQUEST_BLOCK S
     const UCHAR Lun = Srb->Lun;
 
     if (SrbBuild(Adapter, Srb)) {
-        SrbStart(Adapter, Srb);
-    } else {
-        PortCompleteSrb(Adapter, Srb);
+        (VOID) SrbStart(Adapter, Srb);
     }
     /* Whatever comes has a place: in the ring, or in the queue's waiting list. */
     ScsiPortNotification(NextLuRequest, Adapter, PathId, TargetId, Lun);

@@ -38,8 +38,7 @@ static VOID PrepareRequest(PADAPTER_EXTENSION Adapter, PVOID Srb, DISK_OPERATION
     Request->Kind = RequestKindDevice;
     Request->State = RequestBuilt;
     Request->Operation = (UCHAR)Operation;
-    Request->FlushAfter = FlushAfter;
-    Request->Underrun = FALSE;
+    Request->Special = FlushAfter ? RequestSpecialFlushAfter : 0;
     Request->Sector = Sector;
     Request->Length = Length;
     Request->Segments = Length != 0 ? PortGetSegments(Adapter, Srb) : NULL;
@@ -62,7 +61,7 @@ static BOOLEAN BuildCommand(PADAPTER_EXTENSION Adapter, PVOID Srb)
         PrepareRequest(Adapter, Srb, (DISK_OPERATION)Command.Operation, Command.Sector,
                        Command.Length, Command.FlushAfter);
         if (UNLIKELY(Command.Length < Command.DataLength)) {
-            PortSrbExtension(Srb)->Underrun = TRUE;
+            PortSrbExtension(Srb)->Special |= RequestSpecialUnderrun;
         }
         return TRUE;
     case ScsiOutcomeAnswered:
@@ -187,14 +186,13 @@ FORCEINLINE BOOLEAN BuildTransfer(PADAPTER_EXTENSION Adapter, PVOID Srb)
     Request->Kind = RequestKindDevice;
     Request->State = RequestBuilt;
     Request->Operation = Write ? DiskOperationWrite : DiskOperationRead;
-    Request->FlushAfter = FALSE;
-    Request->Underrun = FALSE;
+    Request->Special = 0;
     Request->Segments = PortGetSegments(Adapter, Srb);
     return TRUE;
 }
 
 /* Anything but an ordinary READ or WRITE. */
-DECLSPEC_NOINLINE static BOOLEAN BuildOther(PADAPTER_EXTENSION Adapter, PVOID Srb)
+static BOOLEAN BuildOther(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
     const ULONG Function = SrbGetSrbFunction(Srb);
 
@@ -213,15 +211,24 @@ DECLSPEC_NOINLINE static BOOLEAN BuildOther(PADAPTER_EXTENSION Adapter, PVOID Sr
     }
 }
 
+DECLSPEC_NOINLINE static BOOLEAN BuildOrAnswer(PADAPTER_EXTENSION Adapter, PVOID Srb)
+{
+    if (BuildOther(Adapter, Srb)) {
+        return TRUE;
+    }
+    PortCompleteSrb(Adapter, Srb);
+    return FALSE;
+}
+
 BOOLEAN SrbBuild(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
     if (LIKELY(BuildTransfer(Adapter, Srb))) {
         return TRUE;
     }
-    return BuildOther(Adapter, Srb);
+    return BuildOrAnswer(Adapter, Srb);
 }
 
-static VOID ExecuteReset(PADAPTER_EXTENSION Adapter, PVOID Srb)
+DECLSPEC_NOINLINE static VOID ExecuteReset(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
     const BOOLEAN Done = AdapterReset(Adapter, ScsiAttentionDeviceReset);
 
@@ -229,13 +236,13 @@ static VOID ExecuteReset(PADAPTER_EXTENSION Adapter, PVOID Srb)
     PortCompleteSrb(Adapter, Srb);
 }
 
-VOID SrbStart(PADAPTER_EXTENSION Adapter, PVOID Srb)
+BOOLEAN SrbStart(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
     PSRB_EXTENSION Request = PortSrbExtension(Srb);
 
     if (UNLIKELY(Request->Kind == RequestKindReset)) {
         ExecuteReset(Adapter, Srb);
-        return;
+        return TRUE;
     }
-    QueueSubmitRequest(&Adapter->Queues[PortSelectQueue(Adapter, Srb)], Request);
+    return QueueSubmitRequest(PortSelectQueue(Adapter, Srb), Request);
 }

@@ -15,13 +15,13 @@ FORCEINLINE BOOLEAN SrbIsForUnit(PVOID Srb)
 
 /*
  * Understands an SRB, legacy or extended, and answers it where the device has no part in it.
- * TRUE: its extension is filled, hand it to SrbStart. FALSE: its results are set, complete it.
+ * TRUE: its extension is filled, hand it to SrbStart. FALSE: it has been completed.
  * IRQL <= DISPATCH_LEVEL, no lock; runs on several processors at once.
  */
 BOOLEAN SrbBuild(PADAPTER_EXTENSION Adapter, PVOID Srb);
 
-/* Starts an SRB for which SrbBuild said TRUE. It is completed before this returns (a reset) or by
+/* TRUE. Starts an SRB for which SrbBuild said TRUE. It is completed before this returns (a reset) or by
  * its queue. DISPATCH_LEVEL; runs on several processors at once. */
-VOID SrbStart(PADAPTER_EXTENSION Adapter, PVOID Srb);
+BOOLEAN SrbStart(PADAPTER_EXTENSION Adapter, PVOID Srb);
 
 #endif

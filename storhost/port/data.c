@@ -101,6 +101,9 @@ static size_t choose_tail(struct request *request)
     struct port *port = request->port;
     size_t unit = port->alignment_mask + 1;
 
+    if (request->io->page_aligned) {
+        return (GUEST_PAGE_SIZE - request->length % GUEST_PAGE_SIZE) % GUEST_PAGE_SIZE;
+    }
     if (port_random(port, 2) == 0) {
         return 0;
     }

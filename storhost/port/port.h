@@ -65,6 +65,7 @@ struct port_io {
     uint32_t timeout_seconds; /* 0: the port's default */
     int processor;            /* that the request starts on; -1: the port's choice */
     uint32_t scatter_bytes;   /* physical pieces of at most this many bytes; 0: pages */
+    bool page_aligned;        /* the buffer begins at a page, as those of paging and unbuffered I/O */
     uint32_t pnp_action;      /* SRB_FUNCTION_PNP / POWER */
     uint32_t power_state;
     uint8_t sense_capacity; /* bytes of its sense buffer; 0: the model's choice, mostly 18 */

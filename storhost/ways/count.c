@@ -112,6 +112,7 @@ static void prepare(struct slot *slot, uint64_t number)
     enum count_workload workload = load->options->count.workload;
 
     slot->io.processor = (int)(number % load->options->processors);
+    slot->io.page_aligned = true;
     slot->io.scatter_bytes = load->options->count.scatter_bytes;
     if (workload == COUNT_FLUSH) {
         disk_prepare_flush(&slot->io);

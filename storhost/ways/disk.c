@@ -143,6 +143,7 @@ static void clear_io(struct port_io *io)
                               .target = io->target,
                               .lun = io->lun,
                               .scatter_bytes = io->scatter_bytes,
+                              .page_aligned = io->page_aligned,
                               .sense_capacity = io->sense_capacity,
                               .timeout_seconds = io->timeout_seconds};
 

@@ -41,7 +41,7 @@ bool disk_discover(struct disk *disk, struct port *port, char *error, size_t err
 
 /*
  * Fill in a request; kept of what it held are done, context, path, target, lun, processor,
- * scatter_bytes, sense_capacity and timeout_seconds. The CDB is READ or WRITE (10), or (16) where the address or the length need it.
+ * scatter_bytes, page_aligned, sense_capacity and timeout_seconds. The CDB is READ or WRITE (10), or (16) where the address or the length need it.
  * lba, blocks: logical blocks; data: blocks * block_bytes bytes. `fua`: on the medium when done.
  */
 void disk_prepare_read(const struct disk *disk, struct port_io *io, uint64_t lba, uint32_t blocks,

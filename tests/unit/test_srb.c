@@ -85,10 +85,17 @@ BOOLEAN AdapterReset(PADAPTER_EXTENSION adapter, SCSI_UNIT_ATTENTION attention)
     return TRUE;
 }
 
-VOID QueueSubmitRequest(PVIO_QUEUE queue, PSRB_EXTENSION request)
+BOOLEAN QueueSubmitRequest(PVIO_QUEUE queue, PSRB_EXTENSION request)
 {
     (void)queue;
     (void)request;
+    return TRUE;
+}
+
+PVIO_QUEUE PortHintedQueue(PADAPTER_EXTENSION adapter, PVOID srb)
+{
+    (void)srb;
+    return adapter->Queues;
 }
 
 ULONG DebugPrintLevel;
@@ -255,7 +262,7 @@ static void make_wish(struct wish *wish)
 struct outcome {
     BOOLEAN started;
     UCHAR operation;
-    BOOLEAN flush_after, underrun;
+    UCHAR special;
     ULONGLONG sector;
     ULONG length;
     UCHAR srb_status, scsi_status;
@@ -281,8 +288,7 @@ static void run(PADAPTER_EXTENSION adapter, const struct wish *wish, enum kind k
     assert_int_equal(request->State, RequestBuilt);
     assert_int_equal(request->Kind, RequestKindDevice);
     outcome->operation = request->Operation;
-    outcome->flush_after = request->FlushAfter;
-    outcome->underrun = request->Underrun;
+    outcome->special = request->Special;
     outcome->sector = request->Sector;
     outcome->length = request->Length;
     if (request->ScsiStatus != NULL) {

@@ -751,7 +751,7 @@ static VIRTIO_PCI_RESULT RemakeQueue(PADAPTER_EXTENSION Adapter, PVIO_QUEUE Queu
     VIRTIO_PCI_RESULT Result = VirtioPciResetQueue(&Adapter->Device, Queue->Index);
 
     if (Result == VirtioPciOk) {
-        VirtQueueReinitialize(&Queue->Ring);
+        QueueRenewRing(Queue);
         Result = EnableQueue(Adapter, Queue);
     }
     if (Result == VirtioPciOk) {
@@ -768,18 +768,19 @@ typedef struct _QUEUE_REMAKING {
 } QUEUE_REMAKING;
 
 /* Under the queue's lock, which keeps requests and doorbells off it. */
-static VOID RemakeBrokenQueue(PVIO_QUEUE Queue, PVOID Context)
+static BOOLEAN RemakeBrokenQueue(PVIO_QUEUE Queue, PVOID Context)
 {
     QUEUE_REMAKING *Remaking = (QUEUE_REMAKING *)Context;
 
     if (Queue->State != QueueBroken || VirtQueueOutstanding(&Queue->Ring) != 0 ||
         Remaking->Failed != VirtioPciOk) {
-        return; /* one that has requests outstanding waits for a reset, which was asked for */
+        return FALSE; /* one that has requests outstanding waits for a reset, which was asked for */
     }
     Remaking->Failed = RemakeQueue(Queue->Adapter, Queue);
     if (Remaking->Failed == VirtioPciOk) {
         QueueResume(Queue, &Remaking->Finished);
     }
+    return TRUE;
 }
 
 VOID AdapterRemakeQueues(PADAPTER_EXTENSION Adapter)
@@ -792,7 +793,7 @@ VOID AdapterRemakeQueues(PADAPTER_EXTENSION Adapter)
         return; /* a reset has made, or will make, all queues anew */
     }
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-        PortWithQueueLock(&Adapter->Queues[Index], RemakeBrokenQueue, &Remaking);
+        (VOID) PortWithQueueLock(&Adapter->Queues[Index], RemakeBrokenQueue, &Remaking);
     }
     Adapter->State = AdapterRunning;
     CompleteRequests(Adapter, &Remaking.Finished);

@@ -354,12 +354,13 @@ FORCEINLINE BOOLEAN TrySlotTable(BOOLEAN Split, PVIO_QUEUE Queue, PSRB_EXTENSION
     Id = Split ? VirtSplitReserve(&Queue->Ring, 1) : VirtPackedReserve(&Queue->Ring, 1);
     SlotTable(Queue, Id, &Table);
     Segments = FillTable(Split, &Table, Request, Queue->ShortBytes);
-    if (UNLIKELY(Queue->Memory.Places[Id].Prepared != Segments)) {
+    if (Segments == 0) {
+        Queue->Memory.Places[Id].Prepared = 0;
+        VirtQueueCancel(&Queue->Ring, Id);
+        return FALSE;
+    }
+    if (Queue->Memory.Places[Id].Prepared != Segments) {
         Queue->Memory.Places[Id].Prepared = Segments;
-        if (Segments == 0) {
-            VirtQueueCancel(&Queue->Ring, Id);
-            return FALSE;
-        }
         FrameTable(Queue, Id, &Table, Segments);
     }
     CommitTable(Split, Queue, Id, Request, &Table, Segments);
@@ -670,6 +671,17 @@ ULONG QueueStop(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
     return VirtQueueOutstanding(&Queue->Ring);
 }
 
+VOID QueueRenewRing(PVIO_QUEUE Queue)
+{
+    ULONG Id;
+
+    VirtQueueReinitialize(&Queue->Ring);
+    /* Its descriptors were cleared. */
+    for (Id = 0; Id < Queue->Adapter->Limits.RingUse; ++Id) {
+        Queue->Memory.Places[Id].Prepared = 0;
+    }
+}
+
 VOID QueueAbandon(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finished)
 {
     REQUEST_LIST Waiting = Queue->Waiting;
@@ -688,7 +700,7 @@ VOID QueueAbandon(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finishe
     }
     Queue->Waiting.Head = NULL;
     RequestListConcat(Finished, &Waiting);
-    VirtQueueReinitialize(&Queue->Ring);
+    QueueRenewRing(Queue);
 }
 
 VOID QueueResume(PVIO_QUEUE Queue, PREQUEST_LIST Finished)

@@ -43,6 +43,10 @@ ULONG QueueStop(PVIO_QUEUE Queue, PREQUEST_LIST Finished);
  */
 VOID QueueAbandon(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finished);
 
+/* Makes the ring of a queue without outstanding requests new. The device does not know it, or was
+ * reset. The caller holds the queue's lock, or nothing can run beside it. */
+VOID QueueRenewRing(PVIO_QUEUE Queue);
+
 /* Lets a stopped queue run and sends what has gathered. The caller holds the queue's lock, or
  * nothing can run beside it; the device has DRIVER_OK. */
 VOID QueueResume(PVIO_QUEUE Queue, PREQUEST_LIST Finished);

@@ -63,7 +63,8 @@ VOID NTAPIV sp_debug_print(ULONG level, PCCHAR message, ...);
 VOID NTAPI sp_query_system_time(PLARGE_INTEGER time);
 VOID NTAPI sp_stall_execution(ULONG microseconds);
 /* locks.c */
-VOID NTAPI sp_synchronize_access(PVOID extension, PSTOR_SYNCHRONIZED_ACCESS routine, PVOID context);
+BOOLEAN NTAPI sp_synchronize_access(PVOID extension, PSTOR_SYNCHRONIZED_ACCESS routine,
+                                    PVOID context);
 void lock_acquire(struct port *port, STOR_SPINLOCK which, PVOID context, PSTOR_LOCK_HANDLE handle);
 void lock_release(struct port *port, PSTOR_LOCK_HANDLE handle);
 /* registers.c */

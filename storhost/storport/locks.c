@@ -83,17 +83,20 @@ void lock_release(struct port *port, PSTOR_LOCK_HANDLE handle)
     port_lock_release(port, lock, handle->Context.OldIrql);
 }
 
-VOID NTAPI sp_synchronize_access(PVOID extension, PSTOR_SYNCHRONIZED_ACCESS routine, PVOID context)
+BOOLEAN NTAPI sp_synchronize_access(PVOID extension, PSTOR_SYNCHRONIZED_ACCESS routine,
+                                    PVOID context)
 {
     EXPORT_ENTER("StorPortSynchronizeAccess", extension, IRQL_DEVICE);
     struct frame frame;
     uint8_t old = port_lock_acquire(port, &port->interrupt_lock);
+    BOOLEAN result;
 
     entry_begin(&frame, port, ENTRY_SYNCHRONIZED, 0, NULL);
-    routine(extension, context);
+    result = routine(extension, context);
     entry_end(&frame);
     port_lock_release(port, &port->interrupt_lock, old);
     export_leave();
+    return result;
 }
 
 /* The lock of a message; violation for a message that was not granted. */

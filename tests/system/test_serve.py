@@ -276,15 +276,24 @@ def test_driver_of_another_machine(storhost, tmp_path, triple, machine):
 
 
 def test_driver_with_an_unknown_import(storhost, tmp_path):
-    (tmp_path / "kernel.def").write_text("LIBRARY ntoskrnl.exe\nEXPORTS\nNoSuchFunction\n")
-    command("llvm-dlltool-14", "-m", "i386:x86-64", "-d", "kernel.def", "-l", "kernel.lib",
-            cwd=tmp_path)
+    for module, function in (("ntoskrnl.exe", "NoSuchFunction"),
+                             ("storport.sys", "StorPortInitialize")):
+        (tmp_path / f"{module}.def").write_text(f"LIBRARY {module}\nEXPORTS\n{function}\n")
+        command("llvm-dlltool-14", "-m", "i386:x86-64", "-d", f"{module}.def", "-l",
+                f"{module}.lib", cwd=tmp_path)
     driver = make_driver(
         tmp_path, "x86_64", "x64", "__declspec(dllimport) int NoSuchFunction(void);\n"
-        "int DriverEntry(void) { return NoSuchFunction(); }\n", "kernel.lib")
+        "__declspec(dllimport) int StorPortInitialize(void);\n"
+        "int DriverEntry(void) { return NoSuchFunction() + StorPortInitialize(); }\n",
+        "ntoskrnl.exe.lib", "storport.sys.lib")
     printed = fails(storhost, BROKEN_RULE, driver=driver)
     assert "storhost: rule violation: import" in printed
     assert "driver.sys imports ntoskrnl.exe!NoSuchFunction: storhost does not offer it" in printed
+
+
+def test_driver_of_no_port_driver(storhost, tmp_path):
+    printed = fails(storhost, FAILED, driver=make_driver(tmp_path, "x86_64", "x64"))
+    assert "imports neither from storport.sys nor from scsiport.sys" in printed
 
 
 def test_driver_file_may_have_any_name(target, tmp_path):

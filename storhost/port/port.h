@@ -37,7 +37,7 @@ struct port_options {
     uint16_t windows;         /* presented version: 0x501 ... 0xa00; 0: the port driver's usual */
     unsigned message_vectors; /* granted at most; 0: line interrupt; PORT_VECTORS_DEFAULT */
     enum port_srb_type srb_type; /* AUTO: what driver and Windows agree on */
-    bool refuse_dpc;             /* StorPort 5.2's refusals (windows.md rules) */
+    bool refuse_dpc;             /* as StorPort 5.2 may */
     bool single_passive_refusal;
     bool shared_line;         /* another device raises the same line now and then */
     bool spurious_interrupts; /* interrupts without cause */
@@ -65,8 +65,8 @@ struct port_io {
     uint32_t timeout_seconds; /* 0: the port's default */
     int processor;            /* that the request starts on; -1: the port's choice */
     uint32_t scatter_bytes;   /* physical pieces of at most this many bytes; 0: pages */
-    bool page_aligned;        /* the buffer begins at a page, as those of paging and unbuffered I/O */
-    uint32_t pnp_action;      /* SRB_FUNCTION_PNP / POWER */
+    bool page_aligned;   /* the buffer begins at a page, as those of paging and unbuffered I/O */
+    uint32_t pnp_action; /* SRB_FUNCTION_PNP / POWER */
     uint32_t power_state;
     uint8_t sense_capacity; /* bytes of its sense buffer; 0: the model's choice, mostly 18 */
     /* results */

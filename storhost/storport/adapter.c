@@ -36,7 +36,7 @@ static void destroy(struct port *port)
 
 /* ---- StorPortInitialize ---------------------------------------------------------------------- */
 
-/* Sizes that a Windows takes: before 8 only the old one (windows.md 1). */
+/* Sizes that a Windows takes: before 8 only the old one. */
 static bool size_accepted(uint16_t windows, uint32_t size)
 {
     if (size == INIT_DATA_BEFORE_8) {
@@ -159,7 +159,7 @@ const struct port_model storport_model = {
     .windows = WINDOWS_10,
     .cdb_offset = offsetof(SCSI_REQUEST_BLOCK, Cdb),
     .first_reset = RESET_UNIT,
-    /* windows.md: up to 250 ms; the class driver gives up some time */
+    /* up to 250 ms; the class driver gives up some time */
     .busy_microseconds = 250000,
     .busy_attempts = 480,
     .check_options = check_options,

@@ -140,7 +140,7 @@ static void check_untouched(const struct port *port, const PORT_CONFIGURATION_IN
     }
 }
 
-/* Depths: more than the old limits only for drivers that can (windows.md 3). */
+/* Depths: more than the old limits only for drivers that can. */
 static void accept_depth(struct port *port)
 {
     const PORT_CONFIGURATION_INFORMATION *config = config_of(port);

@@ -12,7 +12,7 @@
 
 /* ---- uncached extension ---------------------------------------------------------------------- */
 
-/* What must be set in the configuration before (windows.md 10; reference: the DMA fields and
+/* What must be set in the configuration before (reference: the DMA fields and
  * SrbExtensionSize are taken from it here). */
 static void check_uncached_order(const struct port *port,
                                  const PORT_CONFIGURATION_INFORMATION *config)
@@ -117,7 +117,7 @@ static void *allocate_for_device(struct port *port, enum resource_kind kind, con
     return address;
 }
 
-/* The call is for PASSIVE_LEVEL (windows.md 10), though the reference allows DISPATCH_LEVEL. */
+/* The reference allows DISPATCH_LEVEL; contiguous memory is really to be had at PASSIVE_LEVEL only. */
 ULONG ext_allocate_contiguous(struct port *port, const uint64_t *a)
 {
     PVOID *result = (PVOID *)(uintptr_t)a[6];

@@ -51,7 +51,7 @@ static bool power_control(struct port *port, STOR_DEVICE_POWER_STATE state,
     return success;
 }
 
-/* ScsiAdapterPower takes the place of stop, once it is reported (windows.md 5). */
+/* ScsiAdapterPower takes the place of stop, once it is reported. */
 bool storport_stop(struct port *port)
 {
     bool success;
@@ -159,8 +159,8 @@ static void call_free_resources(void *context)
 bool storport_end(struct port *port, enum adapter_end end)
 {
     const HW_INITIALIZATION_DATA *init = &port->storport->init;
-    bool offered = port->options.windows >= WINDOWS_8 &&
-                   init->HwInitializationDataSize > INIT_DATA_BEFORE_8;
+    bool offered =
+        port->options.windows >= WINDOWS_8 && init->HwInitializationDataSize > INIT_DATA_BEFORE_8;
 
     if (end != ADAPTER_END_NOT_FOUND && offered && init->HwFreeAdapterResources != NULL) {
         cpu_call(0, IRQL_PASSIVE, call_free_resources, port, "HwFreeAdapterResources");

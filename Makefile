@@ -8,6 +8,7 @@
 #   make run         build, then write and read a disk through the driver on QEMU's device
 #                    (ARCH=x86, ARCH=arm64: the driver for that processor; DRIVER=FILE: another one)
 #   make serve IMAGE=disk.qcow2 [QEMU_DEVICE=...]   a disk through the driver, until Ctrl-C
+#   make counts      exact counts of what the driver does for a request (PEER=other.sys: of another, too)
 #   make check       all tests (check-full: every combination of the system matrix)
 #   make clean
 #
@@ -45,6 +46,7 @@ include packaging/distribution.mk
 include ddk/ddk.mk
 include storhost/storhost.mk
 -include tests/rules/rules.mk
+include bench/bench.mk
 include tests/packaging/packaging.mk
 include tests/tests.mk
 include tests/lint.mk

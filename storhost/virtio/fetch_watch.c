@@ -67,6 +67,7 @@ struct region {
 
 static pthread_mutex_t change = PTHREAD_MUTEX_INITIALIZER;
 static struct fetch_watch *rings;
+static void (*looks)(const void *address, unsigned size, bool write);
 static struct region regions[WATCHES];
 static unsigned region_count;
 
@@ -126,6 +127,9 @@ static void on_access(void *context, const void *address, unsigned size, bool wr
     const uintptr_t start = (uintptr_t)address, end = start + size;
 
     (void)context;
+    if (looks) {
+        looks(address, size, write);
+    }
     for (struct fetch_watch *ring = rings; ring; ring = ring->next) {
         if (ring->ordered) {
             ring_order_access(&ring->order, start, size, write,
@@ -271,4 +275,9 @@ void fetch_watch_destroy(struct fetch_watch *watch)
     pthread_mutex_unlock(&change);
     free(watch->fetched);
     free(watch);
+}
+
+void fetch_watch_look(void (*look)(const void *address, unsigned size, bool write))
+{
+    looks = look;
 }

@@ -34,6 +34,10 @@ struct fetch_watch *fetch_watch_create(const struct fetch_watch_setup *setup);
 /* Ahead of a doorbell of the queue; NULL does nothing. */
 void fetch_watch_doorbell(const struct fetch_watch *watch);
 
+/* Called ahead of each access of the driver to a page of a watched ring, and before it is judged;
+ * NULL: nobody. While no processor runs. */
+void fetch_watch_look(void (*look)(const void *address, unsigned size, bool write));
+
 /* Ends it, before the memory is given back; NULL does nothing. */
 void fetch_watch_destroy(struct fetch_watch *watch);
 

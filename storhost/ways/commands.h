@@ -10,5 +10,6 @@ int command_serve(const struct options *options);
 int command_info(const struct options *options);
 int command_script(const struct options *options);
 int command_count(const struct options *options);
+int command_interleave(const struct options *options);
 
 #endif

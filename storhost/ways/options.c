@@ -64,6 +64,7 @@ enum key {
     KEY_SCATTER,
     KEY_REQUESTS,
     KEY_PROFILE,
+    KEY_LIMIT,
     KEY_SOCKET,
     KEY_NBD_PORT,
     KEY_NBD_SOCKET,
@@ -146,6 +147,9 @@ static const struct argp_option option_table[] = {
     OPTION("scatter", KEY_SCATTER, "SIZE", "physical pieces of at most that size (default: pages)"),
     OPTION("requests", KEY_REQUESTS, "N", "how many are counted (default: 4 times the depth)"),
     OPTION("profile", KEY_PROFILE, NULL, "with --json: how often each instruction ran"),
+    GROUP("Command interleave:"),
+    OPTION("limit", KEY_LIMIT, "N",
+           "runs for each number of requests, 1 to --requests of them (default: 20000, 3)"),
     GROUP("Command serve:"),
     OPTION("socket", KEY_SOCKET, "PATH", "where clients connect (default: storhost.sock)"),
     OPTION("nbd-port", KEY_NBD_PORT, "N", "start nbdkit on this TCP port of localhost"),
@@ -171,7 +175,8 @@ static const char description[] =
     "  serve         keep the disk up for nbdkit and SG tools until Ctrl-C\n"
     "  info          discover the disk and print what was found\n"
     "  script FILE   do what a script says (FILE -: standard input)\n"
-    "  count         count what the driver does for a request, on --device=scripted\n\n"
+    "  count         count what the driver does for a request, on --device=scripted\n"
+    "  interleave    try every order of the driver's and the device's steps\n\n"
     "Exit status: 0 well, 1 failed, 2 wrong usage, 3 the driver broke a rule.\n"
     "More in docs/storhost.md.";
 
@@ -502,6 +507,9 @@ static bool parse_count_option(int key, char *text, struct argp_state *state,
     case KEY_PROFILE:
         options->count.profile = true;
         return true;
+    case KEY_LIMIT:
+        options->limit = number_option(state, "limit", text, 1, UINT_MAX);
+        return true;
     default:
         return false;
     }
@@ -567,7 +575,8 @@ static bool parse_output_option(int key, char *text, struct argp_state *state,
 
 static void take_argument(struct argp_state *state, struct options *options, char *text)
 {
-    static const char *const commands[] = {"run", "serve", "info", "script", "count", NULL};
+    static const char *const commands[] = {"run",   "serve",      "info", "script",
+                                           "count", "interleave", NULL};
 
     if (state->arg_num == 0) {
         for (unsigned i = 0; commands[i] != NULL; i++) {
@@ -576,7 +585,8 @@ static void take_argument(struct argp_state *state, struct options *options, cha
                 return;
             }
         }
-        argp_error(state, "unknown command '%s': run, serve, info, script or count", text);
+        argp_error(state, "unknown command '%s': run, serve, info, script, count or interleave",
+                   text);
     } else if (state->arg_num == 1 && options->command == COMMAND_SCRIPT) {
         options->script = text;
     } else {
@@ -588,7 +598,7 @@ static void take_argument(struct argp_state *state, struct options *options, cha
 static void check_options(struct argp_state *state, const struct options *options)
 {
     if (state->arg_num == 0) {
-        argp_error(state, "a command is needed: run, serve, info, script or count");
+        argp_error(state, "a command is needed: run, serve, info, script, count or interleave");
     }
     if (options->command == COMMAND_SCRIPT && options->script == NULL) {
         argp_error(state, "script needs a FILE, or - for standard input");
@@ -601,6 +611,10 @@ static void check_options(struct argp_state *state, const struct options *option
     }
     if (options->command == COMMAND_RUN && options->read_only) {
         argp_error(state, "run writes: it cannot be used with --read-only");
+    }
+    if (options->command == COMMAND_INTERLEAVE &&
+        (options->scheduler == CPU_FREE || options->device != DEVICE_SCRIPTED)) {
+        argp_error(state, "interleave needs --device=scripted and --scheduler=deterministic");
     }
     if (options->command == COMMAND_COUNT && options->scheduler == CPU_FREE) {
         argp_error(state,
@@ -647,7 +661,7 @@ static void set_defaults(struct options *options)
     options->qemu_img = "qemu-img";
     options->nbdkit = "nbdkit";
     options->socket = "storhost.sock";
-    options->processors = 2;
+    options->limit = 20000;
     options->scheduler = (enum cpu_mode)UNSET;
     options->clock = CLOCK_REAL_TIME;
     options->depth = 32;
@@ -669,9 +683,13 @@ void options_parse(struct options *options, int argc, char **argv)
     set_defaults(options);
     argp_parse(&argp, argc, argv, 0, NULL, options);
     if (options->scheduler == (enum cpu_mode)UNSET) {
-        bool deterministic =
-            options->command == COMMAND_SCRIPT || options->command == COMMAND_COUNT;
+        bool deterministic = options->command == COMMAND_SCRIPT ||
+                             options->command == COMMAND_COUNT ||
+                             options->command == COMMAND_INTERLEAVE;
 
         options->scheduler = deterministic ? CPU_DETERMINISTIC : CPU_FREE;
+    }
+    if (options->processors == 0) {
+        options->processors = options->command == COMMAND_INTERLEAVE ? 1 : 2;
     }
 }

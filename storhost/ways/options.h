@@ -18,7 +18,8 @@ enum command {
     COMMAND_SERVE,
     COMMAND_INFO,
     COMMAND_SCRIPT,
-    COMMAND_COUNT
+    COMMAND_COUNT,
+    COMMAND_INTERLEAVE
 };
 /* What the requests of the command count do. */
 enum count_workload {
@@ -85,6 +86,9 @@ struct options {
         uint64_t requests;      /* counted; 0: the default number */
         bool profile;           /* tell how often each instruction ran */
     } count;
+
+    /* interleave */
+    uint64_t limit; /* runs for each number of requests */
 
     /* serve */
     const char *socket;

@@ -100,8 +100,11 @@ static void tell_messages(struct scripted *scripted)
 
 static void unlock_device(struct scripted *scripted)
 {
-    tell_messages(scripted);
-    tell_line(scripted);
+    if (!scripted->pieces || scripted->delivering) {
+        tell_messages(scripted);
+        tell_line(scripted);
+        scripted->delivering = false;
+    }
     pthread_mutex_unlock(&scripted->lock);
 }
 
@@ -145,7 +148,8 @@ bool scripted_busy(struct device *device)
     struct scripted *scripted = lock_device(device);
     bool busy = false;
 
-    for (unsigned i = 0; works(scripted) && i < scripted->options.queues; ++i) {
+    for (unsigned i = 0; works(scripted) && !scripted->pieces && i < scripted->options.queues;
+         ++i) {
         const struct queue *queue = &scripted->queues[i];
         busy = busy || queue->state == QUEUE_BUSY || queue_has_due(scripted, queue);
     }
@@ -161,6 +165,86 @@ static bool scripted_idle(struct device *device)
         scripted_step(device);
     }
     return busy;
+}
+
+/* ---- Pieces ---- */
+
+void scripted_set_pieces(struct device *device, bool pieces)
+{
+    struct scripted *scripted = lock_device(device);
+
+    scripted->pieces = pieces;
+    unlock_device(scripted);
+}
+
+static bool interrupt_waits(const struct scripted *scripted)
+{
+    for (unsigned i = 0; i < scripted->device.message_vectors; ++i) {
+        if (scripted->messages_pending[i] != 0) {
+            return true;
+        }
+    }
+    return line_level(scripted) != scripted->line_told;
+}
+
+bool scripted_piece_possible(struct device *device, enum scripted_piece piece)
+{
+    struct scripted *scripted = lock_device(device);
+    bool possible = piece == SCRIPTED_PIECE_INTERRUPT && interrupt_waits(scripted);
+
+    for (unsigned i = 0;
+         works(scripted) && piece != SCRIPTED_PIECE_INTERRUPT && i < scripted->options.queues;
+         ++i) {
+        possible = possible || queue_piece_left(scripted, &scripted->queues[i], piece);
+    }
+    unlock_device(scripted);
+    return possible;
+}
+
+uint64_t scripted_piece_state(struct device *device)
+{
+    struct scripted *scripted = lock_device(device);
+    uint64_t state = interrupt_waits(scripted);
+
+    for (unsigned i = 0; i < scripted->options.queues; ++i) {
+        const struct queue *queue = &scripted->queues[i];
+        state = state * 31 + queue->state * 2u + queue->undecided;
+        if (queue->state != QUEUE_OFF) {
+            state = state * 1031 + queue->format->undecided(queue);
+        }
+        for (const struct request *at = queue->first; at; at = at->next) {
+            state = state * 1000003 + at->sector + 1;
+        }
+    }
+    unlock_device(scripted);
+    return state;
+}
+
+uint16_t scripted_packed_place(struct device *device)
+{
+    struct scripted *scripted = lock_device(device);
+    const uint16_t place = (uint16_t)scripted->queues[0].packed.next_available;
+
+    unlock_device(scripted);
+    return place;
+}
+
+void scripted_do_piece(struct device *device, enum scripted_piece piece)
+{
+    struct scripted *scripted = lock_device(device);
+    const uint32_t limit = scripted->options.complete ? scripted->options.complete : UINT32_MAX;
+    bool done = !works(scripted);
+
+    scripted->delivering = piece == SCRIPTED_PIECE_INTERRUPT;
+    for (unsigned i = 0; !done && i < scripted->options.queues; ++i) {
+        struct queue *queue = &scripted->queues[i];
+        if (piece == SCRIPTED_PIECE_TAKE) {
+            done = queue_take_piece(scripted, queue);
+        } else if (piece == SCRIPTED_PIECE_COMPLETE && queue->state != QUEUE_OFF) {
+            done = queue_complete_piece(scripted, queue, limit);
+        }
+    }
+    unlock_device(scripted);
 }
 
 /* ---- Accesses ---- */

@@ -102,6 +102,7 @@ struct queue_format {
     /* For what was used since `signalled`. */
     bool (*interrupt_wanted)(const struct scripted *scripted, const struct queue *queue);
     void (*signalled)(struct queue *queue);
+    uint16_t (*undecided)(const struct queue *queue); /* how much that is */
 };
 
 extern const struct queue_format queue_split, queue_packed;
@@ -189,6 +190,9 @@ struct scripted {
     struct lie lies[LIES_MAXIMUM];
     unsigned lie_count;
 
+    bool pieces;     /* works only in pieces */
+    bool delivering; /* pieces: the piece that delivers interrupts is being done */
+
     /* events to be delivered when the lock has been given back */
     uint32_t messages_pending[SCRIPTED_VECTORS];
     bool line_told;        /* level that the listener knows */
@@ -253,6 +257,8 @@ void queue_take(struct scripted *scripted, struct queue *queue);
 void queue_complete(struct scripted *scripted, struct queue *queue, uint32_t limit);
 /* The same in pieces: one request, one announcement or one look; used elements, or the decision about
  * an interrupt. False: there was nothing to do. */
+bool queue_piece_left(const struct scripted *scripted, const struct queue *queue,
+                      enum scripted_piece piece);
 bool queue_take_piece(struct scripted *scripted, struct queue *queue);
 bool queue_complete_piece(struct scripted *scripted, struct queue *queue, uint32_t limit);
 /* The entry that is taken next, for reports. */

@@ -374,3 +374,12 @@ bool queue_complete_piece(struct scripted *scripted, struct queue *queue, uint32
     queue->undecided = complete_some(scripted, queue, limit);
     return queue->undecided;
 }
+
+bool queue_piece_left(const struct scripted *scripted, const struct queue *queue,
+                      enum scripted_piece piece)
+{
+    if (piece == SCRIPTED_PIECE_TAKE) {
+        return queue->state == QUEUE_BUSY || queue->state == QUEUE_ARMED;
+    }
+    return queue->state != QUEUE_OFF && (queue->undecided || queue_has_due(scripted, queue));
+}

@@ -227,6 +227,11 @@ static void packed_signalled(struct queue *queue)
     queue->packed.signalled = queue->packed.next_used;
 }
 
+static uint16_t packed_undecided(const struct queue *queue)
+{
+    return (uint16_t)distance(queue, queue->packed.signalled, queue->packed.next_used);
+}
+
 const struct queue_format queue_packed = {
     .enable = packed_enable,
     .next = packed_next,
@@ -241,4 +246,5 @@ const struct queue_format queue_packed = {
     .jump = packed_jump,
     .interrupt_wanted = packed_interrupt_wanted,
     .signalled = packed_signalled,
+    .undecided = packed_undecided,
 };

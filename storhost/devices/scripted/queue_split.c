@@ -167,6 +167,11 @@ static void split_signalled(struct queue *queue)
     queue->split.signalled = queue->split.used_index;
 }
 
+static uint16_t split_undecided(const struct queue *queue)
+{
+    return (uint16_t)(queue->split.used_index - queue->split.signalled);
+}
+
 const struct queue_format queue_split = {
     .enable = split_enable,
     .next = split_next,
@@ -181,4 +186,5 @@ const struct queue_format queue_split = {
     .jump = split_jump,
     .interrupt_wanted = split_interrupt_wanted,
     .signalled = split_signalled,
+    .undecided = split_undecided,
 };

@@ -215,6 +215,25 @@ void scripted_interrupt_line(struct device *device);
 /* Writes data and status of the requests that SCRIPTED_RESET_LATE kept; returns how many. */
 unsigned scripted_write_late(struct device *device);
 
+/* ---- Work in pieces, for trying every order ---- */
+
+enum scripted_piece {
+    SCRIPTED_PIECE_TAKE, /* takes one chain, asks for a doorbell, or looks once more after that */
+    SCRIPTED_PIECE_COMPLETE,  /* completes what it may at once, or decides about an interrupt */
+    SCRIPTED_PIECE_INTERRUPT, /* interrupts that were decided on arrive */
+    SCRIPTED_PIECES
+};
+
+/* In pieces the device does nothing by itself, neither in steps nor when the processors are idle. */
+void scripted_set_pieces(struct device *device, bool pieces);
+bool scripted_piece_possible(struct device *device, enum scripted_piece piece);
+void scripted_do_piece(struct device *device, enum scripted_piece piece);
+/* What the device has in hand, as a number: the same in two moments from which it goes on in the same
+ * way, however far its ring is. */
+uint64_t scripted_piece_state(struct device *device);
+/* Of a packed queue 0: the descriptor to be taken next, counted over two laps. */
+uint16_t scripted_packed_place(struct device *device);
+
 /* ---- Judging ---- */
 
 /*

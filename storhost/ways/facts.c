@@ -108,6 +108,7 @@ static json_t *device_facts(const struct bench *bench)
     set_integer(facts, "config_vector", observed.config_vector);
     set_integer(facts, "status", observed.status);
     set_integer(facts, "resets", observed.resets);
+    set_integer(facts, "queue_resets", observed.queue_resets);
     set_integer(facts, "seg_max", observed.seg_max);
     set_integer(facts, "size_max", observed.size_max);
     return facts;

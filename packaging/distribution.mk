@@ -27,7 +27,7 @@ install:
 
 # $(call export_source,DIRECTORY): the source tree, as new, in a new directory.
 define export_source
-	@rm -rf $(1) && mkdir -p $(1)
+	@rm -rf $(1) && umask 022 && mkdir -p $(1)
 	@{ if git ls-files --error-unmatch Makefile >/dev/null 2>&1; then git ls-files -z; \
 	    else find . -path ./$(BUILD) -prune -o -path ./.git -prune -o -type f -print0; fi; } | \
 	    (umask 022; tar -c --null -T - --mode=u=rwX,go=rX | tar -x -C $(1))
@@ -39,8 +39,8 @@ deb: tools-package tools-deb
 	$(call say,DEB     $(DEB))
 	@rm -rf $(DEB)
 	$(call export_source,$(DEB)/viostor-$(VERSION))
-	$(Q)cd $(DEB)/viostor-$(VERSION) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u SOURCE_DATE_EPOCH \
-	    dpkg-buildpackage --no-sign --build=full >../build.log 2>&1 || { tail -n 30 ../build.log >&2; exit 1; }
+	$(Q)umask 022 && cd $(DEB)/viostor-$(VERSION) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u SOURCE_DATE_EPOCH \
+	    dpkg-buildpackage --no-sign --build=full --jobs=auto >../build.log 2>&1 || { tail -n 30 ../build.log >&2; exit 1; }
 	@rm -rf $(DEB)/viostor-$(VERSION)
 	@ls $(DEB)/*.deb
 

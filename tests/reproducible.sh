@@ -13,10 +13,10 @@ mkdir -p "$first" "$second"
 for copy in "$first" "$second"; do
     tar -c --exclude=./build --exclude=./.git . | tar -x -C "$copy"
 done
-make -C "$first" -s package deb rpm SIGN=none >/dev/null
+make -C "$first" -s -j2 package deb rpm SIGN=none >/dev/null
 (
     umask 077
-    TZ=Asia/Tokyo LC_ALL=tr_TR.UTF-8 HOME=/nonexistent make -C "$second" -s package deb rpm SIGN=none >/dev/null
+    TZ=Asia/Tokyo LC_ALL=tr_TR.UTF-8 HOME=/nonexistent make -C "$second" -s -j2 package deb rpm SIGN=none >/dev/null
 )
 
 # What ships: drivers, PDBs, INF and OEM files as built, and the media with the tree that they are made of.

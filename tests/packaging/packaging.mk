@@ -1,4 +1,4 @@
-# What the tests of the installation files run: a Windows program, for Wine.
+# What the tests of installation files and catalogs run: Windows programs, for Wine.
 
 INF_REPORT := $(BUILD)/tests/inf_report.exe
 
@@ -6,3 +6,10 @@ $(INF_REPORT): tests/packaging/inf_report.c tests/packaging/packaging.mk | tools
 	@mkdir -p $(@D)
 	$(call say,CC      $@)
 	$(Q)$(MINGW) -std=c11 -O1 -Wall -Wextra -Werror -o $@ $< -lsetupapi -ladvapi32
+
+CATALOG_REPORT := $(BUILD)/tests/catalog_report.exe
+
+$(CATALOG_REPORT): tests/packaging/catalog_report.c tests/packaging/packaging.mk | tools-lint
+	@mkdir -p $(@D)
+	$(call say,CC      $@)
+	$(Q)$(MINGW) -std=c11 -O1 -Wall -Wextra -Werror -municode -o $@ $< -lwintrust -lcrypt32

@@ -18,6 +18,7 @@ import tempfile
 import pytest
 
 from inf_file import Inf
+from package_tools import authenticode, copy_build, make_catalog, succeed
 from test_inf import BUILD, FILES, IDS, INSTALLS, ROOT, SECTIONS
 
 PROGRAM = BUILD / "tests/inf_report.exe"
@@ -184,3 +185,25 @@ def test_a_fault_shows_in_the_report(wine, tmp_path, fault):
     (tmp_path / "viostor.inf").write_text(text.replace(old, new))
     assert wine.report("install", tmp_path / "viostor.inf", "Viostor_System32") != \
         record("wlh", "Viostor_System32")
+
+
+# ---- Catalogs: wintrust.dll of Wine as the reader ------------------------------------------------
+
+# How a member was hashed: SPC_PE_IMAGE_DATA_OBJID, SPC_CAB_DATA_OBJID; by SHA-1.
+HASHED_AS_IMAGE = "1.3.6.1.4.1.311.2.1.15  1.3.14.3.2.26"
+HASHED_AS_FILE = "1.3.6.1.4.1.311.2.1.25  1.3.14.3.2.26"
+
+
+@pytest.mark.parametrize("target,build", [("xp/x86", "wxp/x86"), ("2k3/amd64", "wnet/x64"), ("w7/amd64", "wlh/x64")])
+def test_wine_reads_catalogs_of_version_1(wine, tmp_path, target, build):
+    """Of version 2 Wine 8.0 reads no members, of anyone's catalogs."""
+    directory = copy_build(tmp_path / "package", build)
+    make_catalog(directory, target)
+    status, text = wine.run("wine", BUILD / "tests/catalog_report.exe",
+                            "Z:" + str(directory / "viostor.cat").replace("/", "\\"))
+    assert status == 0, text
+    expected = set()
+    for how, digest in ((HASHED_AS_IMAGE, authenticode(directory / "viostor.sys", "sha1")),
+                        (HASHED_AS_FILE, succeed("sha1sum", directory / "viostor.inf").split()[0])):
+        expected.add(f"{digest.upper()}  {how}  {digest}")
+    assert set(text.replace("\r", "").split("\n")) - {""} == expected

@@ -212,7 +212,8 @@ def test_install_asks_for_the_media(tmp_path):
 
 def test_install_brings_the_test_certificates(tmp_path):
     media = Media(tmp_path)
-    succeed("make", "-s", "-C", ROOT, "install", f"PACKAGE={media.directory}", f"DESTDIR={tmp_path}/root", "prefix=/opt")
+    succeed("make", "-s", "-C", ROOT, "install", f"PACKAGE={media.directory}", f"DESTDIR={tmp_path}/root",
+            "prefix=/opt")
     drivers = tmp_path / "root/opt/share/viostor/drivers"
     assert (drivers / "viostor-test.cer").exists() and (drivers / "README-test-signing.txt").exists()
     assert filecmp.cmp(drivers / "viostor/w10/amd64/viostor.sys", media.tree / "viostor/w10/amd64/viostor.sys",

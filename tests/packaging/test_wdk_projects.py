@@ -113,7 +113,8 @@ def project():
 
 def properties_of(project, flavour: str) -> dict[str, str]:
     """The properties that a configuration sets for itself."""
-    return {item.tag.removeprefix(MSBUILD): (item.text or "").strip() for group in project.iter(f"{MSBUILD}PropertyGroup")
+    return {item.tag.removeprefix(MSBUILD): (item.text or "").strip()
+            for group in project.iter(f"{MSBUILD}PropertyGroup")
             if group.get("Condition") == f"'$(Configuration)'=='{flavour}'" for item in group}
 
 
@@ -127,7 +128,8 @@ def test_project_has_the_targets_of_the_makefile(project):
 def test_project_names_the_files_of_the_flavour(project, flavour):
     names = set()
     for item in project.iter(f"{MSBUILD}ClCompile"):
-        excluded = {other.get("Condition") for other in item.iter(f"{MSBUILD}ExcludedFromBuild") if other.text == "true"}
+        excluded = {other.get("Condition") for other in item.iter(f"{MSBUILD}ExcludedFromBuild")
+                    if other.text == "true"}
         if item.get("Include") and f"'$(Configuration)'=='{flavour}'" not in excluded:
             names.add(item.get("Include"))
     assert names == sources_of(flavour)

@@ -13,7 +13,8 @@ prefix  ?= /usr
 # Installed as /usr/share/viostor, beside a distribution's /usr/share/virtio-win.
 INSTALL_DIR := $(DESTDIR)$(prefix)/share/viostor
 
-# drivers/: what VIRTIO_WIN= names for virt-v2v. symbols/: a symbol store for WinDbg.
+# drivers/: what VIRTIO_WIN= names for virt-v2v. osinfo/: what OSINFO_LOCAL_DIR= names for libosinfo's
+# programs. symbols/: a symbol store for WinDbg.
 .PHONY: install
 install:
 	@test -d $(PACKAGE_TREE)/viostor || { echo "install: run 'make package' first" >&2; exit 1; }
@@ -24,6 +25,7 @@ install:
 	$(Q)ln -sf $(notdir $(PACKAGE_ISO)) '$(INSTALL_DIR)/viostor.iso'
 	$(Q)ln -sf $(notdir $(PACKAGE_VFD)) '$(INSTALL_DIR)/viostor.vfd'
 	$(Q)$(PYTHON) packaging/symbol_store.py $(BUILD) '$(INSTALL_DIR)/symbols'
+	$(Q)$(PYTHON) packaging/osinfo.py $(if $(filter key,$(SIGN)),--signed) '$(prefix)/share/viostor/drivers' '$(INSTALL_DIR)/osinfo'
 
 # $(call export_source,DIRECTORY): the source tree, as new, in a new directory.
 define export_source

@@ -18,7 +18,8 @@ TOOLS_sign := osslsigncode:osslsigncode openssl:openssl
 TOOLS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper
 TOOLS_rpm := rpmbuild:rpm
 TOOLS_run := qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils nbdkit:nbdkit
-TOOLS_check := /usr/sbin/fsck.fat:dosfstools /usr/share/osinfo/os/microsoft.com:osinfo-db softhsm2-util:softhsm2 isoinfo:genisoimage 7z:p7zip-full \
+TOOLS_check := /usr/sbin/fsck.fat:dosfstools /usr/share/osinfo/os/microsoft.com:osinfo-db /usr/lib/python3/dist-packages/gi:python3-gi \
+    $(firstword $(wildcard /usr/lib/*/girepository-1.0/Libosinfo-1.0.typelib) /Libosinfo-1.0.typelib):gir1.2-libosinfo-1.0 softhsm2-util:softhsm2 isoinfo:genisoimage 7z:p7zip-full \
     lintian:lintian rpmlint:rpmlint rpm2cpio:rpm2cpio cpio:cpio \
     /usr/include/cmocka.h:libcmocka-dev fio:fio nbdcopy:libnbd-bin nbdinfo:libnbd-bin \
     sg_inq:sg3-utils sdparm:sdparm qemu-io:qemu-utils qemu-nbd:qemu-utils \

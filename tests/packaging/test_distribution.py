@@ -100,6 +100,47 @@ def test_a_debugger_finds_the_symbols_of_each_driver(installed):
     assert {path for path in (installed / SHARE / "symbols").rglob("*") if path.is_file()} == expected
 
 
+# What libosinfo finds of these drivers, printed by libosinfo itself.
+ASK_LIBOSINFO = """
+import gi
+gi.require_version("Libosinfo", "1.0")
+from gi.repository import Libosinfo
+loader = Libosinfo.Loader()
+loader.process_default_path()
+systems = loader.get_db().get_os_list()
+for system in (systems.get_nth(number) for number in range(systems.get_length())):
+    drivers = system.get_device_drivers()
+    for driver in (drivers.get_nth(number) for number in range(drivers.get_length())):
+        if driver.get_location().startswith("file:"):
+            devices = driver.get_devices()
+            print(system.get_short_id(), driver.get_architecture(), driver.get_location(), driver.get_pre_installable(),
+                  driver.get_signed(), ",".join(sorted(driver.get_files())),
+                  ",".join(sorted(devices.get_nth(number).get_id().rsplit("/", 1)[1]
+                                  for number in range(devices.get_length()))))
+"""
+
+
+def test_libosinfo_finds_the_drivers(installed):
+    """Each Windows that osinfo-db knows gets its own directory, by a file for OSINFO_LOCAL_DIR."""
+    environment = {**os.environ, "OSINFO_LOCAL_DIR": str(installed / SHARE / "osinfo")}
+    lines = [line.split() for line in succeed(PYTHON, "-c", ASK_LIBOSINFO, env=environment).splitlines()]
+    found = {}
+    for system, architecture, location, pre_installable, signed, files, devices in lines:
+        assert (pre_installable, signed) == ("True", "False")
+        assert (files, devices) == ("viostor.cat,viostor.inf,viostor.sys", "1001,1042")
+        directory = location.removeprefix("file:///")
+        assert sorted(os.listdir(installed / directory)) == files.split(",")
+        found[system, architecture] = directory.removeprefix(f"{SHARE}/drivers/viostor/")
+    for system, architecture, name in (
+            ("winxp", "i686", "xp/x86"), ("win2k3", "x86_64", "2k3/amd64"), ("winvista", "i686", "2k8/x86"),
+            ("win7", "x86_64", "w7/amd64"), ("win2k8r2", "x86_64", "2k8R2/amd64"), ("win8.1", "i686", "w8.1/x86"),
+            ("win10", "x86_64", "w10/amd64"), ("win10", "aarch64", "w10/ARM64"), ("win11", "x86_64", "w11/amd64"),
+            ("win2k22", "x86_64", "2k22/amd64"), ("win2k25", "aarch64", "2k25/ARM64")):
+        assert found[system, architecture] == name
+    assert set(found.values()) == set(EXPECTED)
+    assert all(system.startswith("win") for system, _ in found)  # Debian 12's database has no 2k25 of its own
+
+
 def test_documents_come_along(installed):
     names = os.listdir(installed / "usr/share/doc/viostor")
     for name in ("README.Debian", "copyright", "changelog", "packaging.md", "signing.md"):

@@ -2,9 +2,10 @@
 /*
  * The least that drives a virtio-blk device: legacy interface (virtio 1.2, 4.1.4.10), ports, first
  * queue, EVENT_IDX, line interrupt, READ only. For tests of the rules, one request after the other.
- * Each request has its own 8 descriptors.
+ * Each request has its own 8 descriptors. Compiled once for each port driver, whose port_calls.h
+ * has the services.
  */
-#include "miniport.h"
+#include "port_calls.h"
 
 #define FEATURE_EVENT_IDX (1u << 29)
 #define DESCRIPTOR_NEXT   1u
@@ -32,9 +33,7 @@ VOID DeviceFind(PEXTENSION Extension, PPORT_CONFIGURATION_INFORMATION Config)
         const ACCESS_RANGE *Range = &(*Config->AccessRanges)[Index];
 
         if (Range->RangeLength != 0 && !Range->RangeInMemory) {
-            Extension->Device.Ports = StorPortGetDeviceBase(
-                Extension, Config->AdapterInterfaceType, Config->SystemIoBusNumber,
-                Range->RangeStart, Range->RangeLength, TRUE);
+            Extension->Device.Ports = CallGetPorts(Extension, Config, Range);
         }
     }
 }
@@ -42,7 +41,7 @@ VOID DeviceFind(PEXTENSION Extension, PPORT_CONFIGURATION_INFORMATION Config)
 VOID DeviceWriteStatus(PEXTENSION Extension, UCHAR Status)
 {
     if (Extension->Device.Ports != NULL) {
-        StorPortWritePortUchar(Extension, Extension->Device.Ports + DEVICE_STATUS_REGISTER, Status);
+        CallWriteUchar(Extension, Extension->Device.Ports + DEVICE_STATUS_REGISTER, Status);
     }
 }
 
@@ -66,47 +65,37 @@ VOID DeviceStart(PEXTENSION Extension)
 
     DeviceWriteStatus(Extension, 0);
     DeviceWriteStatus(Extension, 3);
-    StorPortWritePortUlong(Extension, (PULONG)(Device->Ports + REGISTER_FEATURES),
-                           FEATURE_EVENT_IDX);
-    StorPortWritePortUshort(Extension, (PUSHORT)(Device->Ports + REGISTER_SELECT), 0);
-    Device->Size = StorPortReadPortUshort(Extension, (PUSHORT)(Device->Ports + REGISTER_SIZE));
-    StorPortWritePortUlong(Extension, (PULONG)(Device->Ports + REGISTER_ADDRESS),
-                           (ULONG)(Device->Address >> PAGE_SHIFT));
-}
-
-static ULONGLONG PhysicalAddress(PEXTENSION Extension, PVOID Address)
-{
-    ULONG Length = 0;
-
-    return (ULONGLONG)StorPortGetPhysicalAddress(Extension, NULL, Address, &Length).QuadPart;
+    CallWriteUlong(Extension, (PULONG)(Device->Ports + REGISTER_FEATURES), FEATURE_EVENT_IDX);
+    CallWriteUshort(Extension, (PUSHORT)(Device->Ports + REGISTER_SELECT), 0);
+    Device->Size = CallReadUshort(Extension, (PUSHORT)(Device->Ports + REGISTER_SIZE));
+    CallWriteUlong(Extension, (PULONG)(Device->Ports + REGISTER_ADDRESS),
+                   (ULONG)(Device->Address >> PAGE_SHIFT));
 }
 
 VOID DeviceSubmit(PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb, ULONG MoreBytes)
 {
     PDEVICE Device = &Extension->Device;
-    PSTOR_SCATTER_GATHER_LIST List = StorPortGetScatterGatherList(Extension, Srb);
     PSRB_EXTENSION Header = (PSRB_EXTENSION)Srb->SrbExtension;
     const USHORT Head = (USHORT)(Device->Submitted % SLOTS * SLOT_SEGMENTS);
     PDESCRIPTOR Table = (PDESCRIPTOR)Device->Ring + Head;
     volatile USHORT *Ring = DeviceAvailable(Extension);
     ULONG Count = 0;
-    ULONG Index;
+    ULONG Offset = 0;
 
     Header->Type = 0;
     Header->Priority = 0;
     Header->Sector = (ULONGLONG)Srb->Cdb[4] << 8 | Srb->Cdb[5];
     Header->Status = 0xff;
     Table[Count++] =
-        (DESCRIPTOR){PhysicalAddress(Extension, Header), 16, DESCRIPTOR_NEXT, (USHORT)(Head + 1)};
-    for (Index = 0; Index < List->NumberOfElements && Count + 1 < SLOT_SEGMENTS; ++Index, ++Count) {
-        Table[Count].Address = (ULONGLONG)List->List[Index].PhysicalAddress.QuadPart;
-        Table[Count].Length = List->List[Index].Length;
+        (DESCRIPTOR){CallGetAddress(Extension, Header), 16, DESCRIPTOR_NEXT, (USHORT)(Head + 1)};
+    while (Count + 1 < SLOT_SEGMENTS && Offset < Srb->DataTransferLength) {
+        Table[Count].Address = CallGetSegment(Extension, Srb, Offset, &Table[Count].Length);
         Table[Count].Flags = DESCRIPTOR_NEXT | DESCRIPTOR_WRITE;
         Table[Count].Next = (USHORT)(Head + Count + 1);
+        Offset += Table[Count++].Length;
     }
     Table[Count - 1].Length += MoreBytes;
-    Table[Count] =
-        (DESCRIPTOR){PhysicalAddress(Extension, &Header->Status), 1, DESCRIPTOR_WRITE, 0};
+    Table[Count] = (DESCRIPTOR){CallGetAddress(Extension, &Header->Status), 1, DESCRIPTOR_WRITE, 0};
     Device->Srbs[Device->Submitted % SLOTS] = Srb;
     Ring[2 + Device->Submitted % Device->Size] = Head;
     KeMemoryBarrier();
@@ -116,8 +105,7 @@ VOID DeviceSubmit(PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb, ULONG MoreBytes
 
 VOID DeviceNotify(PEXTENSION Extension)
 {
-    StorPortWritePortUshort(Extension, (PUSHORT)(Extension->Device.Ports + DEVICE_NOTIFY_REGISTER),
-                            0);
+    CallWriteUshort(Extension, (PUSHORT)(Extension->Device.Ports + DEVICE_NOTIFY_REGISTER), 0);
 }
 
 volatile USHORT *DeviceUsedIndex(PEXTENSION Extension)
@@ -163,6 +151,5 @@ BOOLEAN DeviceInterrupt(PEXTENSION Extension)
 {
     PDEVICE Device = &Extension->Device;
 
-    return Device->Ports != NULL &&
-           StorPortReadPortUchar(Extension, Device->Ports + REGISTER_ISR) != 0;
+    return Device->Ports != NULL && CallReadUchar(Extension, Device->Ports + REGISTER_ISR) != 0;
 }

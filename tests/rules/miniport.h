@@ -14,11 +14,10 @@
 #include <ntddk.h>
 #include <storport.h>
 
-#define DISK_BLOCKS   128u
-#define BLOCK_BYTES   512u
-#define POOL_TAG      0x656c7572u /* 'rule' */
-#define SLOTS         32u
-#define SLOT_SEGMENTS 8u
+#include "device.h"
+#include "disk.h"
+
+#define POOL_TAG 0x656c7572u /* 'rule' */
 
 /* Where BreakRule is called. */
 typedef enum _PLACE {
@@ -38,26 +37,6 @@ typedef enum _PLACE {
     PlaceDumpStartIo, /* each request: TRUE leaves it to the test */
     PlaceDumpInterrupt
 } PLACE;
-
-/* In memory that the device reaches: one per request. */
-typedef struct _SRB_EXTENSION {
-    ULONG Type; /* the request's header */
-    ULONG Priority;
-    ULONGLONG Sector;
-    UCHAR Status;
-    UCHAR Unused[47];
-} SRB_EXTENSION, *PSRB_EXTENSION;
-
-/* The device's first queue, legacy interface (device.c). */
-typedef struct _DEVICE {
-    PUCHAR Ports;      /* BAR 0; NULL: the device has none */
-    PUCHAR Ring;       /* the uncached extension, from a page's beginning on */
-    ULONGLONG Address; /* of Ring, for the device */
-    USHORT Size;       /* descriptors */
-    USHORT Submitted;  /* free running */
-    USHORT Completed;  /* free running */
-    PSCSI_REQUEST_BLOCK Srbs[SLOTS];
-} DEVICE, *PDEVICE;
 
 typedef struct _EXTENSION {
     STOR_DPC Dpc;
@@ -88,30 +67,5 @@ extern ULONG InitializeStatus;
 extern const ULONG DiskExtensionBytes;
 BOOLEAN DiskAllocate(PEXTENSION Extension);
 VOID DiskFree(PEXTENSION Extension);
-
-/* ---- device.c ---- */
-
-#define DEVICE_STATUS_REGISTER 18u
-#define DEVICE_NOTIFY_REGISTER 16u
-#define DEVICE_DRIVER_OK       7u /* with ACKNOWLEDGE and DRIVER */
-
-/* In HwFindAdapter: finds the ports of BAR 0. */
-VOID DeviceFind(PEXTENSION Extension, PPORT_CONFIGURATION_INFORMATION Config);
-/* In HwInitialize: resets the device, agrees on EVENT_IDX, gives it the queue; not DRIVER_OK. */
-VOID DeviceStart(PEXTENSION Extension);
-VOID DeviceWriteStatus(PEXTENSION Extension, UCHAR Status);
-/* In StartIo: makes a READ available, with MoreBytes added to its last segment. No doorbell. */
-VOID DeviceSubmit(PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb, ULONG MoreBytes);
-VOID DeviceNotify(PEXTENSION Extension);
-/* In the DPC: completes what the device has used. */
-VOID DevicePoll(PEXTENSION Extension);
-/* The available ring: flags, index, entries; what the used ring has beside its elements. */
-volatile USHORT *DeviceAvailable(PEXTENSION Extension);
-volatile USHORT *DeviceUsedIndex(PEXTENSION Extension);
-volatile USHORT *DeviceAvailEvent(PEXTENSION Extension);
-/* Element of the used ring, as an array of id and length: what PlaceUsed is called for. */
-volatile ULONG *DeviceUsedElement(PEXTENSION Extension);
-/* In HwInterrupt: TRUE if the interrupt was the device's. */
-BOOLEAN DeviceInterrupt(PEXTENSION Extension);
 
 #endif

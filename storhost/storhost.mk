@@ -124,8 +124,19 @@ $(SG_PRELOAD): $(wildcard storhost/ways/sg/*.c) $(WAYS_PROTOCOL) | tools-bench
 
 -include $(NBDKIT_PLUGIN).d $(SG_PRELOAD).d
 
-# Which driver file, and for which processor it is: ARCH=arm64, or DRIVER=FILE, whose folder says so if
-# it is named after an architecture.
+# Which driver file: TARGET=wnet/x86 (as build/ has it), ARCH=arm64 (of wlh), or DRIVER=FILE. For which
+# processor it is says ARCH, or its folder if it is named after an architecture.
+ifdef TARGET
+ARCH   := $(notdir $(TARGET))
+DRIVER ?= $(BUILD)/$(TARGET)/viostor.sys
+ifeq ($(filter $(TARGET),$(DRIVER_TARGETS)),)
+$(error There is no target "$(TARGET)": TARGET is one of $(DRIVER_TARGETS))
+endif
+endif
+# The Windows that the files for old ones are run on.
+RUN_WINDOWS_wnet := --windows=5.2
+RUN_WINDOWS_wxp  := --windows=5.1
+RUN_OPTIONS := $(RUN_WINDOWS_$(firstword $(subst /, ,$(TARGET))))
 ifdef DRIVER
 ARCH ?= $(or $(filter $(BENCH_ARCHS),$(notdir $(patsubst %/,%,$(dir $(DRIVER))))),x64)
 else
@@ -141,8 +152,8 @@ QEMU_DEVICE ?=
 DEMO_DEVICE := num-queues=2,serial=viostor-demo
 
 run: tools-run driver bench bench-$(ARCH)
-	@$(RUN_$(ARCH)) --driver $(DRIVER) --qemu-device '$(or $(QEMU_DEVICE),$(DEMO_DEVICE))' run
+	@$(RUN_$(ARCH)) --driver $(DRIVER) $(RUN_OPTIONS) --qemu-device '$(or $(QEMU_DEVICE),$(DEMO_DEVICE))' run
 
 serve: tools-run driver bench bench-$(ARCH)
 	@test -n '$(IMAGE)' || { echo "Say which disk: make serve IMAGE=disk.qcow2" >&2; exit 2; }
-	@$(RUN_$(ARCH)) --driver $(DRIVER) --image '$(IMAGE)' $(if $(QEMU_DEVICE),--qemu-device '$(QEMU_DEVICE)') serve
+	@$(RUN_$(ARCH)) --driver $(DRIVER) $(RUN_OPTIONS) --image '$(IMAGE)' $(if $(QEMU_DEVICE),--qemu-device '$(QEMU_DEVICE)') serve

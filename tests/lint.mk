@@ -17,16 +17,20 @@ lint-format:
 # The driver is checked as the Windows target that it is, the bench as a Linux program.
 lint-tidy: $(DRIVER_SOURCES:%.c=$(BUILD)/tidy/%.ok) $(BENCH_SOURCES:%.c=$(BUILD)/tidy/%.ok)
 
-# What of the bench is ARM64's own, as a program for it.
-TIDY_ARM64 := $(filter-out $(BENCH_SOURCES_x64),$(BENCH_SOURCES_arm64))
-lint-tidy: $(TIDY_ARM64:%.c=$(BUILD)/tidy/arm64/%.ok)
+# What of the bench is another processor's own, as a program for it: $(1) architecture, $(2) clang's name.
+define TIDY_RULES
+TIDY_$(1) := $$(filter-out $$(BENCH_SOURCES_x64),$$(BENCH_SOURCES_$(1)))
+lint-tidy: $$(TIDY_$(1):%.c=$$(BUILD)/tidy/$(1)/%.ok)
 
-$(BUILD)/tidy/arm64/%.ok: %.c .clang-tidy | tools-lint $(call bench_ready,arm64)
-	@mkdir -p $(@D)
-	$(call say,TIDY    $<)
-	$(Q)clang-tidy-14 --quiet $< -- --target=aarch64-linux-gnu $(BENCH_CFLAGS) $(BENCH_TARGET_arm64) \
-	    -isystem $(BENCH_CROSS_arm64)/include 2>/dev/null
-	@touch $@
+$$(BUILD)/tidy/$(1)/%.ok: %.c .clang-tidy | tools-lint $$(call bench_ready,$(1))
+	@mkdir -p $$(@D)
+	$$(call say,TIDY    $$<)
+	$$(Q)clang-tidy-14 --quiet $$< -- --target=$(2) $$(BENCH_CFLAGS) $$(filter-out -freg-struct-return,$$(BENCH_TARGET_$(1))) \
+	    -isystem $$(BENCH_CROSS_$(1))/include 2>/dev/null
+	@touch $$@
+endef
+$(eval $(call TIDY_RULES,x86,i686-linux-gnu))
+$(eval $(call TIDY_RULES,arm64,aarch64-linux-gnu))
 
 $(BUILD)/tidy/viostor/%.ok: viostor/%.c .clang-tidy | tools-lint
 	@mkdir -p $(@D)
@@ -48,7 +52,8 @@ lint-cppcheck:
 	@$(CPPCHECK) --platform=win32A -D_WIN32 -D_M_IX86 -D__i386__ -DVIOSTOR_SCSIPORT -Iviostor -Iddk \
 	    --suppress='*:ddk/*' $(DRIVER_SOURCES_wxp)
 	@$(CPPCHECK) --platform=unix64 -Istorhost -D__x86_64__ storhost
-	@$(CPPCHECK) --platform=unix64 -Istorhost -Istorhost/machine/arm64 -D__aarch64__ $(TIDY_ARM64)
+	@$(CPPCHECK) --platform=unix64 -Istorhost -Istorhost/machine/arm64 -D__aarch64__ $(TIDY_arm64)
+	@$(CPPCHECK) --platform=unix32 -Istorhost -Istorhost/machine/intel -Istorhost/machine/x86 -D__i386__ $(TIDY_x86)
 
 lint-shell:
 	shellcheck packaging/*.sh tests/*.sh .ci/run

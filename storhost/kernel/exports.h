@@ -13,8 +13,9 @@
 
 struct kernel_export {
     const char *name;
-    void *function;       /* or the address of a variable */
-    unsigned short since; /* first Windows that has it: 0x501 XP, 0x502 2003, 0x600 Vista ... 0xa00 10 */
+    void *function; /* or the address of a variable */
+    unsigned short
+        since; /* first Windows that has it: 0x501 XP, 0x502 2003, 0x600 Vista ... 0xa00 10 */
 };
 
 struct kernel_module {

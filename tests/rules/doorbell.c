@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* EXPECT: doorbell: none came */
 /* OPTIONS: --timeout=1 */
-/* SCRIPT: cdb 28 00 00 00 00 00 00 00 01 00 in 512 */
+/* SCRIPT: sleep 1; cdb 28 00 00 00 00 00 00 00 01 00 in 512 */
 /* Makes a request available and does not ring. */
 #include "miniport.h"
 

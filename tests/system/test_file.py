@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What Windows asks of a driver file, read off viostor.sys by tools that nobody here wrote."""
 
+import pathlib
 import subprocess
 
 import pefile
@@ -8,27 +9,58 @@ import pytest
 
 from conftest import BUILD
 
-SYS = BUILD / "wlh/x64/viostor.sys"
+# Every file that is built, whatever can be run here: the oldest Windows that it is for, its port
+# driver, and the machine.
+FILES = {
+    "wlh/x64": ((6, 0), "storport.sys", "IMAGE_FILE_MACHINE_AMD64"),
+    "wlh/x86": ((6, 0), "storport.sys", "IMAGE_FILE_MACHINE_I386"),
+    "wlh/arm64": ((6, 0), "storport.sys", "IMAGE_FILE_MACHINE_ARM64"),
+    "wnet/x64": ((5, 2), "storport.sys", "IMAGE_FILE_MACHINE_AMD64"),
+    "wnet/x86": ((5, 2), "storport.sys", "IMAGE_FILE_MACHINE_I386"),
+    "wxp/x86": ((5, 1), "scsiport.sys", "IMAGE_FILE_MACHINE_I386"),
+}
 
-# Kernel exports that every Windows from Vista on has; storport.sys: names of version 6.0.
+# Kernel exports that every Windows from XP on has.
 KERNEL = {"DbgPrintEx", "_vsnprintf", "memcpy", "memmove", "memset", "memcmp"}
+PREFIX = {"storport.sys": "StorPort", "scsiport.sys": "ScsiPort"}
+# What Server 2003's storport.sys lacks before its second service pack.
+YOUNGER_THAN_2003 = {"StorPortExtendedFunction"}
+
+# Of the optional header: the file has no exception handler at all.
+NO_SEH = 0x0400
 
 
-def readobj(*arguments: str) -> str:
-    return subprocess.run(["llvm-readobj-14", *arguments, SYS], check=True, text=True,
+def readobj(path: pathlib.Path, *arguments: str) -> str:
+    return subprocess.run(["llvm-readobj-14", *arguments, path], check=True, text=True,
                           stdout=subprocess.PIPE).stdout
 
 
+@pytest.fixture(scope="module", params=FILES, ids=lambda name: name.replace("/", "-"))
+def name(request) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def image() -> pefile.PE:
-    return pefile.PE(SYS)
+def path(name) -> pathlib.Path:
+    return BUILD / name / "viostor.sys"
 
 
-def test_native_subsystem_of_vista(image):
+@pytest.fixture(scope="module")
+def image(path) -> pefile.PE:
+    return pefile.PE(path)
+
+
+def test_every_file_is_looked_at():
+    assert {f"{path.parent.parent.name}/{path.parent.name}"
+            for path in BUILD.glob("w*/*/viostor.sys")} == set(FILES)
+
+
+def test_native_subsystem_and_machine(name, path, image):
+    windows, _, machine = FILES[name]
     header = image.OPTIONAL_HEADER
     assert header.Subsystem == pefile.SUBSYSTEM_TYPE["IMAGE_SUBSYSTEM_NATIVE"]
-    assert (header.MajorSubsystemVersion, header.MinorSubsystemVersion) == (6, 0)
-    assert "IMAGE_FILE_MACHINE_AMD64" in readobj("--file-headers")
+    assert (header.MajorSubsystemVersion, header.MinorSubsystemVersion) == windows
+    assert machine in readobj(path, "--file-headers")
 
 
 def test_checksum_is_valid(image):
@@ -44,17 +76,32 @@ def test_sections_suit_memory_integrity(image):
     assert image.OPTIONAL_HEADER.IMAGE_DLLCHARACTERISTICS_NX_COMPAT
 
 
-def test_relocations_and_unwind_data_are_there(image):
+def test_relocations_are_there(image):
     assert image.DIRECTORY_ENTRY_BASERELOC
-    assert len(image.DIRECTORY_ENTRY_EXCEPTION) > 50
 
 
-def test_imports_only_what_its_oldest_windows_has(image):
+def test_exceptions_find_what_they_look_for(name, image):
+    """64-bit Windows: unwind data of the functions. x86: a list of the handlers, or that there is none."""
+    entries = image.OPTIONAL_HEADER.DATA_DIRECTORY[
+        pefile.DIRECTORY_ENTRY["IMAGE_DIRECTORY_ENTRY_EXCEPTION"]].Size
+    if not name.endswith("x86"):
+        assert entries > 50 * {"x64": 12, "arm64": 8}[name.split("/")[1]]
+        return
+    assert entries == 0
+    config = getattr(image, "DIRECTORY_ENTRY_LOAD_CONFIG", None)
+    assert image.OPTIONAL_HEADER.DllCharacteristics & NO_SEH or \
+        (config and config.struct.SEHandlerCount)
+
+
+def test_imports_only_what_its_oldest_windows_has(name, image):
     imports = {entry.dll.decode().lower(): {name.name.decode() for name in entry.imports}
                for entry in image.DIRECTORY_ENTRY_IMPORT}
-    assert set(imports) == {"storport.sys", "ntoskrnl.exe"}
+    windows, port, _ = FILES[name]
+    assert set(imports) == {port, "ntoskrnl.exe"}
     assert imports["ntoskrnl.exe"] <= KERNEL
-    assert all(name.startswith("StorPort") for name in imports["storport.sys"])
+    assert all(function.startswith(PREFIX[port]) for function in imports[port])
+    if windows < (6, 0):
+        assert not imports[port] & YOUNGER_THAN_2003
 
 
 def test_version_resource_agrees_with_VERSION(image):
@@ -66,11 +113,11 @@ def test_version_resource_agrees_with_VERSION(image):
     assert strings["OriginalFilename"] == "viostor.sys"
 
 
-def test_pdb_belongs_to_the_file(image):
+def test_pdb_belongs_to_the_file(path, image):
     debug = [entry.entry for entry in image.DIRECTORY_ENTRY_DEBUG
              if entry.entry is not None and hasattr(entry.entry, "PdbFileName")]
     assert debug and debug[0].PdbFileName.rstrip(b"\0") == b"viostor.pdb"
-    pdb = subprocess.run(["llvm-pdbutil-14", "dump", "--summary", SYS.with_suffix(".pdb")],
+    pdb = subprocess.run(["llvm-pdbutil-14", "dump", "--summary", path.with_suffix(".pdb")],
                          check=True, text=True, stdout=subprocess.PIPE).stdout
     guid = pdb.split("GUID: {")[1].split("}")[0].replace("-", "")
     signature = f"{debug[0].Signature_Data1:08X}{debug[0].Signature_Data2:04X}{debug[0].Signature_Data3:04X}"

@@ -6,7 +6,8 @@
 #   make package     the media: build/package/viostor-*.iso, *.vfd and tree/ (SIGN=, CERT=, KEY=: packaging/package.mk)
 #   make deb, make rpm   packages of it for Linux distributions (build/deb/, build/rpm/); make install
 #   make run         build, then write and read a disk through the driver on QEMU's device
-#                    (ARCH=x86, ARCH=arm64: the driver for that processor; DRIVER=FILE: another one)
+#                    (ARCH=x86, ARCH=arm64: the driver for that processor; TARGET=wnet/x86: that for that
+#                    Windows; DRIVER=FILE: another one)
 #   make serve IMAGE=disk.qcow2 [QEMU_DEVICE=...]   a disk through the driver, until Ctrl-C
 #   make counts      exact counts of what the driver does for a request (PEER=other.sys: of another, too)
 #   make check       all tests (check-full: every combination of the system matrix)

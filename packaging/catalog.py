@@ -7,7 +7,7 @@ Usage:
   catalog.py show FILE.cat
   catalog.py check FILE.cat FILE...
 
-"create" writes an unsigned catalog for one of the Windows of targets.py: version, hashes, OS attributes
+"create" writes an unsigned catalog for one of the Windows of windows_targets.py: version, hashes, OS attributes
 as this one reads them, hardware ids from the .inf among the files. The time (seconds since 1970) goes
 into the catalog; the same input gives the same bytes. "check" says whether the catalog lists each file
 with the very hash that it has; the signature on the catalog is osslsigncode's to check. The format:
@@ -23,7 +23,7 @@ import sys
 import catalog_format as asn
 import inf_ids
 import pe_hash
-import targets
+import windows_targets
 
 # The GUIDs of the SIPs ("subject interface packages") that Windows comes with, in version 1.
 SIP_PE = "{C689AAB8-8E78-11D0-8C47-00C04FC295EE}"
@@ -74,7 +74,7 @@ def member(tag: bytes, attributes: list[asn.Attribute]) -> asn.Member:
     return asn.Member({"tag": tag, "attributes": sorted(attributes, key=lambda item: item.dump())})
 
 
-def members_of_file(path: pathlib.Path, target: targets.Target) -> list[asn.Member]:
+def members_of_file(path: pathlib.Path, target: windows_targets.Target) -> list[asn.Member]:
     """The member or members of the catalog that stand for one file."""
     is_image = pe_hash.is_pe(path.read_bytes())
     sha1 = pe_hash.member_hash(path, "sha1")
@@ -92,14 +92,14 @@ def members_of_file(path: pathlib.Path, target: targets.Target) -> list[asn.Memb
     return [member(sha1, texts), member(sha256, texts + [indirect_data(is_image, "sha256", sha256)])]
 
 
-def extensions(target: targets.Target, hardware_ids: list[str]) -> list[asn.Extension]:
+def extensions(target: windows_targets.Target, hardware_ids: list[str]) -> list[asn.Extension]:
     """What the catalog says of itself: for which Windows and which devices it is."""
     texts = [name_value("OS", target.os_names)]
     texts += [name_value(f"HWID{number}", text.lower()) for number, text in enumerate(hardware_ids, 1)]
     return [asn.Extension({"type": asn.OID_CAT_NAMEVALUE, "value": text.dump()}) for text in texts]
 
 
-def create(files: list[pathlib.Path], target: targets.Target, time: int) -> bytes:
+def create(files: list[pathlib.Path], target: windows_targets.Target, time: int) -> bytes:
     """The unsigned catalog of a package; one of the files is its .inf."""
     names = [path.name.lower() for path in files]
     for name in names:
@@ -218,7 +218,7 @@ def parse_arguments() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("create", help="write an unsigned catalog")
-    command.add_argument("--target", required=True, metavar="DIRECTORY/ARCH", type=targets.by_name)
+    command.add_argument("--target", required=True, metavar="DIRECTORY/ARCH", type=windows_targets.by_name)
     command.add_argument("--output", required=True, type=pathlib.Path, metavar="FILE.cat")
     command.add_argument("--time", required=True, type=int, metavar="SECONDS")
     command.add_argument("files", nargs="+", type=pathlib.Path, metavar="FILE")

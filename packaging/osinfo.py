@@ -15,7 +15,7 @@ import pathlib
 import sys
 import xml.etree.ElementTree as ElementTree
 
-import targets
+import windows_targets
 
 # By directory of the media: osinfo-db's short names of these Windows.
 SYSTEMS = {
@@ -30,7 +30,7 @@ ARCHITECTURES = {"x86": "i686", "amd64": "x86_64", "ARM64": "aarch64"}
 DEVICES = ("http://pcisig.com/pci/1af4/1001", "http://pcisig.com/pci/1af4/1042")
 
 
-def describe(system: str, chosen: list[targets.Target], drivers: str, signed: bool) -> bytes:
+def describe(system: str, chosen: list[windows_targets.Target], drivers: str, signed: bool) -> bytes:
     """What is to be added to a Windows."""
     root = ElementTree.Element("libosinfo", version="0.0.1")
     windows = ElementTree.SubElement(root, "os", id=f"http://microsoft.com/win/{system}")
@@ -52,7 +52,7 @@ def describe(system: str, chosen: list[targets.Target], drivers: str, signed: bo
 def make(drivers: str, output: pathlib.Path, signed: bool) -> None:
     """Write the files of all Windows."""
     for directory, systems in SYSTEMS.items():
-        chosen = [target for target in targets.TARGETS if target.directory == directory]
+        chosen = [target for target in windows_targets.TARGETS if target.directory == directory]
         for system in systems:
             path = output / "os/microsoft.com" / f"win-{system}.d" / "viostor.xml"
             path.parent.mkdir(parents=True, exist_ok=True)

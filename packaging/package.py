@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Lay out the files of the installation media: drivers, INF files, catalogs, symbols, signed or not.
 
-  viostor/<os>/<arch>/viostor.{sys,inf,cat,pdb}   for each Windows of targets.py
+  viostor/<os>/<arch>/viostor.{sys,inf,cat,pdb}   for each Windows of windows_targets.py
   i386/<os>/, amd64/<os>/                          the same files by processor, from Windows 10 on
   viostor_readme.txt, viostor_license.txt, viostor_version.txt, data/info.json
   with a test signature: viostor-test.cer, viostor-test-sha1.cer, README-test-signing.txt
@@ -27,8 +27,8 @@ import catalog
 import inf_ids
 import pe_hash
 import signer as signing
-import targets
 import test_certificate
+import windows_targets
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE_FILES = ("viostor.sys", "viostor.inf", "viostor.cat", "viostor.pdb")
@@ -76,7 +76,7 @@ class Tree:
         destination.parent.mkdir(parents=True, exist_ok=True)
         os.link(source, destination)
 
-    def place_built(self, target: targets.Target, directory: pathlib.Path) -> None:
+    def place_built(self, target: windows_targets.Target, directory: pathlib.Path) -> None:
         """The files that are the build's as they are."""
         for name in ("viostor.inf", "viostor.pdb"):
             key = (target.build, name)
@@ -86,7 +86,7 @@ class Tree:
                 shutil.copyfile(self.build / target.build / name, directory / name)
                 self.placed[key] = directory / name
 
-    def place_driver(self, target: targets.Target, directory: pathlib.Path) -> None:
+    def place_driver(self, target: windows_targets.Target, directory: pathlib.Path) -> None:
         """The .sys file, signed as the target reads it."""
         driver = directory / "viostor.sys"
         key = (target.build, driver.name, target.digest)
@@ -102,7 +102,7 @@ class Tree:
                 raise PackageError(f"{built}: the signature has changed more than it may")
         self.placed[key] = driver
 
-    def place_target(self, target: targets.Target) -> None:
+    def place_target(self, target: windows_targets.Target) -> None:
         """One directory of the media."""
         directory = self.root / "viostor" / target.directory / target.architecture
         directory.mkdir(parents=True)
@@ -131,7 +131,7 @@ class Tree:
     def place_manifest(self) -> None:
         """data/info.json: what is there, in the form of virtio-win's."""
         drivers = []
-        for target in targets.TARGETS:
+        for target in windows_targets.TARGETS:
             inf = f"viostor/{target.name}/viostor.inf"
             parts = inf_ids.sections(inf_ids.decode((self.root / inf).read_bytes()))
             version = next(line.split("=", 1)[1].strip() for line in parts["version"]
@@ -165,7 +165,7 @@ class Tree:
 def make(root: pathlib.Path, build: pathlib.Path, release: Release, mode: str,
          signer: signing.Signer | None, test_key: pathlib.Path) -> None:
     """Make the whole tree at root, in the place of an older one."""
-    missing = [str(path) for target in targets.TARGETS for name in ("viostor.sys", "viostor.inf", "viostor.pdb")
+    missing = [str(path) for target in windows_targets.TARGETS for name in ("viostor.sys", "viostor.inf", "viostor.pdb")
                if not (path := build / target.build / name).exists()]
     if missing:
         raise PackageError(f"not built: {', '.join(sorted(set(missing)))}; run 'make driver inf'")
@@ -174,9 +174,9 @@ def make(root: pathlib.Path, build: pathlib.Path, release: Release, mode: str,
     work.mkdir(parents=True)
     try:
         tree = Tree(work, build, release, signer)
-        for number, target in enumerate(targets.TARGETS, 1):
+        for number, target in enumerate(windows_targets.TARGETS, 1):
             if sys.stderr.isatty():
-                print(f"\r  {number}/{len(targets.TARGETS)} {target.name:<14}", end="", file=sys.stderr)
+                print(f"\r  {number}/{len(windows_targets.TARGETS)} {target.name:<14}", end="", file=sys.stderr)
             tree.place_target(target)
         if sys.stderr.isatty():
             print("\r", " " * 30, end="\r", file=sys.stderr)
@@ -246,7 +246,7 @@ def make_signer(arguments: argparse.Namespace) -> signing.Signer | None:
 def verify(root: pathlib.Path, certificates: dict[str, pathlib.Path]) -> int:
     """Verify every signature below root, by digest against these certificates; returns how many."""
     count = 0
-    for target in targets.TARGETS:
+    for target in windows_targets.TARGETS:
         directory = root / "viostor" / target.name
         trusted = certificates[target.digest]
         signing.verify(directory / "viostor.sys", trusted)

@@ -2,7 +2,7 @@
 """Sign .sys and .cat files by osslsigncode, with a key of the user's or with a test certificate.
 
 Windows 7, Server 2008 R2 and older read signatures by SHA-1 in every state of updates, later ones are
-given SHA-256 (targets.Target.digest). So there may be two certificates: one for the old systems, whose
+given SHA-256 (windows_targets.Target.digest). So there may be two certificates: one for the old systems, whose
 own signature is by SHA-1 too, and one for the others.
 """
 from __future__ import annotations

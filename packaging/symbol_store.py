@@ -15,7 +15,7 @@ import uuid
 
 import pefile
 
-import targets
+import windows_targets
 
 
 class BadDriver(Exception):
@@ -42,7 +42,7 @@ def make(build: pathlib.Path, output: pathlib.Path) -> None:
     work = output.with_name(output.name + ".new")
     shutil.rmtree(work, ignore_errors=True)
     try:
-        for name in sorted({target.build for target in targets.TARGETS}):
+        for name in sorted({target.build for target in windows_targets.TARGETS}):
             directory = work / "viostor.pdb" / identity(build / name / "viostor.sys")
             directory.mkdir(parents=True)
             shutil.copyfile(build / name / "viostor.pdb", directory / "viostor.pdb")

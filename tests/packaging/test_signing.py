@@ -17,8 +17,8 @@ import pefile
 import pytest
 
 import signer
-import targets
 import test_certificate
+import windows_targets
 from conftest import BUILD, ROOT
 from package_tools import (TIME, authenticode, catalog_tool, change_byte, copy_build, listed_hashes, make_catalog,
                            make_identity, run, succeed, verify)
@@ -260,7 +260,7 @@ def test_make_package_takes_a_key_in_a_token(tmp_path, authority, token):
     text = succeed("make", "-s", "-C", ROOT, "package", f"PACKAGE={tmp_path / 'package'}", f"CERT={token.certificate}",
                    f"KEY={token.key}", f"PASS={token.pass_file}", f"PKCS11_MODULE={token.pkcs11_module}",
                    f"VERIFY_CA={authority / 'ca.pem'}")
-    assert f"{3 * len(targets.TARGETS)} signatures verified" in text
+    assert f"{3 * len(windows_targets.TARGETS)} signatures verified" in text
     assert not (tmp_path / "package/tree/viostor-test.cer").exists()
 
 

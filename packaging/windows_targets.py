@@ -5,7 +5,7 @@
 This is the one place where a directory of the media (viostor/<os>/<arch>, named as on virtio-win's
 media, which virt-v2v, virt-install and people know) is bound to a file of the build.
 
-Usage: targets.py   prints the table, columns separated by tabs
+Usage: windows_targets.py   prints the table, columns separated by tabs
 """
 import argparse
 import dataclasses

@@ -17,7 +17,7 @@ DDK_CHECKS       := tests/ddk/layout.c tests/ddk/layout_scsiport.c
 DDK_CHECKS_ARM64 := tests/ddk/layout.c
 
 DDK_STAMPS := $(addprefix build/ddk/,clang-x64 clang-x86 clang-arm64 mingw-x64 mingw-x86 \
-                gcc-native clang-native)
+                gcc-native clang-native gcc-native-x86 gcc-native-arm64)
 
 .PHONY: check-ddk wdk-check
 
@@ -32,6 +32,9 @@ build/ddk/clang-arm64: DDK_SOURCES = $(DDK_CHECKS_ARM64)
 build/ddk/mingw-x64: DDK_COMPILE = $(MINGW) $(DDK_WINDOWS_FLAGS)
 build/ddk/mingw-x86: DDK_COMPILE = $(MINGW32) $(DDK_WINDOWS_FLAGS)
 build/ddk/gcc-native: DDK_COMPILE = $(CC) $(DDK_NATIVE_FLAGS)
+build/ddk/gcc-native-x86: DDK_COMPILE = $(BENCH_CC_x86) $(DDK_NATIVE_FLAGS)
+build/ddk/gcc-native-arm64: DDK_COMPILE = $(BENCH_CC_arm64) $(DDK_NATIVE_FLAGS)
+build/ddk/gcc-native-arm64: DDK_SOURCES = $(DDK_CHECKS_ARM64)
 build/ddk/clang-native: DDK_COMPILE = $(CLANG) $(DDK_NATIVE_FLAGS)
 
 $(DDK_STAMPS): $(DDK_CHECKS) $(DDK_HEADERS) ddk/ddk.mk

@@ -764,6 +764,83 @@ static void all_processors_run_everything(void **state)
     }
 }
 
+/* ---- freezing ---- */
+
+static atomic_uint steps[4]; /* of each processor */
+static atomic_bool enough;
+
+/* Goes on until it is told, with a preemption point at each step. */
+static void step_on(void *unused)
+{
+    (void)unused;
+    while (!atomic_load(&enough)) {
+        atomic_fetch_add(&steps[cpu_current()], 1);
+        cpu_preemption_point();
+        cpu_relax();
+    }
+}
+
+static unsigned all_steps(void)
+{
+    unsigned sum = 0;
+
+    for (unsigned i = 1; i < 4; i++) {
+        sum += atomic_load(&steps[i]);
+    }
+    return sum;
+}
+
+struct freezing {
+    bool stood_still;
+};
+
+static void freeze_and_look(void *context)
+{
+    struct freezing *freezing = context;
+    uint8_t old = cpu_raise(IRQL_HIGH);
+    unsigned before;
+
+    while (all_steps() < 100) {
+        cpu_relax();
+    }
+    cpu_freeze();
+    before = all_steps();
+    freezing->stood_still = cpu_frozen();
+    for (int i = 0; i < 1000; i++) {
+        cpu_preemption_point();
+        cpu_relax();
+        freezing->stood_still = freezing->stood_still && all_steps() == before;
+    }
+    cpu_thaw();
+    atomic_store(&enough, true);
+    cpu_lower(old);
+}
+
+static void frozen_processors_stand_still(void **state)
+{
+    static struct cpu_work work[4];
+    (void)state;
+    for (int mode = 0; mode < 2; mode++) {
+        struct freezing freezing = {false};
+        memset(steps, 0, sizeof(steps));
+        atomic_store(&enough, false);
+        cpu_start(4, both_modes[mode], 5);
+        cpu_hold();
+        for (unsigned i = 1; i < 4; i++) {
+            work[i] = (struct cpu_work){.irql = IRQL_DISPATCH, .run = step_on, .name = "steps"};
+            cpu_queue(i, &work[i]);
+        }
+        work[0] = (struct cpu_work){
+            .irql = IRQL_DISPATCH, .run = freeze_and_look, .context = &freezing, .name = "freeze"};
+        cpu_queue(0, &work[0]);
+        cpu_let_go();
+        assert_true(cpu_wait_idle(20000) || cpu_wait_idle(20000)); /* frozen counts as idle */
+        cpu_stop();
+        assert_true(freezing.stood_still);
+        assert_false(cpu_frozen());
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -783,6 +860,7 @@ int main(void)
         cmocka_unit_test(an_interrupt_of_a_waiter_is_no_deadlock),
         cmocka_unit_test(wrong_uses_are_told),
         cmocka_unit_test(all_processors_run_everything),
+        cmocka_unit_test(frozen_processors_stand_still),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

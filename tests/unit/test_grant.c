@@ -264,6 +264,55 @@ static void a_grant_ends_once(void **state)
     memory_free(buffer);
 }
 
+static void inspect_frozen(void *unused)
+{
+    (void)unused;
+    grants_inspect_frozen();
+}
+
+static void thaw(void *unused)
+{
+    (void)unused;
+    grants_thaw();
+}
+
+/* Grants of a frozen system end with the device's reset; those begun later are not its. */
+static void a_frozen_system_keeps_its_memory(void **state)
+{
+    char *frozen = get(LENGTH), *read_only = get(64), *later = get(64);
+    struct grant *data = grant_begin(frozen, LENGTH, GRANT_BOTH, "rings", NULL);
+    struct grant *payload = grant_begin(read_only, 64, GRANT_DEVICE_READS, "payload", NULL);
+    struct grant *dump;
+    (void)state;
+    grants_mark();
+    dump = grant_begin(later, 64, GRANT_BOTH, "dump", NULL);
+    assert_true(grant_covers(bus_of(frozen), 1, true)); /* until the reset */
+    frozen[1] = 1;
+    grants_freeze();
+    assert_false(grant_covers(bus_of(frozen), 1, true));
+    assert_false(grant_covers(bus_of(read_only), 1, false));
+    assert_true(grant_covers(bus_of(later), 1, true));
+    later[0]++;
+    read_only[0]++;
+    expect_survival(inspect_frozen, NULL);
+    frozen[LENGTH - 1]++;
+    expect_violation(inspect_frozen, NULL, RULE_LATE_DMA,
+                     "rings (9000 bytes, owner (nil)) of the frozen system: 1 bytes were written");
+    expect_violation(thaw, NULL, RULE_LATE_DMA, "the first at byte 8999");
+    frozen[LENGTH - 1]--;
+    grants_thaw();
+    assert_true(grant_covers(bus_of(frozen), 1, true));
+    assert_true(grant_covers(bus_of(read_only), 1, false));
+    frozen[0]++; /* nobody looks any more */
+    grants_inspect_frozen();
+    grant_end(data, false);
+    grant_end(payload, false);
+    grant_end(dump, false);
+    memory_free(frozen);
+    memory_free(read_only);
+    memory_free(later);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +327,7 @@ int main(void)
         cmocka_unit_test(what_the_device_only_reads_needs_no_quarantine),
         cmocka_unit_test(memory_in_quarantine_can_be_granted_again),
         cmocka_unit_test(a_grant_ends_once),
+        cmocka_unit_test(a_frozen_system_keeps_its_memory),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -8,6 +8,7 @@ had completed, and all of the dump.
 import pytest
 
 from matrix import pairwise
+from targets import Target
 
 # The header comes first and, when all else is written, once more.
 WRITE_DUMP = """
@@ -370,3 +371,61 @@ def test_what_scripts_may_not_do(storhost):
         ("crash\ndump-start\ndump-start", "the dump copy is loaded"),
     ]:
         assert text in storhost.script(script + "\n", expect=1), script
+
+
+# Every other flavour and processor. Messages: none in 5.2 and in XP.
+OTHERS = [Target("wlh/x86"), Target("wnet/x64", ("--windows", "5.2")),
+          Target("wnet/x86", ("--windows", "5.2")), Target("wxp/x86")]
+
+on_each_other = pytest.mark.parametrize("target", OTHERS, indirect=True,
+                                        ids=lambda target: target.name.replace("/", "-"))
+
+
+@on_each_other
+@pytest.mark.parametrize("place", ["", "in start-io after 2", "in interrupt after 1",
+                                   "in reset after 5"],
+                         ids=["idle", "start-io", "interrupt", "reset"])
+def test_crash_on_others(storhost, target, place):
+    cause = "reset bus" if "reset" in place else REQUESTS
+    storhost.script(f"""
+        write 0 8 1 fua
+        {cause if not place else ""}
+        crash {place}
+        {cause if place else ""}
+        dump-start
+        check dump.port = {"scsiport" if target.flavour == "wxp" else "storport"}
+        check dump.common_bytes <= 32768
+        {WRITE_DUMP}
+        compare
+        """, "--transport", "legacy" if place else "modern")
+
+
+@on_each_other
+def test_legacy_rings_of_1024_on_others(storhost, target):
+    storhost.script("""
+        write 0 8 1 fua
+        crash
+        dump-start
+        expect failed HwFindAdapter
+        compare
+        """, "--transport", "legacy", "--qemu-device", "queue-size=1024")
+
+
+@on_each_other
+def test_hibernate_on_others(storhost, target):
+    storhost.script(HIBERNATE % "", "--transport", "legacy")
+
+
+@on_each_other
+def test_a_silent_device_on_others(storhost, target):
+    storhost.script("""
+        crash
+        dump-start
+        device fault never type=out
+        dump-write 100 8 1
+        expect failed
+        check dump.bus_resets = 1
+        dump-write 100 8 2
+        dump-verify 100 8 2
+        dump-end
+        """, *SCRIPTED, "scripted:transport=legacy")

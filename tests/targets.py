@@ -15,7 +15,7 @@ BUILD = ROOT / "build"
 STORHOST = {
     "x64": [str(BUILD / "storhost")],
     "x86": [str(BUILD / "x86/storhost")],
-    "arm64": ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", str(BUILD / "arm64/storhost")],
+    "arm64": ["qemu-aarch64", str(BUILD / "arm64/storhost")],
 }
 
 
@@ -48,6 +48,7 @@ class Target:
 ALL = [
     Target("wlh/x64"),
     Target("wlh/x86"),
+    Target("wlh/arm64"),
 ]
 
 

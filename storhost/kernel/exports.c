@@ -68,11 +68,17 @@ static const char *canonical_module(const char *module)
     return module;
 }
 
+/* Compilers call it ahead of a large stack frame and count on more registers than a thunk keeps. */
+static bool keeps_registers(const struct kernel_export *export)
+{
+    return strcmp(export->name, "__chkstk") == 0;
+}
+
 /* What the driver gets to call or read for an export. */
 static void *address_of(const struct kernel_module *module, const struct kernel_export *export)
 {
-    return module == &kernel_variables || module == &kernel_arch ? export->function
-                                                                 : thunk_of(export->function);
+    return module == &kernel_variables || keeps_registers(export) ? export->function
+                                                                  : thunk_of(export->function);
 }
 
 static const struct kernel_export *find_export(const struct kernel_module *module, const char *name)

@@ -45,8 +45,7 @@ enum windows_version {
     const struct kernel_module variable = {"ntoskrnl.exe", (table), \
                                            sizeof(table) / sizeof((table)[0])}
 
-/* What only one architecture has, and what looks different there: looked up first. The driver gets
- * these functions themselves and no thunk (they may keep registers by an agreement of their own). */
+/* What only one architecture has, and what looks different there: looked up first. */
 extern const struct kernel_module kernel_arch;
 extern const struct kernel_module kernel_crash;
 extern const struct kernel_module kernel_events;

@@ -3,7 +3,7 @@
 # tests/rules/scsiport likewise, for SCSIPort. Compiled and linked as the driver is
 # (viostor/viostor.mk).
 
-RULE_ARCHS  := x64 x86
+RULE_ARCHS  := x64 x86 arm64
 # What a test is linked with: files for both port drivers, and the miniport.
 RULE_BOTH   := device disk
 RULE_SHARED := miniport

@@ -10,6 +10,7 @@
 #include <srb.h>
 
 #include "kernel/exports.h"
+#include "machine/barrier.h"
 
 /* The copy whose code runs on the processor that is left. */
 static struct dump *active;
@@ -404,6 +405,9 @@ struct dump *dump_start(const struct dump_context *context, enum dump_kind kind,
     }
     name_image(dump);
     trap_add_image(dump->image.base, dump->image.size, dump->image.name);
+    for (unsigned i = 0; i < dump->image.code_count; i++) {
+        barrier_prepare_code(dump->image.code[i].first, dump->image.code[i].length);
+    }
     watch_device(dump);
     crash_run(run_start, &start);
     grants_inspect_frozen();

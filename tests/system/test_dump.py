@@ -374,7 +374,7 @@ def test_what_scripts_may_not_do(storhost):
 
 
 # Every other flavour and processor. Messages: none in 5.2 and in XP.
-OTHERS = [Target("wlh/x86"), Target("wnet/x64", ("--windows", "5.2")),
+OTHERS = [Target("wlh/x86"), Target("wlh/arm64"), Target("wnet/x64", ("--windows", "5.2")),
           Target("wnet/x86", ("--windows", "5.2")), Target("wxp/x86")]
 
 on_each_other = pytest.mark.parametrize("target", OTHERS, indirect=True,

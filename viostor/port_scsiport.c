@@ -124,7 +124,9 @@ VOID PortDeclareAdapter(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMAT
 VOID PortDeclareLimits(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config)
 {
     Config->MaximumTransferLength = Adapter->Limits.TransferBytes;
-    Config->NumberOfPhysicalBreaks = Adapter->Limits.PhysicalBreaks;
+    /* It begins as the administrator's limit, if there is one (MaximumSGList), or as a huge value. */
+    Config->NumberOfPhysicalBreaks =
+        min(Config->NumberOfPhysicalBreaks, Adapter->Limits.PhysicalBreaks);
 }
 
 BOOLEAN PortConfigIsDump(const PORT_CONFIGURATION_INFORMATION *Config)

@@ -15,6 +15,9 @@
 /* AlignmentMask is 7 at most "under Windows NT and Windows 2000". */
 #define ALIGNMENT_MASK_MAXIMUM 7
 
+/* Type of a registry value that is text: REG_SZ. */
+#define REGISTRY_TEXT 1
+
 /* Requests that an adapter has at once: as many as there are tags. */
 #define REQUESTS_MAXIMUM TAGS
 
@@ -35,18 +38,24 @@ static ULONG initial_breaks(const struct port *port)
     return number < SCSI_MINIMUM_PHYSICAL_BREAKS ? SCSI_MINIMUM_PHYSICAL_BREAKS : number;
 }
 
-/* ArgumentString: the value DriverParameter; NULL where there is none. */
+/* ArgumentString: the text of the value DriverParameter, which the registry has in UTF-16, as ASCII;
+ * NULL where there is none. */
 static void make_argument(struct port *port)
 {
     const struct port_registry_value *value = registry_option(port, "DriverParameter");
+    const WCHAR *wide;
 
     if (port->argument != NULL) {
         memory_free(port->argument);
         port->argument = NULL;
     }
-    if (value != NULL) {
-        port->argument = port_zeroed(value->length + 1, "ArgumentString");
-        memcpy(port->argument, value->data, value->length);
+    if (value == NULL || value->type != REGISTRY_TEXT) {
+        return;
+    }
+    wide = value->data;
+    port->argument = port_zeroed(value->length / sizeof(*wide) + 1, "ArgumentString");
+    for (size_t i = 0; i < value->length / sizeof(*wide); i++) {
+        port->argument[i] = wide[i] < 0x80 ? (char)wide[i] : '?';
     }
 }
 

@@ -97,7 +97,8 @@ VOID PortDeclareLimits(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATI
 
 BOOLEAN PortConfigIsDump(const PORT_CONFIGURATION_INFORMATION *Config)
 {
-    return CONFIG_HAS(Config, DumpMode) && Config->DumpMode != 0;
+    /* DumpMode is Windows 8's; before, padding lies in its place, within Length. */
+    return CONFIG_HAS(Config, BusResetHoldTime) && Config->DumpMode != 0;
 }
 
 BOOLEAN PortConfigOnlyMarks(const PORT_CONFIGURATION_INFORMATION *Config)

@@ -857,10 +857,14 @@ VOID AdapterRemove(PADAPTER_EXTENSION Adapter)
 
 VOID AdapterConfigurationChanged(PADAPTER_EXTENSION Adapter)
 {
-    const UCHAR Status = VirtioPciGetStatus(&Adapter->Device);
     blk_config Config;
+    UCHAR Status;
 
-    if (Adapter->State != AdapterRunning || Status == VIRTIO_STATUS_GONE) {
+    if (Adapter->State != AdapterRunning) {
+        return; /* a timer or a DPC may come late: the device may not even be mapped any more */
+    }
+    Status = VirtioPciGetStatus(&Adapter->Device);
+    if (Status == VIRTIO_STATUS_GONE) {
         return;
     }
     ++Adapter->Counters.ConfigChanges;

@@ -11,6 +11,8 @@
 
 /* Delay of the timer routine, microseconds: as soon as possible. */
 #define TIMER_DELAY 1u
+/* Of a look at the configuration that is probably in vain, microseconds. */
+#define CONFIGURATION_DELAY 1000000u
 
 /* Alignment of data buffers as a mask: a virtio device takes any address; 4 bytes is what file
  * systems and the cache manager never fall below. */
@@ -155,6 +157,15 @@ VOID PortRequestTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work)
     InterlockedOr(&Adapter->TimerWork, Work);
     if (!Adapter->Dump) {
         StorPortNotification(RequestTimerCall, Adapter, TimerRoutine, TIMER_DELAY);
+    }
+}
+
+VOID PortConfigurationMayHaveChanged(PADAPTER_EXTENSION Adapter)
+{
+    /* There is one timer: work that is wanted soon must not be put off, and comes with this. */
+    if (Adapter->TimerWork == 0 &&
+        InterlockedOr(&Adapter->TimerWork, TimerWorkConfiguration) == 0) {
+        StorPortNotification(RequestTimerCall, Adapter, TimerRoutine, CONFIGURATION_DELAY);
     }
 }
 

@@ -123,4 +123,7 @@ FORCEINLINE PVIO_QUEUE PortSelectQueue(PADAPTER_EXTENSION Adapter, PVOID Srb)
                                                       : PortHintedQueue(Adapter, Srb);
 }
 
+/* Has AdapterConfigurationChanged called within a second. From an interrupt routine. */
+VOID PortConfigurationMayHaveChanged(PADAPTER_EXTENSION Adapter);
+
 #endif

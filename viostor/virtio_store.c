@@ -120,7 +120,8 @@ BOOLEAN NTAPI VioStorInterrupt(PVOID DeviceExtension)
 
 /*
  * With one message for everything nothing says what it was for: the rings are looked at, and if
- * there is nothing in them it was the configuration.
+ * there is nothing in them it was the configuration. If there is, it may have been for both: the
+ * configuration is looked at within a second, which costs nothing to speak of.
  */
 static VOID OnOnlyMessage(PADAPTER_EXTENSION Adapter)
 {
@@ -133,7 +134,9 @@ static VOID OnOnlyMessage(PADAPTER_EXTENSION Adapter)
             Found = TRUE;
         }
     }
-    if (!Found) {
+    if (Found) {
+        PortConfigurationMayHaveChanged(Adapter);
+    } else {
         PortOnConfigurationInterrupt(Adapter);
     }
 }

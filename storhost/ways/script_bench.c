@@ -3,6 +3,8 @@
 #include "ways/script.h"
 
 #include <limits.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 #include "machine/clock.h"
 #include "machine/cpu.h"
 #include "machine/crash.h"
+#include "machine/memory.h"
 #include "virtio/observer.h"
 #include "ways/facts.h"
 #include "ways/stop.h"
@@ -272,6 +275,43 @@ static bool do_release(struct script *script)
     return needs_qemu(script) && set_throttle(script, 0);
 }
 
+/* The place of a packed ring that comes next, everything being at rest: where the device asks for a
+ * doorbell. */
+static void spoil_packed(const struct observer_queue *queue)
+{
+    const uint16_t *event = memory_at(queue->device_area, 4);
+    struct vring_packed_desc *ring =
+        memory_at(queue->descriptors, queue->size * sizeof(struct vring_packed_desc));
+    const uint16_t used = 1u << VRING_PACKED_DESC_F_AVAIL | 1u << VRING_PACKED_DESC_F_USED;
+
+    ring[event[0] & 0x7fff].flags = event[0] & 0x8000 ? used : 0;
+}
+
+/* spoil-ring: what the device has used of queue 0 goes one too far, as if it lied. The device itself
+ * knows nothing of it. */
+static bool do_spoil_ring(struct script *script)
+{
+    struct observer_facts facts;
+
+    if (!needs_running(script)) {
+        return false;
+    }
+    if (!cpu_wait_idle(IDLE_SECONDS * 1000)) {
+        return script_fail(script, "processors still have work after %u seconds", IDLE_SECONDS);
+    }
+    observer_get_facts(script->bench->device, &facts);
+    if (facts.driver_features & UINT64_C(1) << VIRTIO_F_RING_PACKED) {
+        if (!(facts.driver_features & UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX)) {
+            return script_fail(script, "spoil-ring needs EVENT_IDX with packed rings");
+        }
+        spoil_packed(&facts.queue[0]);
+    } else {
+        uint16_t *used = memory_at(facts.queue[0].device_area, 4);
+        ++used[1];
+    }
+    return true;
+}
+
 /* qmp {"execute": ...} */
 static bool do_qmp(struct script *script)
 {
@@ -499,6 +539,7 @@ const struct script_verb script_bench_verbs[] = {
     {"remove", do_remove},
     {"surprise-remove", do_remove},
     {"device", do_device},
+    {"spoil-ring", do_spoil_ring},
     {"hold", do_hold},
     {"release", do_release},
     {"qmp", do_qmp},

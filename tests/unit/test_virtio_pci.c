@@ -93,12 +93,18 @@ static uint32_t random_below(uint32_t limit)
 
 #define QUEUES 4u
 
+#define F_RING_PACKED       (1ull << 34)
+#define F_NOTIFICATION_DATA (1ull << 38)
+#define F_NOTIF_CONFIG_DATA (1ull << 39)
+#define F_RING_RESET        (1ull << 40)
+
 struct mock_queue {
     uint32_t size; /* largest */
     uint32_t chosen_size;
     uint16_t vector;
     uint16_t enable;
-    uint16_t notify_off;
+    uint16_t notify_off, notify_data;
+    unsigned reset_reads; /* left until a queue reset is done */
     uint64_t desc, driver, device;
 };
 
@@ -137,7 +143,9 @@ static struct {
     /* Misbehaviour */
     bool gone; /* all reads are all ones */
     bool never_resets;
-    unsigned slow_resets; /* status reads until it reads 0 */
+    unsigned slow_resets;       /* status reads until it reads 0 */
+    unsigned slow_queue_resets; /* reads of queue_reset until it reads 0 */
+    bool keeps_queue_enabled;   /* through a queue reset */
     bool refuses_features, refuses_driver_ok, needs_reset, refuses_queue, refuses_size;
     unsigned vectors;        /* that it has: numbers below are taken */
     bool odd_vector;         /* a refused vector reads back as another one */
@@ -247,11 +255,23 @@ static struct mock_queue *selected(void)
     return mock.queue_select < QUEUES ? &mock.queues[mock.queue_select] : &none;
 }
 
+/* Reset is done when this reads 0; only then the queue is not enabled any more (4.1.4.3.1). */
+static uint32_t queue_reset_read(struct mock_queue *queue)
+{
+    if (queue->reset_reads == 0 || --queue->reset_reads > 0) {
+        return queue->reset_reads != 0;
+    }
+    queue->enable = mock.keeps_queue_enabled;
+    queue->chosen_size = queue->size;
+    return 0;
+}
+
 static uint32_t common_read(uint32_t offset, unsigned width)
 {
-    static const uint8_t widths[0x38] = {
-        [0x00] = 4, [0x04] = 4, [0x08] = 4, [0x0c] = 4, [0x10] = 2, [0x12] = 2, [0x14] = 1,
-        [0x15] = 1, [0x16] = 2, [0x18] = 2, [0x1a] = 2, [0x1c] = 2, [0x1e] = 2,
+    static const uint8_t widths[0x3c] = {
+        [0x00] = 4, [0x04] = 4, [0x08] = 4, [0x0c] = 4, [0x10] = 2,
+        [0x12] = 2, [0x14] = 1, [0x15] = 1, [0x16] = 2, [0x18] = 2,
+        [0x1a] = 2, [0x1c] = 2, [0x1e] = 2, [0x38] = 2, [0x3a] = 2,
     };
 
     assert_true(offset < sizeof(widths));
@@ -275,6 +295,10 @@ static uint32_t common_read(uint32_t offset, unsigned width)
         return selected()->enable;
     case 0x1e:
         return selected()->notify_off;
+    case 0x38:
+        return selected()->notify_data;
+    case 0x3a:
+        return queue_reset_read(selected());
     }
     fail_msg("read of common register %#x", offset);
     return 0;
@@ -288,10 +312,10 @@ static void set_half(uint64_t *value, bool high, uint32_t half)
 
 static void common_write(uint32_t offset, unsigned width, uint32_t value)
 {
-    static const uint8_t widths[0x38] = {
-        [0x00] = 4, [0x08] = 4, [0x0c] = 4, [0x10] = 2, [0x14] = 1,
-        [0x16] = 2, [0x18] = 2, [0x1a] = 2, [0x1c] = 2, [0x20] = 4,
-        [0x24] = 4, [0x28] = 4, [0x2c] = 4, [0x30] = 4, [0x34] = 4,
+    static const uint8_t widths[0x3c] = {
+        [0x00] = 4, [0x08] = 4, [0x0c] = 4, [0x10] = 2, [0x14] = 1, [0x16] = 2,
+        [0x18] = 2, [0x1a] = 2, [0x1c] = 2, [0x20] = 4, [0x24] = 4, [0x28] = 4,
+        [0x2c] = 4, [0x30] = 4, [0x34] = 4, [0x3a] = 2,
     };
     struct mock_queue *queue = selected();
 
@@ -327,6 +351,11 @@ static void common_write(uint32_t offset, unsigned width, uint32_t value)
     case 0x1c:
         assert_int_equal(value, 1); /* 0 must not be written (4.1.4.3.2) */
         queue->enable = mock.refuses_queue ? 0 : 1;
+        break;
+    case 0x3a:
+        assert_int_equal(value, 1); /* only 1 may be written, and to an enabled queue (2.6.1.2) */
+        assert_int_equal(queue->enable, 1);
+        queue->reset_reads = mock.slow_queue_resets + 1;
         break;
     default:
         assert_int_equal(queue->enable, 0);
@@ -464,7 +493,7 @@ static void mock_write(const VIRTIO_REGION *region, uint32_t offset, unsigned wi
     if (in_structure(1, bar, offset)) {
         common_write(offset - mock.structures[1].offset, width, value);
     } else if (in_structure(2, bar, offset)) {
-        assert_int_equal(width, 2);
+        assert_int_equal(width, mock.accepted & F_NOTIFICATION_DATA ? 4 : 2);
         mock.doorbells++;
         mock.doorbell_bar = bar;
         mock.doorbell_offset = offset;
@@ -1364,6 +1393,181 @@ static void test_notify_place(void **state)
     }
 }
 
+/* Starts a device that offers `features` and agrees on them. */
+static void start_with(uint64_t features)
+{
+    put_modern();
+    mock.offered |= features;
+    probe_and_start();
+    assert_int_equal(VirtioPciNegotiate(&device, features), VirtioPciOk);
+    assert_int_equal(device.Features, features | 1ull << 32);
+}
+
+/* What a doorbell says: the queue or what the device gave instead, and how far the driver is. */
+static void test_doorbell_data(void **state)
+{
+    static const struct {
+        uint64_t features;
+        uint32_t value;
+    } cases[] = {
+        {0, 2},
+        {F_NOTIF_CONFIG_DATA, 0xbeef},
+        {F_NOTIFICATION_DATA, 0x90010002},
+        {F_NOTIFICATION_DATA | F_NOTIF_CONFIG_DATA, 0x9001beef},
+    };
+
+    (void)state;
+    for (uint32_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+        VIRTIO_PCI_QUEUE queue;
+        VIRTIO_PCI_DOORBELL doorbell;
+
+        start_with(cases[n].features);
+        mock.queues[2].notify_data = 0xbeef;
+        fill_queue(&queue, 2, 0, 256, VirtQueueLayoutSplit, 0x200000);
+        assert_int_equal(VirtioPciEnableQueue(&device, &queue, &doorbell), VirtioPciOk);
+        VirtioPciNotify(&doorbell, 0x9001);
+        assert_int_equal(mock.doorbells, 1);
+        assert_int_equal(mock.doorbell_offset, 0x3000 + 2 * 4);
+        assert_int_equal(mock.doorbell_value, cases[n].value);
+    }
+}
+
+/* With data a doorbell has four bytes, all of them in its structure, and aligned. */
+static void test_doorbell_data_place(void **state)
+{
+    static const struct {
+        uint32_t multiplier, notify_off, length;
+        VIRTIO_PCI_RESULT result;
+    } cases[] = {
+        {4, 0x3ff, 0x1000, VirtioPciOk},
+        {4, 0x3ff, 0xffe, VirtioPciNotifyOutside},
+        {2, 0x7ff, 0x1000, VirtioPciNotifyOutside},
+        {2, 3, 0x1000, VirtioPciNotifyMisaligned},
+    };
+
+    (void)state;
+    for (uint32_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+        VIRTIO_PCI_QUEUE queue;
+        VIRTIO_PCI_DOORBELL doorbell;
+
+        put_modern();
+        mock.offered |= F_NOTIFICATION_DATA;
+        put32(capability[2] + 12, cases[n].length);
+        put32(capability[2] + 16, cases[n].multiplier);
+        mock.queues[0].notify_off = (uint16_t)cases[n].notify_off;
+        probe_and_start();
+        assert_int_equal(VirtioPciNegotiate(&device, F_NOTIFICATION_DATA), VirtioPciOk);
+        fill_queue(&queue, 0, 0, 256, VirtQueueLayoutSplit, 0x200000);
+        assert_int_equal(VirtioPciEnableQueue(&device, &queue, &doorbell), cases[n].result);
+    }
+}
+
+/* Features without their registers do not count as offered: nothing is read behind the structure. */
+static void test_short_common_structure(void **state)
+{
+    static const struct {
+        uint32_t length;
+        uint64_t left;
+    } cases[] = {
+        {0x38, F_RING_PACKED},
+        {0x3a, F_RING_PACKED | F_NOTIF_CONFIG_DATA},
+        {0x3c, F_RING_PACKED | F_NOTIF_CONFIG_DATA | F_RING_RESET},
+    };
+    const uint64_t all = F_RING_PACKED | F_NOTIF_CONFIG_DATA | F_RING_RESET;
+
+    (void)state;
+    for (uint32_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+        put_modern();
+        mock.offered |= all;
+        put32(capability[1] + 12, cases[n].length);
+        mock.structures[1].length = cases[n].length;
+        probe_and_start();
+        assert_int_equal(device.Offered & all, cases[n].left);
+        assert_int_equal(VirtioPciNegotiate(&device, all), VirtioPciOk);
+        assert_int_equal(device.Features & all, cases[n].left);
+    }
+}
+
+static void test_queue_reset(void **state)
+{
+    VIRTIO_PCI_QUEUE queue;
+    VIRTIO_PCI_DOORBELL doorbell;
+
+    (void)state;
+    start_with(F_RING_RESET);
+    fill_queue(&queue, 2, 1, 64, VirtQueueLayoutSplit, 0x200000);
+    assert_int_equal(VirtioPciEnableQueue(&device, &queue, &doorbell), VirtioPciOk);
+    mock.slow_queue_resets = 5;
+    assert_int_equal(VirtioPciResetQueue(&device, 2), VirtioPciOk);
+    assert_int_equal(stalled_microseconds, 500);
+    assert_int_equal(mock.queues[2].enable, 0);
+    assert_int_equal(mock.status, 0x0b); /* the device goes on: DRIVER_OK was not set here */
+    assert_int_equal(VirtioPciEnableQueue(&device, &queue, &doorbell), VirtioPciOk);
+    assert_int_equal(mock.queues[2].chosen_size, 64);
+
+    mock.keeps_queue_enabled = true;
+    expect(VirtioPciResetQueue(&device, 2), VirtioPciQueueInUse, 2);
+    mock.keeps_queue_enabled = false;
+    mock.slow_queue_resets = 1000000;
+    stalled_microseconds = 0;
+    expect(VirtioPciResetQueue(&device, 2), VirtioPciQueueResetTimeout, 2);
+    assert_int_equal(stalled_microseconds, 1000000);
+    mock.gone = true;
+    assert_int_equal(VirtioPciResetQueue(&device, 2), VirtioPciGone);
+
+    start_with(0);
+    expect(VirtioPciResetQueue(&device, 0), VirtioPciQueueRefused, 0);
+    put_legacy(true, true);
+    probe_and_start();
+    expect(VirtioPciResetQueue(&device, 0), VirtioPciQueueRefused, 0);
+}
+
+/* A packed ring may have any size: the largest power of two in it is used. */
+static void test_packed_queue_sizes(void **state)
+{
+    static const struct {
+        uint32_t size;
+        VIRTIO_PCI_RESULT result;
+        uint32_t used;
+    } cases[] = {
+        {1, VirtioPciOk, 1},
+        {3, VirtioPciOk, 2},
+        {100, VirtioPciOk, 64},
+        {255, VirtioPciOk, 128},
+        {256, VirtioPciOk, 256},
+        {32768, VirtioPciOk, 32768},
+        {0, VirtioPciQueueAbsent, 0},
+        {32769, VirtioPciQueueSizeBad, 0},
+        {65535, VirtioPciQueueSizeBad, 0},
+    };
+
+    (void)state;
+    for (uint32_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+        ULONG size = 0;
+
+        start_with(F_RING_PACKED);
+        mock.queues[0].chosen_size = cases[n].size;
+        assert_int_equal(VirtioPciGetQueueSize(&device, 0, &size), cases[n].result);
+        assert_int_equal(size, cases[n].used);
+    }
+}
+
+/* Both event structures of a packed ring are aligned to four bytes (2.8.10.1). */
+static void test_packed_queue_addresses(void **state)
+{
+    VIRTIO_PCI_QUEUE queue;
+    VIRTIO_PCI_DOORBELL doorbell;
+
+    (void)state;
+    start_with(F_RING_PACKED);
+    fill_queue(&queue, 0, 0, 256, VirtQueueLayoutPacked, 0x200000);
+    queue.Addresses.Available += 2;
+    expect(VirtioPciEnableQueue(&device, &queue, &doorbell), VirtioPciQueueAddressBad, 0x200000);
+    queue.Addresses.Available -= 2;
+    assert_int_equal(VirtioPciEnableQueue(&device, &queue, &doorbell), VirtioPciOk);
+    assert_int_equal(mock.queues[0].driver, queue.Addresses.Available);
+}
+
 /* ---- Tests: device configuration, ISR ---- */
 
 static const VIRTIO_PCI_FIELD fields[] = {{0, 8},  {8, 4},  {12, 4}, {16, 2}, {18, 1},
@@ -1591,6 +1795,12 @@ int main(void)
         cmocka_unit_test(test_queue_refused),
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_notify_place),
+        cmocka_unit_test(test_doorbell_data),
+        cmocka_unit_test(test_doorbell_data_place),
+        cmocka_unit_test(test_short_common_structure),
+        cmocka_unit_test(test_queue_reset),
+        cmocka_unit_test(test_packed_queue_sizes),
+        cmocka_unit_test(test_packed_queue_addresses),
         cmocka_unit_test(test_config_read),
         cmocka_unit_test(test_config_short),
         cmocka_unit_test(test_config_changes),

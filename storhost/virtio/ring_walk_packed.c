@@ -46,7 +46,7 @@ static unsigned distance(const struct ring_walk *walk, struct place from, struct
     const unsigned start = from.offset + (from.wrap ? 0u : walk->setup.size);
     const unsigned end = to.offset + (to.wrap ? 0u : walk->setup.size);
 
-    return (end + laps - start) % laps;
+    return end >= start ? end - start : end + laps - start;
 }
 
 /* The place that becomes available next. */
@@ -166,7 +166,7 @@ static unsigned copy_chain(struct ring_walk *walk, uint16_t *id)
                 return 0;
             }
             violation(RULE_VIRTIO, "queue %u: descriptor %u has NEXT, but %s (2.8.6)",
-                      walk->setup.queue, (place.offset + walk->setup.size - 1u) % walk->setup.size,
+                      walk->setup.queue, (place.offset != 0 ? place.offset : walk->setup.size) - 1u,
                       count == walk->setup.size ? "the chain is as long as the ring already"
                                                 : "the one behind it is not available");
         }

@@ -455,12 +455,14 @@ static bool run_requests(unsigned count)
         }
         choose_pieces(SCRIPTED_PIECE_COMPLETE);
         const bool interrupt = possible(SCRIPTED_PIECE_INTERRUPT), more = run.submitted < count;
+        const enum scripted_piece left = first_possible();
+
         if (more && (!interrupt || choose(2, SCRIPTED_PIECES) == 0)) {
             submit(run.submitted++);
         } else if (interrupt) {
             do_piece(SCRIPTED_PIECE_INTERRUPT);
-        } else if (first_possible() != SCRIPTED_PIECES) {
-            do_piece(first_possible());
+        } else if (left < SCRIPTED_PIECES) {
+            do_piece(left);
         } else {
             return false;
         }

@@ -155,14 +155,14 @@ static uint16_t measure_chain(const struct queue *queue, uint32_t position, uint
 
     while (more) {
         must(count < queue->size && packed_is_available(queue, position),
-             "queue %u: descriptor %u has NEXT, but %s (2.8.6)", queue->index,
-             (position + 2u * queue->size - 1) % queue->size,
+             "queue %u: descriptor %u of a chain has NEXT, but %s (2.8.6)", queue->index,
+             count - 1u,
              count < queue->size ? "the one behind it is not available"
                                  : "the chain is as long as the ring already");
-        const struct vring_packed_desc *descriptor = &queue->packed.ring[position % queue->size];
+        const struct vring_packed_desc *descriptor = packed_descriptor(queue, position);
         *id = descriptor->id;
         more = descriptor->flags & VRING_DESC_F_NEXT;
-        position = (position + 1) % (2u * queue->size);
+        position = packed_forward(queue, position, 1);
         ++count;
     }
     return count;
@@ -183,7 +183,7 @@ struct request *chain_take_packed(struct scripted *scripted, struct queue *queue
          "queue %u: buffer id %u is made available while the device has it", queue->index, id);
     for (uint16_t i = 0; i < request->descriptors; ++i) {
         const struct vring_packed_desc descriptor =
-            queue->packed.ring[(position + i) % queue->size];
+            *packed_descriptor(queue, packed_forward(queue, position, i));
         if (!(descriptor.flags & VRING_DESC_F_INDIRECT)) {
             add_segment(&walk, descriptor.addr, descriptor.len, descriptor.flags);
             continue;

@@ -267,6 +267,8 @@ uint16_t queue_next(const struct queue *queue);
 bool queue_has_event_index(const struct scripted *scripted);
 void *queue_view(const struct queue *queue, uint64_t bus, size_t length, const char *part);
 bool packed_is_available(const struct queue *queue, uint32_t position);
+struct vring_packed_desc *packed_descriptor(const struct queue *queue, uint32_t position);
+uint32_t packed_forward(const struct queue *queue, uint32_t position, uint32_t count);
 /* A ring position is behind the driver's last index, and it had to ring for it. */
 bool queue_doorbell_missing(const struct scripted *scripted, const struct queue *queue);
 /* The request that may complete next, taken off the list; NULL: none now. */

@@ -20,7 +20,7 @@ static void store(uint16_t *address, uint16_t value)
 
 /* ---- Places ---- */
 
-static struct vring_packed_desc *descriptor_at(const struct queue *queue, uint32_t position)
+struct vring_packed_desc *packed_descriptor(const struct queue *queue, uint32_t position)
 {
     return &queue->packed.ring[position % queue->size];
 }
@@ -30,7 +30,7 @@ static bool wrap_at(const struct queue *queue, uint32_t position)
     return position < queue->size;
 }
 
-static uint32_t forward(const struct queue *queue, uint32_t position, uint32_t count)
+uint32_t packed_forward(const struct queue *queue, uint32_t position, uint32_t count)
 {
     return (position + count) % (2u * queue->size);
 }
@@ -58,7 +58,7 @@ static bool position_of(const struct queue *queue, uint16_t place, uint32_t *pos
 
 bool packed_is_available(const struct queue *queue, uint32_t position)
 {
-    const uint16_t flags = load(&descriptor_at(queue, position)->flags);
+    const uint16_t flags = load(&packed_descriptor(queue, position)->flags);
     const bool available = flags >> VRING_PACKED_DESC_F_AVAIL & 1;
     const bool used = flags >> VRING_PACKED_DESC_F_USED & 1;
 
@@ -71,7 +71,7 @@ static uint32_t available_end(const struct queue *queue)
     uint32_t position = queue->packed.next_available;
 
     for (unsigned i = 0; i < queue->size && packed_is_available(queue, position); ++i) {
-        position = forward(queue, position, 1);
+        position = packed_forward(queue, position, 1);
     }
     return position;
 }
@@ -126,7 +126,7 @@ static struct request *packed_take(struct scripted *scripted, struct queue *queu
     struct request *request = chain_take_packed(scripted, queue, queue->packed.next_available);
 
     queue->packed.next_available =
-        forward(queue, queue->packed.next_available, request->descriptors);
+        packed_forward(queue, queue->packed.next_available, request->descriptors);
     return request;
 }
 
@@ -186,14 +186,14 @@ static void packed_want_no_doorbell(struct scripted *scripted, struct queue *que
 static void packed_use(struct queue *queue, uint32_t id, uint32_t length, const struct batch *batch)
 {
     struct packed_ring *packed = &queue->packed;
-    struct vring_packed_desc *descriptor = descriptor_at(queue, packed->next_used);
+    struct vring_packed_desc *descriptor = packed_descriptor(queue, packed->next_used);
     const uint16_t used = 1u << VRING_PACKED_DESC_F_AVAIL | 1u << VRING_PACKED_DESC_F_USED;
 
     descriptor->id = (uint16_t)id;
     descriptor->len = length;
     store(&descriptor->flags, (uint16_t)((wrap_at(queue, packed->next_used) ? used : 0) |
                                          (length != 0 ? VRING_DESC_F_WRITE : 0)));
-    packed->next_used = forward(queue, packed->next_used, batch->descriptors);
+    packed->next_used = packed_forward(queue, packed->next_used, batch->descriptors);
 }
 
 /* Claims `by` descriptors that it was never given, whatever ids they hold. */
@@ -202,7 +202,7 @@ static void packed_jump(struct queue *queue, uint32_t by)
     static const struct batch single = {1, 1};
 
     while (by-- != 0) {
-        packed_use(queue, descriptor_at(queue, queue->packed.next_used)->id, 1, &single);
+        packed_use(queue, packed_descriptor(queue, queue->packed.next_used)->id, 1, &single);
     }
 }
 

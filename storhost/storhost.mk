@@ -112,7 +112,7 @@ $(foreach a,$(BENCH_ARCHS),$(eval $(call BENCH_RULES,$(a))))
 
 WAYS_PROTOCOL := storhost/ways/client.c storhost/ways/protocol.c
 
-$(NBDKIT_PLUGIN): $(wildcard storhost/ways/nbdkit/*.c) $(WAYS_PROTOCOL) | tools-bench
+$(NBDKIT_PLUGIN): $(wildcard storhost/ways/nbdkit/*.c) $(WAYS_PROTOCOL) storhost/ways/client_trim.c | tools-bench
 	@mkdir -p $(@D)
 	$(call say,CC      $@)
 	$(Q)$(CC) $(BENCH_CFLAGS) -fPIC -shared -MMD -MP -MF $@.d -o $@ $(filter %.c,$^)

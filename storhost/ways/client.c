@@ -311,7 +311,14 @@ static unsigned sense_key(const struct protocol_reply *reply, unsigned *asc)
     return reply->sense_length > 2 ? reply->sense[2] & 0x0fu : 0;
 }
 
-static int reply_to_errno(const struct protocol_reply *reply)
+unsigned client_sense_key(const struct protocol_reply *reply)
+{
+    unsigned asc;
+
+    return sense_key(reply, &asc);
+}
+
+int client_reply_error(const struct protocol_reply *reply)
 {
     unsigned asc, key;
 
@@ -340,7 +347,7 @@ static int block_request(struct client *client, struct protocol_request *request
     int error = client_execute(client, request, data_in, &reply);
 
     if (error == 0) {
-        error = reply_to_errno(&reply);
+        error = client_reply_error(&reply);
     }
     if (error == 0 && reply.transferred != request->data_length) {
         error = EIO;

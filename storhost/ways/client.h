@@ -43,4 +43,26 @@ int client_write(struct client *client, const void *data, uint64_t offset, uint6
                  bool fua);
 int client_flush(struct client *client);
 
+/* The sense key in a reply, 0 if there is none; and the errno value that a reply stands for, 0 for
+ * success, as client_read returns it. */
+unsigned client_sense_key(const struct protocol_reply *reply);
+int client_reply_error(const struct protocol_reply *reply);
+
+/* What the disk says of giving blocks up and zeroing them, in blocks of one command; 0: it cannot. */
+struct client_provisioning {
+    uint32_t unmap_blocks;
+    uint32_t zero_blocks;
+    bool zero_unmaps; /* zeroing may give blocks up, too */
+};
+
+/* Asks the disk. One that does not tell can do neither. */
+void client_get_provisioning(struct client *client, struct client_provisioning *provisioning);
+
+/* Gives the blocks up (what they read as is then not known), or makes them zero, giving them up as
+ * well where that may be. Errors as of client_read, and EOPNOTSUPP. */
+int client_trim(struct client *client, const struct client_provisioning *provisioning,
+                uint64_t offset, uint64_t length);
+int client_zero(struct client *client, const struct client_provisioning *provisioning,
+                uint64_t offset, uint64_t length, bool may_unmap);
+
 #endif

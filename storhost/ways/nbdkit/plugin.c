@@ -46,27 +46,46 @@ static void plugin_unload(void)
     free(socket_path);
 }
 
+/* An NBD connection. */
+struct connection {
+    struct client *client;
+    struct client_provisioning provisioning;
+};
+
+static struct client *client_of(void *handle)
+{
+    return ((struct connection *)handle)->client;
+}
+
 static void *plugin_open(int readonly)
 {
+    struct connection *connection = calloc(1, sizeof(*connection));
     char why[2048];
-    struct client *client;
 
     (void)readonly;
-    client = client_connect(socket_path, why, sizeof(why));
-    if (client == NULL) {
-        nbdkit_error("%s", why);
+    if (connection == NULL) {
+        nbdkit_error("out of memory");
+        return NULL;
     }
-    return client;
+    connection->client = client_connect(socket_path, why, sizeof(why));
+    if (connection->client == NULL) {
+        nbdkit_error("%s", why);
+        free(connection);
+        return NULL;
+    }
+    client_get_provisioning(connection->client, &connection->provisioning);
+    return connection;
 }
 
 static void plugin_close(void *handle)
 {
-    client_close(handle);
+    client_close(client_of(handle));
+    free(handle);
 }
 
 static int64_t plugin_get_size(void *handle)
 {
-    const struct protocol_disk *disk = client_disk(handle);
+    const struct protocol_disk *disk = client_disk(client_of(handle));
 
     return (int64_t)(disk->blocks * disk->block_bytes);
 }
@@ -74,7 +93,7 @@ static int64_t plugin_get_size(void *handle)
 static int plugin_block_size(void *handle, uint32_t *minimum, uint32_t *preferred,
                              uint32_t *maximum)
 {
-    const struct protocol_disk *disk = client_disk(handle);
+    const struct protocol_disk *disk = client_disk(client_of(handle));
 
     *minimum = disk->block_bytes;
     /* NBD wants at least 512 and a power of two; 4096 is what file systems use anyway. */
@@ -85,7 +104,7 @@ static int plugin_block_size(void *handle, uint32_t *minimum, uint32_t *preferre
 
 static int plugin_can_write(void *handle)
 {
-    return (client_disk(handle)->capabilities & PROTOCOL_DISK_READ_ONLY) == 0;
+    return (client_disk(client_of(handle))->capabilities & PROTOCOL_DISK_READ_ONLY) == 0;
 }
 
 static int plugin_true(void *handle)
@@ -117,7 +136,8 @@ static int answer(struct client *client, int error, const char *operation, uint6
 static int plugin_pread(void *handle, void *data, uint32_t count, uint64_t offset, uint32_t flags)
 {
     (void)flags;
-    return answer(handle, client_read(handle, data, offset, count), "read", offset, count);
+    return answer(client_of(handle), client_read(client_of(handle), data, offset, count), "read",
+                  offset, count);
 }
 
 static int plugin_pwrite(void *handle, const void *data, uint32_t count, uint64_t offset,
@@ -125,13 +145,48 @@ static int plugin_pwrite(void *handle, const void *data, uint32_t count, uint64_
 {
     bool fua = (flags & NBDKIT_FLAG_FUA) != 0;
 
-    return answer(handle, client_write(handle, data, offset, count, fua), "write", offset, count);
+    return answer(client_of(handle), client_write(client_of(handle), data, offset, count, fua),
+                  "write", offset, count);
+}
+
+static int plugin_can_trim(void *handle)
+{
+    return ((struct connection *)handle)->provisioning.unmap_blocks != 0;
+}
+
+static int plugin_can_zero(void *handle)
+{
+    return ((struct connection *)handle)->provisioning.zero_blocks != 0;
+}
+
+/* The second half of FUA for what has no such bit: error is that of the first half. */
+static int flush_after(void *handle, int error, uint32_t flags)
+{
+    return error == 0 && (flags & NBDKIT_FLAG_FUA) != 0 ? client_flush(client_of(handle)) : error;
+}
+
+static int plugin_trim(void *handle, uint32_t count, uint64_t offset, uint32_t flags)
+{
+    struct connection *connection = handle;
+    int error = client_trim(connection->client, &connection->provisioning, offset, count);
+
+    return answer(connection->client, flush_after(handle, error, flags), "trim", offset, count);
+}
+
+static int plugin_zero(void *handle, uint32_t count, uint64_t offset, uint32_t flags)
+{
+    struct connection *connection = handle;
+    bool may_unmap = (flags & NBDKIT_FLAG_MAY_TRIM) != 0;
+    int error =
+        client_zero(connection->client, &connection->provisioning, offset, count, may_unmap);
+
+    return answer(connection->client, flush_after(handle, error, flags), "zero", offset, count);
 }
 
 static int plugin_flush(void *handle, uint32_t flags)
 {
     (void)flags;
-    return answer(handle, client_flush(handle), "flush", 0, 0);
+    return answer(client_of(handle), client_flush(client_of(handle)), "flush", 0, 0);
 }
 
 static struct nbdkit_plugin plugin = {
@@ -150,10 +205,14 @@ static struct nbdkit_plugin plugin = {
     .can_write = plugin_can_write,
     .can_flush = plugin_true,
     .can_fua = plugin_can_fua,
+    .can_trim = plugin_can_trim,
+    .can_zero = plugin_can_zero,
     .can_multi_conn = plugin_true,
     .pread = plugin_pread,
     .pwrite = plugin_pwrite,
     .flush = plugin_flush,
+    .trim = plugin_trim,
+    .zero = plugin_zero,
     .errno_is_preserved = 0,
 };
 

@@ -6,8 +6,8 @@
  *
  *   ┌────────────┬──────────────────────────────┬───────────────────────────────┐
  *   │ ring       │ slots: RingUse x blk_req     │ long tables: LongTableCount   │   and once at
- *   │ (aligned)  │ (2 cache lines each)         │ x LongTableBytes              │   the end: identity
- *   └────────────┴──────────────────────────────┴───────────────────────────────┘
+ *   │ (aligned)  │ (2 cache lines each)         │ x LongTableBytes              │   the end: identity,
+ *   └────────────┴──────────────────────────────┴───────────────────────────────┘   scratch memory
  *
  * Private memory: the VIO_QUEUE array, then for each queue the ring's private state, the table of
  * requests by ring id, and the stack of free long tables.
@@ -28,7 +28,12 @@
      VIRTIO_FEATURE(VIRTIO_BLK_F_SIZE_MAX) | VIRTIO_FEATURE(VIRTIO_BLK_F_SEG_MAX) |  \
      VIRTIO_FEATURE(VIRTIO_BLK_F_RO) | VIRTIO_FEATURE(VIRTIO_BLK_F_BLK_SIZE) |       \
      VIRTIO_FEATURE(VIRTIO_BLK_F_FLUSH) | VIRTIO_FEATURE(VIRTIO_BLK_F_TOPOLOGY) |    \
-     VIRTIO_FEATURE(VIRTIO_BLK_F_CONFIG_WCE) | VIRTIO_FEATURE(VIRTIO_BLK_F_MQ))
+     VIRTIO_FEATURE(VIRTIO_BLK_F_CONFIG_WCE) | VIRTIO_FEATURE(VIRTIO_BLK_F_MQ) |     \
+     VIRTIO_FEATURE(VIRTIO_BLK_F_GEOMETRY) | VIRTIO_FEATURE(VIRTIO_BLK_F_DISCARD) |  \
+     VIRTIO_FEATURE(VIRTIO_BLK_F_WRITE_ZEROES) | VIRTIO_FEATURE(VIRTIO_BLK_F_LIFETIME))
+
+/* Write protection may come and go with any start of the device; all other features are agreed once. */
+#define CHANGING_FEATURES VIRTIO_FEATURE(VIRTIO_BLK_F_RO)
 
 /* What makes the driver's work cheaper on a device that has it. A dump does without: it does one
  * request at a time, and should depend on as little as it can. */
@@ -66,6 +71,9 @@ static const CONFIG_FIELD ConfigFields[] = {
     {BLK_FIELD(capacity), CONFIG_FIELD_ALWAYS},
     {BLK_FIELD(size_max), VIRTIO_BLK_F_SIZE_MAX},
     {BLK_FIELD(seg_max), VIRTIO_BLK_F_SEG_MAX},
+    {BLK_FIELD(geometry.cylinders), VIRTIO_BLK_F_GEOMETRY},
+    {BLK_FIELD(geometry.heads), VIRTIO_BLK_F_GEOMETRY},
+    {BLK_FIELD(geometry.sectors), VIRTIO_BLK_F_GEOMETRY},
     {BLK_FIELD(blk_size), VIRTIO_BLK_F_BLK_SIZE},
     {BLK_FIELD(topology.physical_block_exp), VIRTIO_BLK_F_TOPOLOGY},
     {BLK_FIELD(topology.alignment_offset), VIRTIO_BLK_F_TOPOLOGY},
@@ -73,6 +81,10 @@ static const CONFIG_FIELD ConfigFields[] = {
     {BLK_FIELD(topology.opt_io_size), VIRTIO_BLK_F_TOPOLOGY},
     {BLK_FIELD(writeback), VIRTIO_BLK_F_CONFIG_WCE},
     {BLK_FIELD(num_queues), VIRTIO_BLK_F_MQ},
+    {BLK_FIELD(max_discard_sectors), VIRTIO_BLK_F_DISCARD},
+    {BLK_FIELD(discard_sector_alignment), VIRTIO_BLK_F_DISCARD},
+    {BLK_FIELD(max_write_zeroes_sectors), VIRTIO_BLK_F_WRITE_ZEROES},
+    {BLK_FIELD(write_zeroes_may_unmap), VIRTIO_BLK_F_WRITE_ZEROES},
 };
 
 static BOOLEAN HasFeature(const ADAPTER_EXTENSION *Adapter, ULONG Bit)
@@ -128,8 +140,17 @@ static VOID DescribeDisk(const ADAPTER_EXTENSION *Adapter, const blk_config *Con
                            ((Adapter->SlotNumber >> 5) & 7);
     Parameters->ReadOnly = HasFeature(Adapter, VIRTIO_BLK_F_RO);
     Parameters->FlushSupported = HasFeature(Adapter, VIRTIO_BLK_F_FLUSH);
-    Parameters->WriteCacheEnabled =
-        !HasFeature(Adapter, VIRTIO_BLK_F_CONFIG_WCE) || Config->writeback != 0;
+    Parameters->WriteCacheSettable = HasFeature(Adapter, VIRTIO_BLK_F_CONFIG_WCE);
+    Parameters->WriteCacheEnabled = !Parameters->WriteCacheSettable || Config->writeback != 0;
+    Parameters->Cylinders = Config->geometry.cylinders;
+    Parameters->Heads = Config->geometry.heads;
+    Parameters->SectorsPerTrack = Config->geometry.sectors;
+    Parameters->DiscardSectors = Config->max_discard_sectors;
+    Parameters->DiscardAlignment = Config->discard_sector_alignment;
+    Parameters->ZeroesSectors = Config->max_write_zeroes_sectors;
+    Parameters->ZeroesMayUnmap = Config->write_zeroes_may_unmap != 0;
+    Parameters->LifetimeSupported = HasFeature(Adapter, VIRTIO_BLK_F_LIFETIME);
+    Parameters->ScratchBytes = Adapter->Limits.ScratchBytes;
 }
 
 /* The most segments of a request that the device and the smallest ring allow. */
@@ -196,6 +217,11 @@ static BOOLEAN ComputeLimits(PADAPTER_EXTENSION Adapter, const blk_config *Confi
         Limits->RingUse = Indirect ? 1 : Segments + 2;
     }
     ComputeLongTables(Adapter, Limits);
+    /* A step through it is one request. */
+    Limits->ScratchBytes = min(PORT_SCRATCH_BYTES, Limits->TransferBytes);
+    if (Adapter->Dump) {
+        Limits->ScratchBytes = 0;
+    }
     Limits->Depth = Indirect ? Limits->RingUse : Limits->RingUse / (Segments + 2);
     return TRUE;
 }
@@ -303,6 +329,47 @@ static ULONGLONG WantedFeatures(const ADAPTER_EXTENSION *Adapter)
                                : WANTED_FEATURES & ~VIRTIO_FEATURE(VIRTIO_F_RING_PACKED);
 }
 
+/*
+ * A disk whose zones must be written in order is no disk for Windows: FALSE, logged. The model may be
+ * read before negotiation, which such a device would refuse (VIRTIO 1.3, 5.2.5). A host-aware one
+ * works as an ordinary disk without F_ZONED.
+ */
+static BOOLEAN CheckZones(PADAPTER_EXTENSION Adapter)
+{
+    static const VIRTIO_PCI_FIELD Model = BLK_FIELD(zoned.model);
+    blk_config Config;
+
+    if ((Adapter->Device.Offered & VIRTIO_FEATURE(VIRTIO_BLK_F_ZONED)) == 0 ||
+        VirtioPciReadConfig(&Adapter->Device, &Model, 1, &Config, sizeof(Config)) != VirtioPciOk ||
+        Config.zoned.model != VIRTIO_BLK_Z_HOST_MANAGED) {
+        return TRUE;
+    }
+    DebugPrint(DebugError, "event %u: a host-managed zoned disk", VioEventZoned);
+    PortLogEvent(Adapter, NULL, VioEventZoned, Config.zoned.model);
+    return FALSE;
+}
+
+/* From a reset device to agreed features. FALSE: logged, and the device is left. */
+static BOOLEAN NegotiateFirst(PADAPTER_EXTENSION Adapter)
+{
+    VIRTIO_PCI_RESULT Result = VirtioPciStart(&Adapter->Device);
+
+    if (Result == VirtioPciOk && !CheckZones(Adapter)) {
+        LeaveDevice(Adapter, Result);
+        return FALSE;
+    }
+    if (Result == VirtioPciOk) {
+        Result = VirtioPciNegotiate(&Adapter->Device, WantedFeatures(Adapter));
+    }
+    if (Result != VirtioPciOk) {
+        (VOID) ReportFailure(Adapter, VioEventNegotiationRefused, Result);
+        LeaveDevice(Adapter, Result);
+        return FALSE;
+    }
+    Adapter->Features = Adapter->Device.Features;
+    return TRUE;
+}
+
 BOOLEAN AdapterProbe(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_MAP_BAR *MapBar, ULONG MaximumQueues)
 {
     UCHAR ConfigSpace[VIRTIO_PCI_CONFIG_SPACE_SIZE];
@@ -317,16 +384,9 @@ BOOLEAN AdapterProbe(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_MAP_BAR *MapBar, ULO
     if (Result != VirtioPciOk) {
         return ReportFailure(Adapter, VioEventProbeFailed, Result);
     }
-    Result = VirtioPciReset(&Adapter->Device);
-    if (Result == VirtioPciOk) {
-        Result = Negotiate(Adapter, WantedFeatures(Adapter));
-    }
-    if (Result != VirtioPciOk) {
-        (VOID) ReportFailure(Adapter, VioEventNegotiationRefused, Result);
-        LeaveDevice(Adapter, Result);
+    if (!NegotiateFirst(Adapter)) {
         return FALSE;
     }
-    Adapter->Features = Adapter->Device.Features;
     Usable = ExamineDevice(Adapter, MaximumQueues);
     /* Nothing of the device is used until HwInitialize, and nothing ever after a failure. */
     (VOID) VirtioPciReset(&Adapter->Device);
@@ -383,7 +443,8 @@ VOID AdapterMemorySize(const ADAPTER_EXTENSION *Adapter, PULONG SharedBytes, PUL
         Shared = RoundUp(Shared, PAGE_SIZE) + Sizes.SharedBytes;
         Private += Sizes.PrivateBytes;
     }
-    *SharedBytes = Shared + RoundUp(DISK_SERIAL_LENGTH, CACHE_LINE_SIZE);
+    *SharedBytes =
+        Shared + RoundUp(DISK_SERIAL_LENGTH, CACHE_LINE_SIZE) + Adapter->Limits.ScratchBytes;
     *PrivateBytes = Private;
 }
 
@@ -405,6 +466,8 @@ static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
     Queue->Vector = VIRTIO_MSI_NO_VECTOR;
     Queue->Polled = Adapter->Dump;
     Queue->Waiting.Head = NULL;
+    Queue->Scratch.Base = NULL;
+    Queue->Scratch.Owner = NULL;
     Queue->Memory.Slots = (pblk_req)(Shared + Sizes->SlotsOffset);
     Queue->Memory.SlotsAddress = Address + Sizes->SlotsOffset;
     Queue->Memory.LongTables = Shared + Sizes->LongTablesOffset;
@@ -457,6 +520,11 @@ BOOLEAN AdapterCreateQueues(PADAPTER_EXTENSION Adapter)
     }
     Adapter->Identity = Adapter->Shared.Base + SharedOffset;
     Adapter->IdentityAddress = Adapter->Shared.Address + SharedOffset;
+    if (Adapter->Limits.ScratchBytes != 0) {
+        SharedOffset += RoundUp(DISK_SERIAL_LENGTH, CACHE_LINE_SIZE);
+        Adapter->Queues[0].Scratch.Base = Adapter->Shared.Base + SharedOffset;
+        Adapter->Queues[0].Scratch.Address = Adapter->Shared.Address + SharedOffset;
+    }
     return TRUE;
 }
 
@@ -489,6 +557,18 @@ static VIRTIO_PCI_RESULT EnableQueue(PADAPTER_EXTENSION Adapter, PVIO_QUEUE Queu
     return VirtioPciEnableQueue(&Adapter->Device, &Setup, &Queue->Doorbell);
 }
 
+/* What may have become another with a reset: write protection, and the cache mode, which is the
+ * device's own choice again where a command had chosen. */
+static VOID RestoreModes(PADAPTER_EXTENSION Adapter)
+{
+    Adapter->Features = Adapter->Device.Features;
+    ScsiDiskSetReadOnly(&Adapter->Disk, HasFeature(Adapter, VIRTIO_BLK_F_RO));
+    if (Adapter->Disk.WriteCacheChosen) {
+        (VOID) VirtioPciWriteConfig8(&Adapter->Device, offsetof(blk_config, writeback),
+                                     Adapter->Disk.WriteCacheEnabled);
+    }
+}
+
 /* From a reset to DRIVER_OK. */
 static VIRTIO_PCI_RESULT StartDevice(PADAPTER_EXTENSION Adapter)
 {
@@ -496,14 +576,15 @@ static VIRTIO_PCI_RESULT StartDevice(PADAPTER_EXTENSION Adapter)
     ULONG Index;
 
     VirtioPciSetMsixEnabled(&Adapter->Device, Adapter->MsixEnabled);
-    Result = Negotiate(Adapter, Adapter->Features);
+    Result = Negotiate(Adapter, Adapter->Features | CHANGING_FEATURES);
     if (Result != VirtioPciOk) {
         return Result;
     }
-    if (Adapter->Device.Features != Adapter->Features) {
+    if (((Adapter->Device.Features ^ Adapter->Features) & ~CHANGING_FEATURES) != 0) {
         /* Rings and limits were made for the features of the first time. */
         return VirtioPciFeaturesRefused;
     }
+    RestoreModes(Adapter);
     if (Adapter->MessageCount != 0) {
         Result = VirtioPciSetConfigVector(&Adapter->Device, 0);
     }
@@ -855,9 +936,36 @@ VOID AdapterRemove(PADAPTER_EXTENSION Adapter)
 
 /* ---- Configuration changes ---- */
 
+/*
+ * QUEUE_ROUTINE of queue 0: reads what the device says of itself now. TRUE: something has changed.
+ * Under that queue's lock no reset begins while the queue runs, and no command changes the cache mode.
+ */
+static BOOLEAN ReadChanges(PVIO_QUEUE Queue, PVOID Context)
+{
+    PADAPTER_EXTENSION Adapter = Queue->Adapter;
+    PSCSI_DISK Disk = &Adapter->Disk;
+    BOOLEAN Changed;
+    ULONGLONG Offered;
+    blk_config Config;
+
+    UNREFERENCED_PARAMETER(Context);
+    if (Queue->State != QueueRunning) {
+        return FALSE;
+    }
+    Offered = VirtioPciReadOffered(&Adapter->Device);
+    if (ReadConfiguration(Adapter, &Config) != VirtioPciOk) {
+        return FALSE;
+    }
+    Changed = ScsiDiskSetCapacity(Disk, Config.capacity);
+    Changed |= ScsiDiskSetReadOnly(Disk, (Offered & VIRTIO_FEATURE(VIRTIO_BLK_F_RO)) != 0);
+    if (HasFeature(Adapter, VIRTIO_BLK_F_CONFIG_WCE)) {
+        Changed |= ScsiDiskSetWriteCache(Disk, Config.writeback != 0);
+    }
+    return Changed;
+}
+
 VOID AdapterConfigurationChanged(PADAPTER_EXTENSION Adapter)
 {
-    blk_config Config;
     UCHAR Status;
 
     if (Adapter->State != AdapterRunning) {
@@ -873,10 +981,10 @@ VOID AdapterConfigurationChanged(PADAPTER_EXTENSION Adapter)
         (VOID) AdapterReset(Adapter, ScsiAttentionDeviceReset);
         return;
     }
-    /* A reading during which a reset began may hold anything. */
-    if (ReadConfiguration(Adapter, &Config) == VirtioPciOk && Adapter->State == AdapterRunning &&
-        ScsiDiskSetCapacity(&Adapter->Disk, Config.capacity)) {
-        DebugPrint(DebugInformation, "capacity is now %I64u sectors", Config.capacity);
+    if (PortWithQueueLock(&Adapter->Queues[0], ReadChanges, NULL)) {
+        DebugPrint(DebugInformation, "the disk is now: %I64u blocks, read-only %u, cache %u",
+                   Adapter->Disk.BlockCount, Adapter->Disk.ReadOnly,
+                   Adapter->Disk.WriteCacheEnabled);
         PortUnitChanged(Adapter);
     }
 }

@@ -29,7 +29,7 @@ typedef struct _PORT_SEGMENT_LIST {
 #define PORT_BREAKS_MAXIMUM 64u
 
 /* The uncached memory of an adapter is limited to 100 KiB on XP (reference: page of
- * ScsiPortGetUncachedExtension), which the next two keep to; SCSIPort sends no more requests at once
+ * ScsiPortGetUncachedExtension), which the next three keep to; SCSIPort sends no more requests at once
  * than this anyway.
  *
  * The largest ring that is used where a device lets the driver choose its size (modern); of a larger
@@ -38,6 +38,10 @@ typedef struct _PORT_SEGMENT_LIST {
 
 /* Shared memory that the long descriptor tables of one queue may take, in bytes. */
 #define PORT_LONG_TABLE_BUDGET (16u * 1024u)
+
+/* Scratch memory of an adapter, in bytes: what one step of VERIFY or WRITE SAME moves. Disks of larger
+ * blocks go without those commands. */
+#define PORT_SCRATCH_BYTES 8192u
 
 /* Of a queue: nothing, but C wants a member. */
 typedef struct _PORT_QUEUE {

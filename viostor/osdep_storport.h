@@ -24,6 +24,10 @@ typedef STOR_SCATTER_GATHER_LIST PORT_SEGMENT_LIST, *PPORT_SEGMENT_LIST;
 /* Shared memory that the long descriptor tables of one queue may take, in bytes. */
 #define PORT_LONG_TABLE_BUDGET (256u * 1024u)
 
+/* Scratch memory of an adapter, in bytes: what one step of VERIFY or WRITE SAME moves. Disks of larger
+ * blocks go without those commands. */
+#define PORT_SCRATCH_BYTES 65536u
+
 /* What guards a queue (PortWithQueueLock). Constant once requests come. */
 typedef enum _PORT_LOCKING {
     PortLockingInterrupt, /* no DPCs: the interrupt lock, which the completing ISR holds */

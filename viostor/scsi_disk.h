@@ -9,12 +9,29 @@
  *     CDB, data buffer  -> ScsiInterpretCommand -+-> answered here ---------> complete the SRB
  *                                                |
  *                                                +-> an operation: read, ---> submit; on completion
- *                                                    write or flush         ScsiTranslateCompletion
+ *                                                |   write or flush         ScsiTranslateCompletion
+ *                                                |
+ *                                                +-> a sequence of ---------> ScsiSequenceNext says
+ *                                                    operations             what comes next, or the end
  *
  * Everything is computed from a SCSI_DISK (what the device is) and the command block. There is no
  * call into the port driver, no global state and no IRQL rule: every function may be called at any
  * IRQL, on any number of processors at once, for the same disk. The data of READ and WRITE is never
- * touched; only the answers made here (INQUIRY, MODE SENSE, ...) are written to the data buffer.
+ * touched; only the answers made here (INQUIRY, MODE SENSE, ...) are written to the data buffer, and
+ * only parameter lists, patterns and data to be compared are read from it.
+ *
+ * By file:
+ *     scsi_disk.c        the disk itself: what it is, what has changed
+ *     scsi_transfer.c    READ and WRITE, and the way in
+ *     scsi_command.c     the table of all other commands; REPORT SUPPORTED OPERATION CODES
+ *     scsi_inquiry.c     INQUIRY and its pages
+ *     scsi_mode.c        MODE SENSE, MODE SELECT
+ *     scsi_capacity.c    TEST UNIT READY, READ CAPACITY, REPORT LUNS, GET LBA STATUS
+ *     scsi_block.c       SYNCHRONIZE CACHE, VERIFY, WRITE AND VERIFY, WRITE SAME, UNMAP, ...
+ *     scsi_sense.c       sense data, unit attentions, REQUEST SENSE
+ *     scsi_log.c         LOG SENSE: the medium's wear
+ *     scsi_sequence.c    commands that take several requests of the device
+ *     scsi_internal.h    what these files share
  *
  * Sense data belongs to the command, in SCSI_COMMAND.Sense; a unit attention belongs to the disk,
  * and the one command that takes it out (by an interlocked operation) reports it.
@@ -48,9 +65,12 @@ typedef enum _SCSI_ASC {
     ScsiAscNone = 0x0000,
     ScsiAscWriteError = 0x0c00,
     ScsiAscUnrecoveredReadError = 0x1100,
+    ScsiAscParameterListLength = 0x1a00,
+    ScsiAscMiscompare = 0x1d00,
     ScsiAscInvalidOpcode = 0x2000,
     ScsiAscLbaOutOfRange = 0x2100,
     ScsiAscInvalidFieldInCdb = 0x2400,
+    ScsiAscInvalidFieldInList = 0x2600,
     ScsiAscWriteProtected = 0x2700,
     ScsiAscPowerOnOrReset = 0x2900,
     ScsiAscBusReset = 0x2902,
@@ -98,6 +118,24 @@ typedef struct _SCSI_DISK_PARAMETERS {
     BOOLEAN FlushSupported;
     /* F_FLUSH, and either no F_CONFIG_WCE or writeback = 1. Ignored without FlushSupported. */
     BOOLEAN WriteCacheEnabled;
+    /* F_CONFIG_WCE: the driver can choose the cache mode. Ignored without FlushSupported. */
+    BOOLEAN WriteCacheSettable;
+    /* F_WRITE_ZEROES with write_zeroes_may_unmap: zeroes may be had by giving blocks up. */
+    BOOLEAN ZeroesMayUnmap;
+    /* F_LIFETIME */
+    BOOLEAN LifetimeSupported;
+    /* F_GEOMETRY, all 0 without */
+    UCHAR Heads;
+    UCHAR SectorsPerTrack;
+    USHORT Cylinders;
+    /* F_DISCARD: max_discard_sectors and discard_sector_alignment; the first 0 without */
+    ULONG DiscardSectors;
+    ULONG DiscardAlignment;
+    /* F_WRITE_ZEROES: max_write_zeroes_sectors; 0 without */
+    ULONG ZeroesSectors;
+    /* Bytes of memory that ScsiSequenceNext is given; the commands that need one block of it or more
+     * are not offered otherwise. */
+    ULONG ScratchBytes;
     /* The answer of GET_ID, all zero when there was none. Ends at its first NUL; any other byte
      * may occur. */
     UCHAR Serial[DISK_SERIAL_LENGTH];
@@ -130,6 +168,10 @@ typedef struct _SCSI_DISK {
     BOOLEAN FlushSupported;
     /* A finished write may still be in a volatile cache. */
     volatile BOOLEAN WriteCacheEnabled;
+    /* MODE SELECT may change that; it has; and what it was when the disk was found. */
+    BOOLEAN WriteCacheSettable;
+    BOOLEAN WriteCacheChosen;
+    BOOLEAN WriteCacheDefault;
     /* log2(logical blocks per physical block), 0 to 15 */
     UCHAR PhysicalBlockExponent;
     /* Bytes in Serial; 0: the device has none. */
@@ -141,6 +183,22 @@ typedef struct _SCSI_DISK {
     /* As in SCSI_DISK_PARAMETERS; 0: not known. */
     ULONG OptimalIoBlocks;
     USHORT MinimumIoBlocks;
+    /* As in SCSI_DISK_PARAMETERS, all 0 if unknown. */
+    USHORT Cylinders;
+    UCHAR Heads;
+    UCHAR SectorsPerTrack;
+    BOOLEAN ZeroesMayUnmap;
+    BOOLEAN LifetimeSupported;
+    /* The most sectors of one request to discard or to write zeroes, whole blocks; 0: the device
+     * cannot. */
+    ULONG DiscardSectors;
+    ULONG ZeroesSectors;
+    /* Blocks that the ranges of one UNMAP have together at most. */
+    ULONG UnmapBlocks;
+    /* Sectors: pieces of a discard should begin at a multiple of this. At least one block. */
+    ULONG DiscardAlignment;
+    /* Bytes that one step of a sequence may move through the scratch memory, whole blocks; 0: none. */
+    ULONG ScratchBytes;
     ULONG Location;
     /* As the device gave it, unprintable bytes included; zero behind SerialLength. */
     UCHAR Serial[DISK_SERIAL_LENGTH];
@@ -150,27 +208,51 @@ typedef struct _SCSI_DISK {
 typedef struct _SCSI_DISK_SENSE {
     ULONGLONG Information;    /* first block that could not be accessed; with InformationValid */
     USHORT Asc;               /* a SCSI_ASC */
-    USHORT FieldByte;         /* byte of the CDB that is wrong; with FieldValid */
+    USHORT FieldByte;         /* byte of CDB or parameter list that is wrong; with FieldValid */
     UCHAR Key;                /* sense key: SCSI_SENSE_... of scsi.h */
     UCHAR FieldBit;           /* its highest wrong bit, 0..7; with FieldValid */
     BOOLEAN InformationValid; /* Information has a meaning */
     BOOLEAN FieldValid;       /* FieldByte and FieldBit have a meaning */
+    BOOLEAN FieldInList;      /* it is in the parameter list, not in the CDB; with FieldValid */
 } SCSI_DISK_SENSE, *PSCSI_DISK_SENSE;
 
-/* What the device has to do for a command. */
+/* What the device has to do for a command, or for one step of it. */
 typedef enum _DISK_OPERATION {
-    DiskOperationNone = 0, /* nothing: the command was answered */
-    DiskOperationRead,     /* VIRTIO_BLK_T_IN: Length bytes from Sector on */
-    DiskOperationWrite,    /* VIRTIO_BLK_T_OUT: Length bytes from Sector on */
-    DiskOperationFlush,    /* VIRTIO_BLK_T_FLUSH; no sector, no data */
+    DiskOperationNone = 0,    /* nothing: the command was answered */
+    DiskOperationRead,        /* VIRTIO_BLK_T_IN: Length bytes from Sector on */
+    DiskOperationWrite,       /* VIRTIO_BLK_T_OUT: Length bytes from Sector on */
+    DiskOperationFlush,       /* VIRTIO_BLK_T_FLUSH; no sector, no data */
+    DiskOperationDiscard,     /* VIRTIO_BLK_T_DISCARD: Length sectors from Sector on */
+    DiskOperationZero,        /* VIRTIO_BLK_T_WRITE_ZEROES: the same, blocks kept */
+    DiskOperationZeroUnmap,   /* ... with its flag UNMAP: the device may give them up */
+    DiskOperationGetLifetime, /* VIRTIO_BLK_T_GET_LIFETIME: Length bytes into the scratch memory */
+    DiskOperationSetCache,    /* no request: writeback in the configuration becomes Length (0, 1) */
 } DISK_OPERATION;
+
+/* Commands of more than one request of the device; a value of SCSI_COMMAND.Sequence. */
+typedef enum _DISK_SEQUENCE_KIND {
+    SequenceNone = 0,    /* one request; its status is the command's */
+    SequenceFlushAfter,  /* a read or write with FUA: then a flush */
+    SequenceUnmap,       /* UNMAP: each range of the parameter list */
+    SequenceZero,        /* WRITE SAME of zeroes, by the device */
+    SequenceZeroUnmap,   /* ... whose blocks the device may give up */
+    SequenceWriteSame,   /* WRITE SAME: the block over and over */
+    SequenceVerify,      /* VERIFY: flush, then read, piece by piece */
+    SequenceVerifyData,  /* ... and compare with the data buffer */
+    SequenceWriteVerify, /* WRITE AND VERIFY: write first */
+    SequenceWriteVerifyData,
+    SequenceSetCache, /* MODE SELECT: the cache mode; then a flush if it is off now */
+    SequenceLifetime, /* LOG SENSE: the medium's wear */
+} DISK_SEQUENCE_KIND;
 
 /* What is to be done with the SRB after ScsiInterpretCommand. */
 typedef enum _SCSI_OUTCOME {
     /*
-     * The operation in SCSI_COMMAND is to be submitted: Operation, Sector, Length, FlushAfter are
+     * The operation in SCSI_COMMAND is to be submitted: Operation, Sector, Length, Sequence are
      * set, the result fields (ScsiStatus, Sense) are not. Once the device has done it the SRB's
      * DataTransferLength is Length (0 after an error) and ScsiTranslateCompletion gives the status.
+     * With a Sequence beyond SequenceFlushAfter Operation means nothing: ScsiSequenceBegin and
+     * ScsiSequenceNext tell the operations one after the other, and the result.
      */
     ScsiOutcomeStartIo = 0,
     /*
@@ -210,21 +292,23 @@ typedef struct _SCSI_COMMAND {
 
     /* Out, for ScsiOutcomeStartIo: a DISK_OPERATION. */
     UCHAR Operation;
-    /* Out, for ScsiOutcomeStartIo: a flush is to follow the read or write before the SRB is
-     * completed, and its failure fails the SRB. That is FUA on a disk with a volatile write cache:
-     * what was written, or read, is then on the medium. */
-    BOOLEAN FlushAfter;
+    /* Out, for ScsiOutcomeStartIo: a DISK_SEQUENCE_KIND. SequenceFlushAfter is FUA on a disk with a
+     * volatile write cache: a flush follows the read or write before the SRB is completed, and its
+     * failure fails the SRB; what was written, or read, is then on the medium. */
+    UCHAR Sequence;
 
     /* Out, for the other outcomes: SCSISTAT_GOOD or SCSISTAT_CHECK_CONDITION. */
     UCHAR ScsiStatus;
     /* Out, for the other outcomes: bytes written to DataBuffer. */
     ULONG TransferredLength;
 
-    /* Out, for ScsiOutcomeStartIo: bytes to transfer, a multiple of the block size and at most
-     * DataLength. 0 for a flush, never 0 for a read or write. */
+    /* Out, for ScsiOutcomeStartIo: bytes of the data buffer that are used, at most DataLength. Of a
+     * read or write: what the device transfers, whole blocks and never 0. 0 for a flush. */
     ULONG Length;
     /* Out, for ScsiOutcomeStartIo: first 512-byte sector; 0 for a flush. */
     ULONGLONG Sector;
+    /* Out, for a sequence: sectors from there on; for SequenceSetCache the mode, 0 or 1. */
+    ULONGLONG SectorCount;
 
     /* Out, with SCSISTAT_CHECK_CONDITION */
     SCSI_DISK_SENSE Sense;
@@ -254,12 +338,13 @@ const char *ScsiDiskResultText(SCSI_DISK_RESULT Result);
  */
 BOOLEAN ScsiDiskSetCapacity(PSCSI_DISK Disk, ULONGLONG CapacityInSectors);
 
-/* The device has become read-only or writable. Raises ScsiAttentionModeChanged if that is new. */
-void ScsiDiskSetReadOnly(PSCSI_DISK Disk, BOOLEAN ReadOnly);
+/* The device has become read-only or writable. Raises ScsiAttentionModeChanged, and TRUE, if that is
+ * new. */
+BOOLEAN ScsiDiskSetReadOnly(PSCSI_DISK Disk, BOOLEAN ReadOnly);
 
-/* The cache mode is now write-back (TRUE) or write-through. Raises ScsiAttentionModeChanged if that
- * is new. Without FlushSupported the mode stays write-through. */
-void ScsiDiskSetWriteCache(PSCSI_DISK Disk, BOOLEAN Enabled);
+/* The cache mode is now write-back (TRUE) or write-through. Raises ScsiAttentionModeChanged, and TRUE,
+ * if that is new. Without FlushSupported the mode stays write-through. */
+BOOLEAN ScsiDiskSetWriteCache(PSCSI_DISK Disk, BOOLEAN Enabled);
 
 /* Makes Event pending: the next command that is not INQUIRY, REPORT LUNS or REQUEST SENSE ends with
  * it, once however often it is raised before that. Several events are reported one by one, the
@@ -280,11 +365,81 @@ SCSI_OUTCOME ScsiInterpretCommand(PSCSI_DISK Disk, PSCSI_COMMAND Command);
  * The end of an operation. Operation is a DISK_OPERATION (for the flush that follows a transfer:
  * DiskOperationFlush), DeviceStatus the status byte that the device wrote (VIRTIO_BLK_S_...; any
  * value). Returns SCSISTAT_GOOD and leaves *Sense alone, or SCSISTAT_CHECK_CONDITION and fills it:
- *   IOERR      read: MEDIUM ERROR 11/00; write, flush: MEDIUM ERROR 0C/00
- *   UNSUPP     flush: ILLEGAL REQUEST 20/00; read, write: HARDWARE ERROR 44/00
+ *   IOERR      read: MEDIUM ERROR 11/00; any other: MEDIUM ERROR 0C/00
+ *   UNSUPP     read, write: HARDWARE ERROR 44/00; any other: ILLEGAL REQUEST 20/00
  *   any other  HARDWARE ERROR 44/00
  */
 UCHAR ScsiTranslateCompletion(DISK_OPERATION Operation, UCHAR DeviceStatus, PSCSI_DISK_SENSE Sense);
+
+/* ---- Sequences: commands that take several requests of the device ---- */
+
+/* Where the data of a step lies. */
+typedef enum _DISK_STEP_DATA {
+    StepDataNone,    /* there is none, or a range (discard, zeroes) */
+    StepDataCommand, /* in the command's data buffer, from its start on */
+    StepDataScratch, /* in the scratch memory, from its start on */
+} DISK_STEP_DATA;
+
+/* One request of a sequence. */
+typedef struct _DISK_STEP {
+    ULONGLONG Sector;
+    ULONG Length;    /* bytes; sectors of a range; the mode of DiskOperationSetCache */
+    UCHAR Operation; /* DISK_OPERATION */
+    UCHAR Data;      /* DISK_STEP_DATA */
+} DISK_STEP, *PDISK_STEP;
+
+/* How far a sequence has come. Lives with the request, from ScsiSequenceBegin to its end. */
+typedef struct _DISK_SEQUENCE {
+    UCHAR *Data;           /* the command's data buffer */
+    ULONGLONG Sector;      /* the next sector of the present range */
+    ULONGLONG Remaining;   /* sectors of it from there on */
+    ULONG Count;           /* ranges of an UNMAP; the cache mode that is wanted, 0 or 1 */
+    ULONG Position;        /* ranges begun; bytes compared */
+    ULONG Length;          /* bytes of the data buffer that the command uses */
+    ULONG StepLength;      /* of the present step, as in DISK_STEP */
+    ULONG Transferred;     /* at the end: DataTransferLength */
+    SCSI_DISK_SENSE Sense; /* at the end, with SCSISTAT_CHECK_CONDITION */
+    UCHAR Kind;            /* DISK_SEQUENCE_KIND */
+    UCHAR Stage;           /* SEQUENCE_STAGE (scsi_sequence.c) that makes the next step */
+    UCHAR Operation;       /* DISK_OPERATION of the present step; none before the first */
+    UCHAR Transfer;        /* DISK_OPERATION that moves the data buffer, where one does */
+    UCHAR ScsiStatus;      /* at the end: SCSISTAT_GOOD or SCSISTAT_CHECK_CONDITION */
+} DISK_SEQUENCE, *PDISK_SEQUENCE;
+
+/* TRUE if a sequence of this kind uses the scratch memory: from its first ScsiSequenceNext to its
+ * end, alone. */
+FORCEINLINE BOOLEAN ScsiSequenceNeedsScratch(UCHAR Kind)
+{
+    return Kind >= SequenceWriteSame && Kind != SequenceSetCache;
+}
+
+/* TRUE if sequences of this kind belong to queue 0, which has the scratch memory and whose lock guards
+ * the cache mode. */
+FORCEINLINE BOOLEAN ScsiSequenceIsSerial(UCHAR Kind)
+{
+    return Kind >= SequenceWriteSame;
+}
+
+/* TRUE if the device itself reads or writes the command's data buffer (StepDataCommand). */
+FORCEINLINE BOOLEAN ScsiSequenceMovesData(UCHAR Kind)
+{
+    return Kind == SequenceFlushAfter || Kind == SequenceWriteVerify ||
+           Kind == SequenceWriteVerifyData;
+}
+
+/* Starts the sequence of a command for which ScsiInterpretCommand has said ScsiOutcomeStartIo. */
+void ScsiSequenceBegin(PDISK_SEQUENCE Sequence, const SCSI_COMMAND *Command);
+
+/*
+ * TRUE: *Step is to be done next, and this function to be called again with the status that the
+ * device has written (VIRTIO_BLK_S_OK for DiskOperationSetCache, and at the first call). FALSE: the
+ * command is done; ScsiStatus, Sense and Transferred are set. Scratch: Disk->ScratchBytes bytes for
+ * a kind that needs them, else NULL. The data buffer must be there as it was at the beginning, but
+ * its contents are not trusted to stay. Not for SequenceNone. Any IRQL; calls for one sequence one
+ * at a time.
+ */
+BOOLEAN ScsiSequenceNext(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR DeviceStatus,
+                         UCHAR *Scratch, PDISK_STEP Step);
 
 /*
  * Writes Sense in fixed format (SPC-4, 4.5.3) to Buffer: at most BufferLength bytes (any value, 0

@@ -518,6 +518,11 @@ VIRTIO_PCI_RESULT VirtioPciBegin(PVIRTIO_PCI_DEVICE Device)
     return VirtioPciJudge(Device, VirtioPciOk, 0);
 }
 
+ULONGLONG VirtioPciReadOffered(PVIRTIO_PCI_DEVICE Device)
+{
+    return Device->Operations->GetOffered(Device);
+}
+
 VIRTIO_PCI_RESULT VirtioPciNegotiate(PVIRTIO_PCI_DEVICE Device, ULONGLONG Wanted)
 {
     return Device->Operations->Negotiate(Device, Device->Offered & Wanted);

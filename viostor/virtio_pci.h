@@ -181,6 +181,10 @@ VIRTIO_PCI_RESULT VirtioPciStart(PVIRTIO_PCI_DEVICE Device);
 /* The same without the reset: after a VirtioPciReset that was the last thing done to the device. */
 VIRTIO_PCI_RESULT VirtioPciBegin(PVIRTIO_PCI_DEVICE Device);
 
+/* What the device offers now, which a configuration change may have made another set than
+ * Device->Offered. Uses a select register. */
+ULONGLONG VirtioPciReadOffered(PVIRTIO_PCI_DEVICE Device);
+
 /*
  * Agrees on Device->Offered & Wanted, which becomes Device->Features. A modern device gets
  * VERSION_1 whether Wanted or not, and FEATURES_OK is read back. VirtioPciFeaturesRefused: start

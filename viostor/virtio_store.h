@@ -31,10 +31,16 @@
 #include "scsi_disk.h"
 
 /* Request types and status values of virtio-blk (VIRTIO 1.2, 5.2.6). */
-#define VIRTIO_BLK_T_IN     0u
-#define VIRTIO_BLK_T_OUT    1u
-#define VIRTIO_BLK_T_FLUSH  4u
-#define VIRTIO_BLK_T_GET_ID 8u
+#define VIRTIO_BLK_T_IN           0u
+#define VIRTIO_BLK_T_OUT          1u
+#define VIRTIO_BLK_T_FLUSH        4u
+#define VIRTIO_BLK_T_GET_ID       8u
+#define VIRTIO_BLK_T_GET_LIFETIME 10u
+#define VIRTIO_BLK_T_DISCARD      11u
+#define VIRTIO_BLK_T_WRITE_ZEROES 13u
+
+/* In virtio_blk_range.flags, of WRITE_ZEROES only: the sectors may be given up as well. */
+#define VIRTIO_BLK_RANGE_F_UNMAP 1u
 
 #define VIRTIO_BLK_S_OK     0u
 #define VIRTIO_BLK_S_IOERR  1u
@@ -43,7 +49,11 @@
 /* Not a value of the specification: what the status byte holds until the device writes it. */
 #define REQUEST_STATUS_UNWRITTEN 0xffu
 
-/* Device configuration (VIRTIO 1.2, 5.2.4), up to what this driver reads. */
+/* virtio_blk_config.zoned.model: a disk that can only be written zone by zone (VIRTIO 1.3, 5.2.4). */
+#define VIRTIO_BLK_Z_HOST_MANAGED 1u
+#define VIRTIO_BLK_Z_HOST_AWARE   2u
+
+/* Device configuration (VIRTIO 1.2, 5.2.4; the zones: 1.3). */
 #pragma pack(push, 1)
 typedef struct virtio_blk_config {
     ULONGLONG capacity; /* sectors of 512 bytes */
@@ -64,6 +74,28 @@ typedef struct virtio_blk_config {
     UCHAR writeback; /* 1: write-back cache, with F_CONFIG_WCE */
     UCHAR unused0;
     USHORT num_queues; /* with F_MQ */
+    /* with F_DISCARD */
+    ULONG max_discard_sectors;
+    ULONG max_discard_seg;          /* ranges in one request */
+    ULONG discard_sector_alignment; /* in sectors of 512 bytes */
+    /* with F_WRITE_ZEROES */
+    ULONG max_write_zeroes_sectors;
+    ULONG max_write_zeroes_seg;
+    UCHAR write_zeroes_may_unmap;
+    UCHAR unused1[3];
+    /* with F_SECURE_ERASE */
+    ULONG max_secure_erase_sectors;
+    ULONG max_secure_erase_seg;
+    ULONG secure_erase_sector_alignment;
+    struct {
+        ULONG zone_sectors;
+        ULONG max_open_zones;
+        ULONG max_active_zones;
+        ULONG max_append_sectors;
+        ULONG write_granularity;
+        UCHAR model; /* VIRTIO_BLK_Z_... */
+        UCHAR unused2[3];
+    } zoned; /* with F_ZONED */
 } blk_config, *pblk_config;
 
 /* Header of a request, read by the device (VIRTIO 1.2, 5.2.6). */
@@ -72,6 +104,13 @@ typedef struct virtio_blk_outhdr {
     ULONG ioprio;     /* reserved: 0 */
     ULONGLONG sector; /* first sector of 512 bytes; 0 for requests without one */
 } blk_outhdr, *pblk_outhdr;
+
+/* What DISCARD and WRITE_ZEROES carry (VIRTIO 1.2, 5.2.6): a range of sectors, read by the device. */
+typedef struct virtio_blk_range {
+    ULONGLONG sector;  /* first sector of 512 bytes */
+    ULONG num_sectors; /* of 512 bytes */
+    ULONG flags;       /* VIRTIO_BLK_RANGE_F_... */
+} blk_range, *pblk_range;
 #pragma pack(pop)
 
 /* Descriptors in a slot's own table: header, status and up to REQUEST_SLOT_SEGMENTS of data. A
@@ -82,14 +121,22 @@ typedef struct virtio_blk_outhdr {
 /* The request descriptor: what the device sees of a request, beside its data. One per ring id, in
  * shared memory, so that its device address is known without asking. */
 typedef struct virtio_blk_req {
-    blk_outhdr header;                          /* device reads */
-    UCHAR status;                               /* device writes: VIRTIO_BLK_S_... */
-    UCHAR reserved[15];                         /* the table is aligned to 16 bytes */
-    VIRTQ_DESC table[REQUEST_SLOT_DESCRIPTORS]; /* device reads, with indirect descriptors */
+    blk_outhdr header;  /* device reads */
+    UCHAR status;       /* device writes: VIRTIO_BLK_S_... */
+    UCHAR reserved[15]; /* the table is aligned to 16 bytes */
+    union {
+        VIRTQ_DESC table[REQUEST_SLOT_DESCRIPTORS]; /* device reads, with indirect descriptors */
+        struct {
+            VIRTQ_DESC used[3]; /* header, range, status: all that such a request needs */
+            blk_range range;    /* device reads: of DISCARD and WRITE_ZEROES */
+        };
+    };
 } blk_req, *pblk_req;
 
 _Static_assert(sizeof(blk_outhdr) == 16, "the header's layout is the specification's");
+_Static_assert(sizeof(blk_range) == 16, "so is that of a range");
 _Static_assert(offsetof(blk_config, num_queues) == 34, "so is the configuration's");
+_Static_assert(offsetof(blk_config, zoned.model) == 92, "to its end");
 _Static_assert(sizeof(blk_req) == 2 * CACHE_LINE_SIZE, "a slot is two cache lines");
 
 /* The most queues that are used, whatever device and machine offer. */
@@ -114,23 +161,25 @@ typedef enum _REQUEST_STATE {
 /* What a request asks for. */
 typedef enum _REQUEST_KIND {
     RequestKindDevice,   /* a virtio-blk request: read, write, flush */
+    RequestKindSequence, /* several of them, one after the other: SRB_EXTENSION.Sequence */
     RequestKindReset,    /* a logical unit, target or bus reset: done by the driver */
     RequestKindIdentify, /* the driver's own GET_ID, without an SRB */
 } REQUEST_KIND;
 
 /* How a request ended. */
 typedef enum _REQUEST_RESULT {
-    RequestResultDevice,  /* the device answered: DeviceStatus says how */
-    RequestResultReset,   /* given up by a reset */
-    RequestResultGone,    /* the device is not there (any more) */
-    RequestResultBadData, /* the scatter/gather list is missing or has more segments than agreed */
+    RequestResultDevice,   /* the device answered: DeviceStatus says how */
+    RequestResultSequence, /* a sequence has ended: Sequence says how */
+    RequestResultReset,    /* given up by a reset */
+    RequestResultGone,     /* the device is not there (any more) */
+    RequestResultBadData,  /* the scatter/gather list is missing or has more segments than agreed */
 } REQUEST_RESULT;
 
 /* What makes a request more than its one device request: bits of SRB_EXTENSION.Special. */
 typedef enum _REQUEST_SPECIAL {
-    RequestSpecialFlushAfter = 1, /* a flush follows this write before completion */
-    RequestSpecialUnderrun = 2,   /* the SRB's buffer is longer than Length */
-    RequestSpecialLongTable = 4,  /* it has a table of the queue's pool: LongTable */
+    RequestSpecialSequence = 1,  /* of RequestKindSequence: another step may follow */
+    RequestSpecialUnderrun = 2,  /* the SRB's buffer is longer than what is transferred */
+    RequestSpecialLongTable = 4, /* it has a table of the queue's pool: LongTable */
 } REQUEST_SPECIAL;
 
 /*
@@ -140,10 +189,10 @@ typedef enum _REQUEST_SPECIAL {
 typedef struct _SRB_EXTENSION {
     struct _SRB_EXTENSION *Next; /* in a REQUEST_LIST */
     PVOID Srb;                   /* legacy or extended; NULL for RequestKindIdentify */
-    PPORT_SEGMENT_LIST Segments; /* of the data; NULL if there is none */
+    PPORT_SEGMENT_LIST Segments; /* of the data; NULL if there is none, or a step has none */
     PUCHAR ScsiStatus;           /* where its SCSI status goes; NULL: look for it */
     ULONGLONG Sector;            /* first 512-byte sector */
-    ULONG Length;                /* bytes of data */
+    ULONG Length;                /* bytes of data; of a range: sectors */
     UCHAR Kind;                  /* REQUEST_KIND */
     UCHAR State;                 /* REQUEST_STATE */
     UCHAR Result;                /* REQUEST_RESULT, in RequestFinished */
@@ -151,6 +200,10 @@ typedef struct _SRB_EXTENSION {
     UCHAR DeviceStatus;          /* as read once from the slot */
     UCHAR Special;               /* REQUEST_SPECIAL bits; 0: an ordinary one */
     USHORT LongTable;            /* index in the queue's pool, with RequestSpecialLongTable */
+    /* of RequestKindSequence: */
+    UCHAR StepData;                     /* where this step's data lies: DISK_STEP_DATA */
+    PPORT_SEGMENT_LIST CommandSegments; /* of StepDataCommand; NULL if no step has that */
+    DISK_SEQUENCE Sequence;
 } SRB_EXTENSION, *PSRB_EXTENSION;
 
 /* A list of requests, first in first out. */
@@ -185,12 +238,21 @@ typedef struct _QUEUE_MEMORY {
     PUSHORT FreeLongTables; /* stack of FreeLongTableCount indices. Not shared */
 } QUEUE_MEMORY;
 
+/* Memory that steps of sequences read into and write from: of queue 0 only, for one request at a
+ * time. Guarded by the queue's lock. */
+typedef struct _SCRATCH_MEMORY {
+    PUCHAR Base;          /* NULL: this queue has none */
+    ULONGLONG Address;    /* the device's */
+    PSRB_EXTENSION Owner; /* whose it is until that request ends; NULL: it is free */
+} SCRATCH_MEMORY;
+
 /* One virtqueue with everything that its requests need. */
 typedef struct _VIO_QUEUE {
     VIRTQUEUE Ring;
     VIRTIO_PCI_DOORBELL Doorbell;
     QUEUE_MEMORY Memory;
     REQUEST_LIST Waiting;
+    SCRATCH_MEMORY Scratch;
     ULONG FreeLongTableCount;
     ULONG ShortBytes; /* requests of segments up to so many bytes go the short way; 0: none does */
     ULONG OneSegmentBytes; /* the same where the ring is a split one, else 0 */
@@ -231,6 +293,7 @@ typedef struct _ADAPTER_LIMITS {
     ULONG Depth;          /* requests that all rings hold at once, at most VIO_DEPTH_MAXIMUM */
     ULONG LongTableCount; /* per queue; 0: every request fits its slot's table */
     ULONG LongTableBytes; /* of each */
+    ULONG ScratchBytes;   /* of queue 0's scratch memory; 0 in a dump */
 } ADAPTER_LIMITS, *PADAPTER_LIMITS;
 
 /* A block of memory that driver and device share: contiguous for the device. */
@@ -305,6 +368,7 @@ typedef enum _VIO_EVENT {
     VioEventDeviceNeedsReset = 10,  /* detail: device status */
     VioEventIdentifyFailed = 11,    /* detail: status byte, or 0x100 if no answer came */
     VioEventNoDpc = 12,             /* messages were granted but DPCs are refused */
+    VioEventZoned = 13, /* detail: zone model; the disk can only be written zone by zone */
 } VIO_EVENT;
 
 #endif

@@ -15,10 +15,17 @@
  * A request of more than REQUEST_SLOT_SEGMENTS segments takes a long table from its queue's pool
  * instead of the slot's own; without indirect descriptors the ring's descriptors are used.
  *
+ * A command that takes several requests (RequestKindSequence) goes through all of this once for each
+ * of its steps: when one has come back, scsi_sequence.c is asked for the next, which goes to the
+ * front of the waiting list. Steps that read or write memory of the driver use queue 0's scratch
+ * memory, which one command has at a time; the next that needs it waits like one that finds no room.
+ * The range of DISCARD and WRITE_ZEROES lies in the slot, where the descriptor table has room left.
+ *
  * A request that finds no room goes to the end of the queue's waiting list, and so does every later
  * one until the list is empty: the order of requests is kept. Each pass over completions sends what
  * fits. A waiting list is never left alone: it is not empty only while the ring holds requests (they
- * will complete) or while the queue is stopped (a reset will abandon it).
+ * will complete) or while the queue is stopped (a reset will abandon it). Whoever has the scratch
+ * memory is in the ring or at the front of the list.
  */
 #include "virtio_store_hw_helper.h"
 
@@ -27,9 +34,10 @@
 
 /* What QueueTrySubmit answers. */
 typedef enum _SUBMIT_RESULT {
-    SubmitDone,    /* it is in the ring */
-    SubmitNoRoom,  /* descriptors or long tables are used up: try after the next completion */
-    SubmitRefused, /* it can never be submitted: Request->Result says why */
+    SubmitDone,   /* it is in the ring */
+    SubmitNoRoom, /* descriptors, long tables or scratch memory are used up: try after the next
+                     completion */
+    SubmitEnded,  /* it will never be submitted (any more): Request->Result says why */
 } SUBMIT_RESULT;
 
 VOID RequestListAppend(PREQUEST_LIST List, PSRB_EXTENSION Request)
@@ -87,6 +95,23 @@ static ULONG RequestType(DISK_OPERATION Operation)
     }
 }
 
+/* The same for a step of a sequence. */
+static ULONG StepType(DISK_OPERATION Operation)
+{
+    switch (Operation) {
+    case DiskOperationDiscard:
+        return VIRTIO_BLK_T_DISCARD;
+    case DiskOperationZero:
+    case DiskOperationZeroUnmap:
+        return VIRTIO_BLK_T_WRITE_ZEROES;
+    case DiskOperationGetLifetime:
+        return VIRTIO_BLK_T_GET_LIFETIME;
+    default:
+        return RequestType(Operation);
+    }
+}
+
+/* Of RequestKindDevice. */
 FORCEINLINE BOOLEAN RequestHasData(const SRB_EXTENSION *Request)
 {
     return Request->Operation != DiskOperationFlush;
@@ -147,27 +172,93 @@ static VOID AppendData(PVIRTQUEUE_CHAIN Chain, const ADAPTER_LIMITS *Limits,
     }
 }
 
+/* A request that carries a range of sectors instead of data. */
+static BOOLEAN IsRange(UCHAR Operation)
+{
+    return Operation == DiskOperationDiscard || Operation == DiskOperationZero ||
+           Operation == DiskOperationZeroUnmap;
+}
+
+/* Appends the first Length bytes of the scratch memory. */
+static VOID AppendScratch(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG Length,
+                          BOOLEAN DeviceWrites)
+{
+    const ULONG SegmentBytes = Queue->Adapter->Limits.SegmentBytes;
+    ULONGLONG Address = Queue->Scratch.Address;
+
+    while (Length != 0) {
+        const ULONG Piece = min(Length, SegmentBytes);
+
+        VirtQueueAppend(Chain, Address, Piece, DeviceWrites);
+        Address += Piece;
+        Length -= Piece;
+    }
+}
+
+/* Appends what lies between header and status of a step of a sequence. Returns the header's sector:
+ * 0 where the request is not a read or write. */
+static ULONGLONG AppendStep(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG Id,
+                            const SRB_EXTENSION *Request)
+{
+    const ULONGLONG SlotAddress = Queue->Memory.SlotsAddress + (ULONGLONG)Id * sizeof(blk_req);
+    pblk_req Slot = &Queue->Memory.Slots[Id];
+
+    if (IsRange(Request->Operation)) {
+        Slot->range.sector = Request->Sector;
+        Slot->range.num_sectors = Request->Length;
+        Slot->range.flags =
+            Request->Operation == DiskOperationZeroUnmap ? VIRTIO_BLK_RANGE_F_UNMAP : 0;
+        VirtQueueAppend(Chain, SlotAddress + offsetof(blk_req, range), sizeof(blk_range), FALSE);
+        return 0;
+    }
+    if (Request->StepData == StepDataCommand) {
+        AppendData(Chain, &Queue->Adapter->Limits, Request);
+        return Request->Sector;
+    }
+    if (Request->StepData == StepDataScratch) {
+        AppendScratch(Queue, Chain, Request->Length, Request->Operation != DiskOperationWrite);
+        return Request->Operation == DiskOperationGetLifetime ? 0 : Request->Sector;
+    }
+    return 0;
+}
+
+/* The same for all that is not a read, write or flush of its own; sets the header's type. */
+DECLSPEC_NOINLINE static ULONGLONG AppendSpecial(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG Id,
+                                                 const SRB_EXTENSION *Request)
+{
+    pblk_req Slot = &Queue->Memory.Slots[Id];
+
+    if (Request->Kind == RequestKindIdentify) {
+        Slot->header.type = VIRTIO_BLK_T_GET_ID;
+        VirtQueueAppend(Chain, Queue->Adapter->IdentityAddress, DISK_SERIAL_LENGTH, TRUE);
+        return 0;
+    }
+    Slot->header.type = StepType((DISK_OPERATION)Request->Operation);
+    return AppendStep(Queue, Chain, Id, Request);
+}
+
 /* Fills the chain of a reserved id and makes it available. */
 FORCEINLINE VOID CommitRequest(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG Id,
                                PSRB_EXTENSION Request)
 {
     const ULONGLONG SlotAddress = Queue->Memory.SlotsAddress + (ULONGLONG)Id * sizeof(blk_req);
     pblk_req Slot = &Queue->Memory.Slots[Id];
+    ULONGLONG Sector = 0;
 
     VirtQueueAppend(Chain, SlotAddress + offsetof(blk_req, header), sizeof(blk_outhdr), FALSE);
-    if (Request->Kind == RequestKindIdentify) {
-        Slot->header.type = VIRTIO_BLK_T_GET_ID;
-        VirtQueueAppend(Chain, Queue->Adapter->IdentityAddress, DISK_SERIAL_LENGTH, TRUE);
+    if (UNLIKELY(Request->Kind != RequestKindDevice)) {
+        Sector = AppendSpecial(Queue, Chain, Id, Request);
     } else {
         Slot->header.type = RequestType((DISK_OPERATION)Request->Operation);
         if (RequestHasData(Request)) {
             AppendData(Chain, &Queue->Adapter->Limits, Request);
+            Sector = Request->Sector;
         }
     }
     VirtQueueAppend(Chain, SlotAddress + offsetof(blk_req, status), sizeof(Slot->status), TRUE);
 
     Slot->header.ioprio = 0;
-    Slot->header.sector = RequestHasData(Request) ? Request->Sector : 0;
+    Slot->header.sector = Sector;
     Slot->status = REQUEST_STATUS_UNWRITTEN;
 
     Request->State = RequestSubmitted;
@@ -203,6 +294,107 @@ FORCEINLINE BOOLEAN BeginChain(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG I
     return TRUE;
 }
 
+/* ---- Sequences ---- */
+
+static VOID ReleaseScratch(PVIO_QUEUE Queue, const SRB_EXTENSION *Request)
+{
+    if (Queue->Scratch.Owner == Request) {
+        Queue->Scratch.Owner = NULL;
+    }
+}
+
+/* The cache mode is a byte of the configuration, not a request. The queue works and its lock is held,
+ * so no reset is under way. Returns a VIRTIO_BLK_S_... as the device would. */
+static UCHAR WriteCacheMode(PADAPTER_EXTENSION Adapter, ULONG Mode)
+{
+    return VirtioPciWriteConfig8(&Adapter->Device, offsetof(blk_config, writeback), (UCHAR)Mode) ==
+                   VirtioPciOk
+               ? VIRTIO_BLK_S_OK
+               : VIRTIO_BLK_S_IOERR;
+}
+
+/*
+ * Goes on with a sequence whose step has ended with Status. TRUE: Request is its next step, to be
+ * submitted. FALSE: it has ended, and Request->Result says so.
+ */
+DECLSPEC_NOINLINE static BOOLEAN AdvanceSequence(PVIO_QUEUE Queue, PSRB_EXTENSION Request,
+                                                 UCHAR Status)
+{
+    PADAPTER_EXTENSION Adapter = Queue->Adapter;
+    DISK_STEP Step;
+
+    while (
+        ScsiSequenceNext(&Adapter->Disk, &Request->Sequence, Status, Queue->Scratch.Base, &Step)) {
+        if (Step.Operation != DiskOperationSetCache) {
+            Request->Operation = Step.Operation;
+            Request->StepData = Step.Data;
+            Request->Sector = Step.Sector;
+            Request->Length = Step.Length;
+            Request->Segments = Step.Data == StepDataCommand ? Request->CommandSegments : NULL;
+            return TRUE;
+        }
+        Status = WriteCacheMode(Adapter, Step.Length);
+    }
+    ReleaseScratch(Queue, Request);
+    Request->Result = RequestResultSequence;
+    return FALSE;
+}
+
+/* Before the first step of a sequence. */
+static SUBMIT_RESULT BeginSequence(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+{
+    if (ScsiSequenceNeedsScratch(Request->Sequence.Kind)) {
+        if (Queue->Scratch.Owner != NULL) {
+            return SubmitNoRoom;
+        }
+        Queue->Scratch.Owner = Request;
+    }
+    return AdvanceSequence(Queue, Request, VIRTIO_BLK_S_OK) ? SubmitDone : SubmitEnded;
+}
+
+/* How many segments lie between header and status of a step. 0: none, or (of the command's data) a
+ * list that is no good. */
+static ULONG CountStepSegments(const ADAPTER_LIMITS *Limits, const SRB_EXTENSION *Request)
+{
+    switch (Request->StepData) {
+    case StepDataCommand:
+        return CountSegments(Limits, Request);
+    case StepDataScratch:
+        return (Request->Length - 1) / Limits->SegmentBytes + 1;
+    default:
+        return IsRange(Request->Operation) ? 1 : 0;
+    }
+}
+
+/*
+ * What QueueTrySubmit does before it submits all that is not a read, write or flush of its own.
+ * SubmitDone: go on, with *DataSegments.
+ */
+DECLSPEC_NOINLINE static SUBMIT_RESULT PrepareSpecial(PVIO_QUEUE Queue, PSRB_EXTENSION Request,
+                                                      PULONG DataSegments)
+{
+    if (Request->Kind == RequestKindIdentify) {
+        *DataSegments = 1;
+        return SubmitDone;
+    }
+    if (Request->Operation == DiskOperationNone) {
+        const SUBMIT_RESULT Result = BeginSequence(Queue, Request);
+
+        if (Result != SubmitDone) {
+            return Result;
+        }
+    }
+    *DataSegments = CountStepSegments(&Queue->Adapter->Limits, Request);
+    if (*DataSegments == 0 && Request->StepData == StepDataCommand) {
+        ReleaseScratch(Queue, Request);
+        Request->Result = RequestResultBadData;
+        return SubmitEnded;
+    }
+    return SubmitDone;
+}
+
+/* ---- Into the ring ---- */
+
 /* Puts a request into the ring of a running queue, under its lock. */
 static SUBMIT_RESULT QueueTrySubmit(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
 {
@@ -211,13 +403,17 @@ static SUBMIT_RESULT QueueTrySubmit(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
     VIRTQUEUE_CHAIN Chain;
     ULONG Id;
 
-    if (UNLIKELY(Request->Kind == RequestKindIdentify)) {
-        DataSegments = 1;
+    if (UNLIKELY(Request->Kind != RequestKindDevice)) {
+        const SUBMIT_RESULT Result = PrepareSpecial(Queue, Request, &DataSegments);
+
+        if (Result != SubmitDone) {
+            return Result;
+        }
     } else if (RequestHasData(Request)) {
         DataSegments = CountSegments(&Adapter->Limits, Request);
         if (UNLIKELY(DataSegments == 0)) {
             Request->Result = RequestResultBadData;
-            return SubmitRefused;
+            return SubmitEnded;
         }
     }
     Id = VirtQueueReserve(&Queue->Ring, Adapter->IndirectDescriptors ? 1 : DataSegments + 2);
@@ -468,7 +664,7 @@ static BOOLEAN QueueStart(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
     } else if (Result == SubmitNoRoom) {
         QueueKeepWaiting(Queue, Request);
     }
-    return Result == SubmitRefused;
+    return Result == SubmitEnded;
 }
 
 /* A request that does not go the short way. TRUE: it is finished, with Request->Result. */
@@ -523,7 +719,7 @@ static VOID QueueSubmitWaiting(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
             break;
         }
         Queue->Waiting.Head = Next;
-        if (Result == SubmitRefused) {
+        if (Result == SubmitEnded) {
             FinishRequest(Request, (REQUEST_RESULT)Request->Result, Finished);
         }
     }
@@ -536,10 +732,9 @@ static VOID QueueSubmitWaiting(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
 DECLSPEC_NOINLINE static BOOLEAN QueueContinue(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
 {
     ReleaseLongTable(Queue, Request);
-    if ((Request->Special & RequestSpecialFlushAfter) && Request->DeviceStatus == VIRTIO_BLK_S_OK) {
-        /* The second half of a write with FUA goes before all that waits: its SRB is older. */
-        Request->Special &= (UCHAR)~RequestSpecialFlushAfter;
-        Request->Operation = DiskOperationFlush;
+    if (Request->Kind == RequestKindSequence &&
+        AdvanceSequence(Queue, Request, Request->DeviceStatus)) {
+        /* Its next step goes before all that waits: its SRB is older. */
         Request->State = RequestWaiting;
         RequestListPrepend(&Queue->Waiting, Request);
         return TRUE;
@@ -699,6 +894,7 @@ VOID QueueAbandon(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finishe
         Request->Result = (UCHAR)Result;
     }
     Queue->Waiting.Head = NULL;
+    Queue->Scratch.Owner = NULL;
     RequestListConcat(Finished, &Waiting);
     QueueRenewRing(Queue);
 }
@@ -774,6 +970,24 @@ VOID SrbSetPortResult(PVOID Srb, UCHAR SrbStatus)
     SrbSetSrbStatus(Srb, SrbStatus);
 }
 
+/* "Error handling in Storport miniport drivers": this status is for underruns, too. */
+static VOID ReportUnderrun(const SRB_EXTENSION *Request, UCHAR ScsiStatus)
+{
+    if ((Request->Special & RequestSpecialUnderrun) && ScsiStatus == SCSISTAT_GOOD) {
+        SrbSetSrbStatus(Request->Srb, SRB_STATUS_DATA_OVERRUN);
+    }
+}
+
+/* A sequence has ended. */
+static VOID FinishBySequence(const SRB_EXTENSION *Request)
+{
+    const DISK_SEQUENCE *Sequence = &Request->Sequence;
+
+    SrbSetCommandResult(Request->Srb, Sequence->ScsiStatus, &Sequence->Sense,
+                        Sequence->Transferred);
+    ReportUnderrun(Request, Sequence->ScsiStatus);
+}
+
 /* The device has answered a read, write or flush, in some way or other. */
 DECLSPEC_NOINLINE static VOID FinishByDevice(PSRB_EXTENSION Request)
 {
@@ -783,10 +997,7 @@ DECLSPEC_NOINLINE static VOID FinishByDevice(PSRB_EXTENSION Request)
 
     SrbSetCommandResult(Request->Srb, ScsiStatus, &Sense,
                         LIKELY(ScsiStatus == SCSISTAT_GOOD) ? Request->Length : 0);
-    /* "Error handling in Storport miniport drivers": this status is for underruns, too. */
-    if ((Request->Special & RequestSpecialUnderrun) && ScsiStatus == SCSISTAT_GOOD) {
-        SrbSetSrbStatus(Request->Srb, SRB_STATUS_DATA_OVERRUN);
-    }
+    ReportUnderrun(Request, ScsiStatus);
 }
 
 static UCHAR ResultStatus(REQUEST_RESULT Result)
@@ -821,6 +1032,8 @@ VOID CompleteRequests(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
                 ((PSCSI_REQUEST_BLOCK)Srb)->SrbStatus = SRB_STATUS_SUCCESS; /* in either kind */
             } else if (Request->Result == RequestResultDevice) {
                 FinishByDevice(Request);
+            } else if (Request->Result == RequestResultSequence) {
+                FinishBySequence(Request);
             } else {
                 SrbSetPortResult(Srb, ResultStatus((REQUEST_RESULT)Request->Result));
             }

@@ -29,7 +29,7 @@ static BOOLEAN IsGone(const ADAPTER_EXTENSION *Adapter)
 
 /* Fills the extension for a request of the device. */
 static VOID PrepareRequest(PADAPTER_EXTENSION Adapter, PVOID Srb, DISK_OPERATION Operation,
-                           ULONGLONG Sector, ULONG Length, BOOLEAN FlushAfter)
+                           ULONGLONG Sector, ULONG Length)
 {
     PSRB_EXTENSION Request = PortSrbExtension(Srb);
 
@@ -38,10 +38,24 @@ static VOID PrepareRequest(PADAPTER_EXTENSION Adapter, PVOID Srb, DISK_OPERATION
     Request->Kind = RequestKindDevice;
     Request->State = RequestBuilt;
     Request->Operation = (UCHAR)Operation;
-    Request->Special = FlushAfter ? RequestSpecialFlushAfter : 0;
+    Request->Special = 0;
     Request->Sector = Sector;
     Request->Length = Length;
     Request->Segments = Length != 0 ? PortGetSegments(Adapter, Srb) : NULL;
+}
+
+/* The same for a command that takes several requests; none of them is made yet. */
+DECLSPEC_NOINLINE static VOID PrepareSequence(PADAPTER_EXTENSION Adapter, PVOID Srb,
+                                              const SCSI_COMMAND *Command)
+{
+    PSRB_EXTENSION Request = PortSrbExtension(Srb);
+
+    PrepareRequest(Adapter, Srb, DiskOperationNone, 0, 0);
+    Request->Kind = RequestKindSequence;
+    Request->Special = RequestSpecialSequence;
+    Request->CommandSegments =
+        ScsiSequenceMovesData(Command->Sequence) ? PortGetSegments(Adapter, Srb) : NULL;
+    ScsiSequenceBegin(&Request->Sequence, Command);
 }
 
 static BOOLEAN BuildCommand(PADAPTER_EXTENSION Adapter, PVOID Srb)
@@ -58,9 +72,14 @@ static BOOLEAN BuildCommand(PADAPTER_EXTENSION Adapter, PVOID Srb)
 
     switch (ScsiInterpretCommand(&Adapter->Disk, &Command)) {
     case ScsiOutcomeStartIo:
-        PrepareRequest(Adapter, Srb, (DISK_OPERATION)Command.Operation, Command.Sector,
-                       Command.Length, Command.FlushAfter);
-        if (UNLIKELY(Command.Length < Command.DataLength)) {
+        if (Command.Sequence != SequenceNone) {
+            PrepareSequence(Adapter, Srb, &Command);
+        } else {
+            PrepareRequest(Adapter, Srb, (DISK_OPERATION)Command.Operation, Command.Sector,
+                           Command.Length);
+        }
+        /* An answer, unlike a transfer, may be shorter than the buffer. */
+        if (UNLIKELY(Command.Length < Command.DataLength) && Command.Sequence != SequenceLifetime) {
             PortSrbExtension(Srb)->Special |= RequestSpecialUnderrun;
         }
         return TRUE;
@@ -91,7 +110,7 @@ static BOOLEAN BuildFlush(PADAPTER_EXTENSION Adapter, PVOID Srb)
     if (!Adapter->Disk.FlushSupported) {
         return Answer(Srb, SRB_STATUS_SUCCESS);
     }
-    PrepareRequest(Adapter, Srb, DiskOperationFlush, 0, 0, FALSE);
+    PrepareRequest(Adapter, Srb, DiskOperationFlush, 0, 0);
     return TRUE;
 }
 
@@ -236,13 +255,26 @@ DECLSPEC_NOINLINE static VOID ExecuteReset(PADAPTER_EXTENSION Adapter, PVOID Srb
     PortCompleteSrb(Adapter, Srb);
 }
 
+/* What is not a single request of the device: a reset, or a sequence. */
+DECLSPEC_NOINLINE static BOOLEAN StartSpecial(PADAPTER_EXTENSION Adapter, PVOID Srb,
+                                              PSRB_EXTENSION Request)
+{
+    if (Request->Kind == RequestKindReset) {
+        ExecuteReset(Adapter, Srb);
+        return TRUE;
+    }
+    return QueueSubmitRequest(ScsiSequenceIsSerial(Request->Sequence.Kind)
+                                  ? &Adapter->Queues[0]
+                                  : PortSelectQueue(Adapter, Srb),
+                              Request);
+}
+
 BOOLEAN SrbStart(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
     PSRB_EXTENSION Request = PortSrbExtension(Srb);
 
-    if (UNLIKELY(Request->Kind == RequestKindReset)) {
-        ExecuteReset(Adapter, Srb);
-        return TRUE;
+    if (UNLIKELY(Request->Kind != RequestKindDevice)) {
+        return StartSpecial(Adapter, Srb, Request);
     }
     return QueueSubmitRequest(PortSelectQueue(Adapter, Srb), Request);
 }

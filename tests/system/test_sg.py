@@ -14,7 +14,7 @@ ILLEGAL_REQUEST = 5  # exit statuses of sg3_utils
 DATA_PROTECT = 7
 BEYOND_THE_END = 22
 INVALID_OPCODE = 9
-VPD_PAGES = ["0x0", "0x80", "0x83", "0x86", "0xb0", "0xb1"]
+VPD_PAGES = ["0x0", "0x80", "0x83", "0x86", "0xb0", "0xb1", "0xb2"]
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def test_vpd_pages_are_those_that_are_listed(disk):
     assert pages == VPD_PAGES
     for page in VPD_PAGES:
         assert "VPD INQUIRY" in disk.sg("sg_inq", "-e", "-p", page, DISK)
-    # Not listed: logical block provisioning. INQUIRY for it is refused.
-    hexadecimal = "12 01 b2 00 ff 00".split()
+    # Not listed: extended block limits. INQUIRY for it is refused.
+    hexadecimal = "12 01 b7 00 ff 00".split()
     refused = disk.sg("sg_raw", "-r", "255", DISK, *hexadecimal, expect=ILLEGAL_REQUEST)
     assert "Invalid field in cdb" in refused
 
@@ -120,9 +120,12 @@ def test_commands_without_data(disk):
     assert "fixed descriptor length too short" not in disk.sg("sg_requests", DISK)
 
 
-def test_report_supported_operation_codes_is_refused(disk):
-    printed = disk.sg("sg_opcodes", DISK, expect=INVALID_OPCODE)
-    assert "Illegal request, Invalid opcode" in printed
+def test_report_supported_operation_codes(disk):
+    listed = disk.sg("sg_opcodes", "--no-inquiry", "--hex", DISK)
+    assert "invalid" not in listed.lower()
+    for opcode, supported in [(0x42, True), (0x28, True), (0x5f, False), (0x89, False), (0x04, False)]:
+        printed = disk.sg("sg_opcodes", "--no-inquiry", f"--opcode={opcode:#x}", DISK)
+        assert ("NOT supported" not in printed) == supported, printed
 
 
 def test_read_and_write(disk):

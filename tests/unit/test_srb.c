@@ -3,7 +3,7 @@
  * SRBs become requests: an ordinary READ or WRITE goes a short way, everything else a long one. Both
  * must mean the same, for request blocks of both kinds.
  *
- * SOURCES: viostor/virtio_store_srb.c viostor/scsi_disk.c */
+ * SOURCES: viostor/virtio_store_srb.c viostor/scsi_*.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -286,9 +286,16 @@ static void run(PADAPTER_EXTENSION adapter, const struct wish *wish, enum kind k
     }
     assert_ptr_equal(request->Srb, srb);
     assert_int_equal(request->State, RequestBuilt);
+    outcome->special = request->Special;
+    if (request->Kind == RequestKindSequence) {
+        assert_int_equal(request->Sequence.Kind, SequenceFlushAfter);
+        outcome->operation = request->Sequence.Transfer;
+        outcome->sector = request->Sequence.Sector;
+        outcome->length = request->Sequence.Length;
+        return;
+    }
     assert_int_equal(request->Kind, RequestKindDevice);
     outcome->operation = request->Operation;
-    outcome->special = request->Special;
     outcome->sector = request->Sector;
     outcome->length = request->Length;
     if (request->ScsiStatus != NULL) {

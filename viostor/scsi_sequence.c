@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Commands that take several requests of the device. One small machine for all of them: each kind
+ * of sequence is a list of stages, each stage makes steps until it is done.
+ *
+ *     FUA               Read or Write, Flush
+ *     UNMAP             Discard, Discard, ...              (each range, in pieces)
+ *     WRITE SAME        Zero, Zero, ...                    (in pieces)
+ *                       or Write, Write, ...               (from the scratch memory)
+ *     VERIFY            Flush, Read, Read, ...             (into the scratch memory; compare)
+ *     WRITE AND VERIFY  Write, Flush, Read, Read, ...
+ *     MODE SELECT       SetCache, Flush
+ *     LOG SENSE         GetLifetime
+ *
+ * A step that fails ends the sequence, and so the command.
+ */
+#include "scsi_internal.h"
+
+/* Stages of a sequence, in the order in which they come; each kind has some of them. */
+typedef enum _SEQUENCE_STAGE {
+    StageSetCache,
+    StageTransfer, /* the data buffer, in one request */
+    StageFlush,
+    StageLifetime,
+    StagePieces, /* one piece of a range after the other */
+    StageEnd,
+} SEQUENCE_STAGE;
+
+/* Bytes of the device's answer to GET_LIFETIME (VIRTIO 1.2, 5.2.6). */
+#define LIFETIME_LENGTH 6u
+
+static BOOLEAN IsVerify(UCHAR Kind)
+{
+    return Kind >= SequenceVerify && Kind <= SequenceWriteVerifyData;
+}
+
+static BOOLEAN HasRange(UCHAR Kind)
+{
+    return Kind >= SequenceZero && Kind <= SequenceWriteVerifyData;
+}
+
+void ScsiSequenceBegin(PDISK_SEQUENCE Sequence, const SCSI_COMMAND *Command)
+{
+    const UCHAR Kind = Command->Sequence;
+
+    Sequence->Kind = Kind;
+    Sequence->Stage = StageSetCache;
+    Sequence->Operation = DiskOperationNone;
+    Sequence->Data = Command->DataBuffer;
+    Sequence->Sector = Command->Sector;
+    Sequence->Remaining = HasRange(Kind) ? Command->SectorCount : 0;
+    Sequence->Count =
+        Kind == SequenceUnmap || Kind == SequenceSetCache ? (ULONG)Command->SectorCount : 0;
+    Sequence->Transfer = Kind == SequenceFlushAfter ? Command->Operation : DiskOperationWrite;
+    Sequence->Length = Command->Length;
+    Sequence->Position = 0;
+    Sequence->Transferred = 0;
+}
+
+/* ---- The end ---- */
+
+static BOOLEAN EndGood(PDISK_SEQUENCE Sequence)
+{
+    Sequence->ScsiStatus = SCSISTAT_GOOD;
+    Sequence->Transferred = Sequence->Length;
+    return FALSE;
+}
+
+static BOOLEAN EndFailed(PDISK_SEQUENCE Sequence, UCHAR Key, SCSI_ASC Asc)
+{
+    ScsiSetSense(&Sequence->Sense, Key, Asc);
+    Sequence->ScsiStatus = SCSISTAT_CHECK_CONDITION;
+    return FALSE;
+}
+
+/* ---- Steps: each of these makes one and says TRUE, or says FALSE if its stage has none ---- */
+
+static BOOLEAN MakeStep(PDISK_SEQUENCE Sequence, PDISK_STEP Step, UCHAR Operation, ULONGLONG Sector,
+                        ULONG Length, DISK_STEP_DATA Data)
+{
+    Sequence->Operation = Operation;
+    Sequence->StepLength = Length;
+    Step->Operation = Operation;
+    Step->Sector = Sector;
+    Step->Length = Length;
+    Step->Data = (UCHAR)Data;
+    return TRUE;
+}
+
+static BOOLEAN StepSetCache(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, PDISK_STEP Step)
+{
+    if (Sequence->Kind != SequenceSetCache) {
+        return FALSE;
+    }
+    Disk->WriteCacheChosen = TRUE;
+    if (Sequence->Count != 0) {
+        /* Before the device begins to cache: a write with FUA that comes now is flushed. */
+        Disk->WriteCacheEnabled = TRUE;
+    }
+    return MakeStep(Sequence, Step, DiskOperationSetCache, 0, Sequence->Count, StepDataNone);
+}
+
+static BOOLEAN StepTransfer(PDISK_SEQUENCE Sequence, PDISK_STEP Step)
+{
+    return ScsiSequenceMovesData(Sequence->Kind) &&
+           MakeStep(Sequence, Step, Sequence->Transfer, Sequence->Sector, Sequence->Length,
+                    StepDataCommand);
+}
+
+/* What is verified is the medium, and a cache that was turned off must be empty. */
+static BOOLEAN StepFlush(const SCSI_DISK *Disk, PDISK_SEQUENCE Sequence, PDISK_STEP Step)
+{
+    const UCHAR Kind = Sequence->Kind;
+    const BOOLEAN Wanted = Kind == SequenceFlushAfter ||
+                           (Kind == SequenceSetCache && Sequence->Count == 0) ||
+                           (IsVerify(Kind) && Disk->WriteCacheEnabled);
+
+    return Wanted && MakeStep(Sequence, Step, DiskOperationFlush, 0, 0, StepDataNone);
+}
+
+static BOOLEAN StepLifetime(PDISK_SEQUENCE Sequence, PDISK_STEP Step)
+{
+    return Sequence->Kind == SequenceLifetime &&
+           MakeStep(Sequence, Step, DiskOperationGetLifetime, 0, LIFETIME_LENGTH, StepDataScratch);
+}
+
+/* ---- Pieces of a range ---- */
+
+/* Sectors of the next piece of a discard: pieces end where the device's grains do, so that none is
+ * cut in two. Grains of a size that is no power of two are nobody's, and cut as it comes. */
+static ULONG DiscardPiece(const SCSI_DISK *Disk, const DISK_SEQUENCE *Sequence)
+{
+    const ULONG Grain = Disk->DiscardAlignment;
+    const ULONG Most = Disk->DiscardSectors;
+    const ULONG Cut = ((ULONG)Sequence->Sector + Most) & (Grain - 1);
+
+    return Sequence->Remaining > Most && Cut < Most && (Grain & (Grain - 1)) == 0 ? Most - Cut
+                                                                                  : Most;
+}
+
+/* Goes on to the next range of an UNMAP that is not empty. FALSE: there is none, or it is not what
+ * was judged before, because somebody has changed the list: such a list is ended there. */
+static BOOLEAN NextUnmapRange(const SCSI_DISK *Disk, PDISK_SEQUENCE Sequence)
+{
+    DISK_RANGE Range;
+    ULONGLONG FirstBad;
+
+    while (Sequence->Position < Sequence->Count) {
+        ScsiReadUnmapRange(Sequence->Data, Sequence->Position++, &Range);
+        if (!ScsiCheckRange(Disk, Range, &FirstBad) || Range.Count > Disk->UnmapBlocks) {
+            return FALSE;
+        }
+        if (Range.Count != 0) {
+            Sequence->Sector = Range.First << Disk->BlockShift;
+            Sequence->Remaining = (ULONGLONG)Range.Count << Disk->BlockShift;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* The next piece of the range, of at most so many sectors. */
+static BOOLEAN MakePiece(PDISK_SEQUENCE Sequence, PDISK_STEP Step, DISK_OPERATION Operation,
+                         ULONG Most)
+{
+    const ULONG Sectors = Sequence->Remaining < Most ? (ULONG)Sequence->Remaining : Most;
+    const BOOLEAN Transfer = Operation == DiskOperationRead || Operation == DiskOperationWrite;
+    const ULONGLONG Sector = Sequence->Sector;
+
+    Sequence->Sector += Sectors;
+    Sequence->Remaining -= Sectors;
+    return MakeStep(Sequence, Step, (UCHAR)Operation, Sector,
+                    Transfer ? Sectors * DISK_SECTOR_SIZE : Sectors,
+                    Transfer ? StepDataScratch : StepDataNone);
+}
+
+/* Fills the scratch memory with the block of a WRITE SAME, over and over, as far as is needed. */
+static void FillScratch(const SCSI_DISK *Disk, const DISK_SEQUENCE *Sequence, UCHAR *Scratch)
+{
+    const ULONGLONG Bytes = Sequence->Remaining * DISK_SECTOR_SIZE;
+    const ULONG Length = Bytes < Disk->ScratchBytes ? (ULONG)Bytes : Disk->ScratchBytes;
+    ULONG Offset;
+
+    if (Sequence->Length == 0) {
+        RtlZeroMemory(Scratch, Length);
+        return;
+    }
+    RtlCopyMemory(Scratch, Sequence->Data, Disk->BlockSize);
+    for (Offset = Disk->BlockSize; Offset < Length; Offset += Disk->BlockSize) {
+        RtlCopyMemory(Scratch + Offset, Scratch, Disk->BlockSize);
+    }
+}
+
+static BOOLEAN StepPiece(const SCSI_DISK *Disk, PDISK_SEQUENCE Sequence, UCHAR *Scratch,
+                         PDISK_STEP Step)
+{
+    const ULONG ScratchSectors = Disk->ScratchBytes / DISK_SECTOR_SIZE;
+
+    if (Sequence->Remaining == 0 &&
+        (Sequence->Kind != SequenceUnmap || !NextUnmapRange(Disk, Sequence))) {
+        return FALSE;
+    }
+    switch (Sequence->Kind) {
+    case SequenceUnmap:
+        return MakePiece(Sequence, Step, DiskOperationDiscard, DiscardPiece(Disk, Sequence));
+    case SequenceZero:
+        return MakePiece(Sequence, Step, DiskOperationZero, Disk->ZeroesSectors);
+    case SequenceZeroUnmap:
+        return MakePiece(Sequence, Step, DiskOperationZeroUnmap, Disk->ZeroesSectors);
+    case SequenceWriteSame:
+        if (Sequence->Operation == DiskOperationNone) {
+            FillScratch(Disk, Sequence, Scratch);
+        }
+        return MakePiece(Sequence, Step, DiskOperationWrite, ScratchSectors);
+    default:
+        return MakePiece(Sequence, Step, DiskOperationRead, ScratchSectors);
+    }
+}
+
+/* ---- The machine ---- */
+
+/* Compares what was read with its part of the data buffer. */
+static BOOLEAN ComparePiece(PDISK_SEQUENCE Sequence, const UCHAR *Scratch)
+{
+    const UCHAR *Data = Sequence->Data + Sequence->Position;
+    ULONG Index;
+
+    for (Index = 0; Index < Sequence->StepLength; Index++) {
+        if (Data[Index] != Scratch[Index]) {
+            return EndFailed(Sequence, SCSI_SENSE_MISCOMPARE, ScsiAscMiscompare);
+        }
+    }
+    Sequence->Position += Sequence->StepLength;
+    return TRUE;
+}
+
+/* The device has done the present step: what follows from that. FALSE: the command has failed. */
+static BOOLEAN FinishStep(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR DeviceStatus,
+                          const UCHAR *Scratch)
+{
+    const DISK_OPERATION Operation = (DISK_OPERATION)Sequence->Operation;
+
+    if (Operation == DiskOperationNone) {
+        return TRUE; /* there was none before */
+    }
+    Sequence->ScsiStatus = ScsiTranslateCompletion(Operation, DeviceStatus, &Sequence->Sense);
+    if (Sequence->ScsiStatus != SCSISTAT_GOOD) {
+        return FALSE;
+    }
+    if (Operation == DiskOperationSetCache && Sequence->Count == 0) {
+        Disk->WriteCacheEnabled = FALSE;
+    } else if (Operation == DiskOperationGetLifetime) {
+        ScsiWriteLifetimeLog(Scratch, Sequence->Data, Sequence->Length);
+    } else if (Operation == DiskOperationRead && (Sequence->Kind == SequenceVerifyData ||
+                                                  Sequence->Kind == SequenceWriteVerifyData)) {
+        return ComparePiece(Sequence, Scratch);
+    }
+    return TRUE;
+}
+
+static BOOLEAN MakeStageStep(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR *Scratch,
+                             PDISK_STEP Step)
+{
+    switch (Sequence->Stage) {
+    case StageSetCache:
+        return StepSetCache(Disk, Sequence, Step);
+    case StageTransfer:
+        return StepTransfer(Sequence, Step);
+    case StageFlush:
+        return StepFlush(Disk, Sequence, Step);
+    case StageLifetime:
+        return StepLifetime(Sequence, Step);
+    default:
+        return StepPiece(Disk, Sequence, Scratch, Step);
+    }
+}
+
+BOOLEAN ScsiSequenceNext(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR DeviceStatus,
+                         UCHAR *Scratch, PDISK_STEP Step)
+{
+    if (!FinishStep(Disk, Sequence, DeviceStatus, Scratch)) {
+        return FALSE;
+    }
+    while (Sequence->Stage != StageEnd) {
+        const BOOLEAN Made = MakeStageStep(Disk, Sequence, Scratch, Step);
+
+        if (!Made || Sequence->Stage != StagePieces) {
+            Sequence->Stage++;
+        }
+        if (Made) {
+            return TRUE;
+        }
+    }
+    return EndGood(Sequence);
+}

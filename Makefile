@@ -11,6 +11,7 @@
 #   make serve IMAGE=disk.qcow2 [QEMU_DEVICE=...]   a disk through the driver, until Ctrl-C
 #   make counts      exact counts of what the driver does for a request (PEER=other.sys: of another, too)
 #   make check       all tests (check-full: every combination of the system matrix)
+#   make conformance       SCSI, block and file system tools judge the disk
 #   make clean
 #
 # Nothing but "make setup" installs anything; every other target says what is missing.
@@ -50,6 +51,7 @@ include storhost/storhost.mk
 include bench/bench.mk
 include tests/packaging/packaging.mk
 include tests/tests.mk
+include tests/conformance/conformance.mk
 include tests/lint.mk
 
 .PHONY: all clean help

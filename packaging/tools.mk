@@ -22,7 +22,7 @@ TOOLS_check := /usr/sbin/fsck.fat:dosfstools /usr/share/osinfo/os/microsoft.com:
     $(firstword $(wildcard /usr/lib/*/girepository-1.0/Libosinfo-1.0.typelib) /Libosinfo-1.0.typelib):gir1.2-libosinfo-1.0 softhsm2-util:softhsm2 isoinfo:genisoimage 7z:p7zip-full \
     lintian:lintian rpmlint:rpmlint rpm2cpio:rpm2cpio cpio:cpio \
     /usr/include/cmocka.h:libcmocka-dev fio:fio nbdcopy:libnbd-bin nbdinfo:libnbd-bin \
-    sg_inq:sg3-utils sdparm:sdparm qemu-io:qemu-utils qemu-nbd:qemu-utils \
+    sg_inq:sg3-utils sdparm:sdparm iscsi-test-cu:libiscsi-bin mke2fs:e2fsprogs ntfscp:ntfs-3g qemu-io:qemu-utils qemu-nbd:qemu-utils \
     /usr/lib/python3/dist-packages/pytest:python3-pytest qemu-storage-daemon:qemu-system-common \
     llvm-readobj-14:llvm-14 /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a:libclang-rt-14-dev \
     wine:wine /usr/lib/wine/wine64:wine64 virt-v2v:virt-v2v /usr/sbin/mkntfs:ntfs-3g \

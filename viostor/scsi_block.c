@@ -276,7 +276,11 @@ SCSI_OUTCOME ScsiWriteSame(PSCSI_DISK Disk, PSCSI_COMMAND Command)
     if (Range.Count == 0 || Range.Count > ScsiWriteSameBlocks(Disk)) {
         return ScsiFailField(Command, Cdb[0] == SCSIOP_WRITE_SAME16 ? 10 : 7, 7);
     }
-    if (Length > Command->DataLength || (!NoData && Command->DataBuffer == NULL)) {
+    if (!NoData && Command->DataLength != Length) {
+        /* Other than one block is a wrong command, not a buffer that is too small for it. */
+        return ScsiFail(Command, SCSI_SENSE_ILLEGAL_REQUEST, ScsiAscInvalidFieldInCdb);
+    }
+    if (!NoData && Command->DataBuffer == NULL) {
         return ScsiRefuse(Command);
     }
     return StartSequence(Disk, Command, WriteSameKind(Disk, Command, NoData, Unmap), Range, Length);

@@ -78,8 +78,7 @@ VOID PortDeclareAdapter(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMAT
     Config->ResetTargetSupported = TRUE;
     Config->SynchronizationModel = StorSynchronizeFullDuplex;
     if (CONFIG_HAS(Config, InterruptSynchronizationMode) && !Adapter->Dump) {
-        Config->HwMSInterruptRoutine = VioStorMessageInterrupt;
-        Config->InterruptSynchronizationMode = InterruptSynchronizePerMessage;
+        PortExtendedTakeMessages(Config);
     }
 }
 

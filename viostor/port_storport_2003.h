@@ -18,6 +18,13 @@ FORCEINLINE ULONG PortExtendedProcessorCount(PADAPTER_EXTENSION Adapter)
     return 1;
 }
 
+/* A later Windows that runs this file (after an upgrade of Server 2003) must not grant messages:
+ * without extended functions the driver could not tell, and would wait for the line. */
+FORCEINLINE VOID PortExtendedTakeMessages(PPORT_CONFIGURATION_INFORMATION Config)
+{
+    UNREFERENCED_PARAMETER(Config);
+}
+
 FORCEINLINE ULONG PortExtendedMessageCount(PADAPTER_EXTENSION Adapter)
 {
     UNREFERENCED_PARAMETER(Adapter);

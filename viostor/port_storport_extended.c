@@ -64,6 +64,12 @@ VOID PortMarkDumpMemory(PADAPTER_EXTENSION Adapter, const PORT_CONFIGURATION_INF
 
 /* ---- Messages and performance options ---- */
 
+VOID PortExtendedTakeMessages(PPORT_CONFIGURATION_INFORMATION Config)
+{
+    Config->HwMSInterruptRoutine = VioStorMessageInterrupt;
+    Config->InterruptSynchronizationMode = InterruptSynchronizePerMessage;
+}
+
 ULONG PortExtendedMessageCount(PADAPTER_EXTENSION Adapter)
 {
     MESSAGE_INTERRUPT_INFORMATION Information;

@@ -19,6 +19,9 @@
 /* Processors that may send requests, at least 1. IRQL <= DISPATCH_LEVEL. */
 ULONG PortExtendedProcessorCount(PADAPTER_EXTENSION Adapter);
 
+/* Declares that the driver takes interrupt messages, to a Windows that knows them. HwFindAdapter. */
+VOID PortExtendedTakeMessages(PPORT_CONFIGURATION_INFORMATION Config);
+
 /* Interrupt messages that Windows has granted; 0: a line. HwInitialize. */
 ULONG PortExtendedMessageCount(PADAPTER_EXTENSION Adapter);
 

@@ -70,12 +70,10 @@ BOOLEAN NTAPI VioStorInitialize(PVOID DeviceExtension)
     }
     /* No DPCs: line interrupts complete requests themselves. Messages come on several processors
      * at once, which needs the DPCs' locks; whoever has them has DPCs, too. */
-    if (Adapter->MessageCount != 0) {
-        PortLogEvent(Adapter, NULL, VioEventNoDpc, Adapter->MessageCount);
-    } else if (AdapterIdentify(Adapter)) {
-        AdapterRun(Adapter);
-        return TRUE;
+    if (Adapter->MessageCount == 0) {
+        return CommonBeginService(Adapter);
     }
+    PortLogEvent(Adapter, NULL, VioEventNoDpc, Adapter->MessageCount);
     (VOID) VirtioPciReset(&Adapter->Device);
     return FALSE;
 }
@@ -90,13 +88,7 @@ BOOLEAN NTAPI VioStorPassiveInitialize(PVOID DeviceExtension)
         StorPortInitializeDpc(Adapter, &Adapter->Queues[Index].Port.Dpc, VioStorQueueDpc);
     }
     Adapter->Port.Locking = PortLockingDpc;
-    if (!AdapterIdentify(Adapter)) {
-        (VOID) VirtioPciReset(&Adapter->Device);
-        return FALSE;
-    }
-    ScsiDiskRaiseUnitAttention(&Adapter->Disk, ScsiAttentionPowerOn);
-    AdapterRun(Adapter);
-    return TRUE;
+    return CommonBeginService(Adapter);
 }
 
 /* ---- Requests ---- */

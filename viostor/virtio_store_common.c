@@ -262,6 +262,17 @@ ULONG CommonFindAdapter(PADAPTER_EXTENSION Adapter, const char *ArgumentString,
     return SP_RETURN_FOUND;
 }
 
+BOOLEAN CommonBeginService(PADAPTER_EXTENSION Adapter)
+{
+    if (!AdapterIdentify(Adapter)) {
+        (VOID) VirtioPciReset(&Adapter->Device);
+        return FALSE;
+    }
+    ScsiDiskRaiseUnitAttention(&Adapter->Disk, ScsiAttentionPowerOn);
+    AdapterRun(Adapter);
+    return TRUE;
+}
+
 BOOLEAN CommonInitializeDump(PADAPTER_EXTENSION Adapter)
 {
     /* The first instance has left the device as it was; AdapterProbe has reset it. MSI-X stays

@@ -19,6 +19,13 @@
 ULONG CommonFindAdapter(PADAPTER_EXTENSION Adapter, const char *ArgumentString,
                         PPORT_CONFIGURATION_INFORMATION Config);
 
+/*
+ * The end of initialization once interrupts' locks are decided: asks the started device for its
+ * serial number and lets requests in; the first one hears of a unit attention. FALSE: the device
+ * does not answer and is reset. PASSIVE_LEVEL, or DIRQL in HwInitialize.
+ */
+BOOLEAN CommonBeginService(PADAPTER_EXTENSION Adapter);
+
 /* HwInitialize of a dump, all of it: the adapter takes requests afterwards. HIGH_LEVEL. */
 BOOLEAN CommonInitializeDump(PADAPTER_EXTENSION Adapter);
 

@@ -46,16 +46,7 @@ static BOOLEAN NTAPI VioStorInitialize(PVOID DeviceExtension)
     }
     Adapter->MessageCount = 0;
     Adapter->MsixEnabled = FALSE;
-    if (!AdapterStart(Adapter)) {
-        return FALSE;
-    }
-    if (!AdapterIdentify(Adapter)) {
-        (VOID) VirtioPciReset(&Adapter->Device);
-        return FALSE;
-    }
-    ScsiDiskRaiseUnitAttention(&Adapter->Disk, ScsiAttentionPowerOn);
-    AdapterRun(Adapter);
-    return TRUE;
+    return AdapterStart(Adapter) && CommonBeginService(Adapter);
 }
 
 /* ---- Requests, interrupts, reset ---- */

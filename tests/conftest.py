@@ -60,7 +60,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", """every_target(flavours=None, few=None): runs on every target
         (of those flavours); without --full on the others than the first with `few` of its parameter
-        sets""")
+        sets, or as many as targets.py says""")
 
 
 def targets_of(metafunc) -> list[Target]:
@@ -89,7 +89,7 @@ def evenly(items: list, count: int) -> list:
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leaves out what `few` says, and what --target does not concern."""
+    """Leaves out what is beyond `few`, and what --target does not concern."""
     chosen = config.getoption("--target")
     sets = {}
     for item in items:
@@ -98,7 +98,7 @@ def pytest_collection_modifyitems(config, items):
     left_out = []
     for (_, _, target), members in sets.items():
         mark = members[0].get_closest_marker("every_target")
-        few = mark.kwargs.get("few") if mark else None
+        few = mark.kwargs.get("few", getattr(target, "few", None)) if mark else None
         if chosen and not isinstance(target, Target):
             left_out += members
         elif few is not None and isinstance(target, Target) and target != TARGETS[0] and \

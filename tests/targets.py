@@ -21,10 +21,15 @@ STORHOST = {
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A driver file, by flavour and architecture, with the options that storhost needs for it."""
+    """A driver file, by flavour and architecture, with the options that storhost needs for it.
+
+    few: without --full a test runs with at most so many of its parameter sets, where its mark does
+    not say how many. For files that have most of their source in common with others.
+    """
 
     name: str
     options: tuple[str, ...] = ()
+    few: int | None = None
     file: pathlib.Path | None = None
 
     @property
@@ -34,6 +39,17 @@ class Target:
     @property
     def arch(self) -> str:
         return self.name.split("/")[1]
+
+    @property
+    def messages(self) -> bool:
+        """Whether the driver takes interrupt messages; only the StorPort of Vista and later has them."""
+        return self.flavour == "wlh"
+
+    @property
+    def one_queue(self) -> bool:
+        """Whether the driver uses one queue, however many the device has: older port drivers call
+        StartIo on one processor at a time."""
+        return self.flavour != "wlh"
 
     @property
     def driver(self) -> pathlib.Path:
@@ -49,6 +65,8 @@ ALL = [
     Target("wlh/x64"),
     Target("wlh/x86"),
     Target("wlh/arm64"),
+    Target("wnet/x64", ("--windows=5.2",), few=2),
+    Target("wnet/x86", ("--windows=5.2",), few=2),
 ]
 
 

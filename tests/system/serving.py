@@ -88,3 +88,17 @@ class Server:
     def sg(self, *arguments, **more) -> str:
         """Runs a SCSI program on the disk, which it sees as /dev/sg999."""
         return command(*arguments, env=self.sg_environment(), **more)
+
+
+def make_image(path: pathlib.Path, kind: str, size: str = "64M") -> str:
+    """An empty image of that format; its path for a command line."""
+    command("qemu-img", "create", "-q", "-f", kind, path, size)
+    return str(path)
+
+
+def fio(server: Server, *options: str, size: str = "64M", name: str = "job") -> str:
+    """Random reads and writes of mixed sizes; what was written is read again and verified."""
+    return command("fio", f"--name={name}", "--ioengine=nbd", f"--uri={server.uri}",
+                   "--iodepth=32", f"--size={size}", "--rw=randrw", "--bsrange=512-128k",
+                   "--blockalign=512", "--verify=crc32c", "--verify_fatal=1", "--randseed=7",
+                   *options, cwd=server.directory)

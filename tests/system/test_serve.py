@@ -10,26 +10,13 @@ import subprocess
 import pytest
 
 from conftest import processes_left
-from serving import Server, command
+from serving import Server, command, fio, make_image
 
 MIB = 1 << 20
 STOPPED = 0
 FAILED = 1
 WRONG_USAGE = 2
 BROKEN_RULE = 3
-
-
-def make_image(path, kind, size="64M"):
-    command("qemu-img", "create", "-q", "-f", kind, path, size)
-    return str(path)
-
-
-def fio(server, *options, size="64M", name="job"):
-    """Random reads and writes of mixed sizes; what was written is read again and verified."""
-    return command("fio", f"--name={name}", "--ioengine=nbd", f"--uri={server.uri}",
-                   "--iodepth=32", f"--size={size}", "--rw=randrw", "--bsrange=512-128k",
-                   "--blockalign=512", "--verify=crc32c", "--verify_fatal=1", "--randseed=7",
-                   *options, cwd=server.directory)
 
 
 # ---- Clients -------------------------------------------------------------------------------------

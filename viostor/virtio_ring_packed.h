@@ -153,8 +153,10 @@ FORCEINLINE VOID VirtPackedAppendDirect(PVIRTQUEUE_CHAIN Chain, ULONGLONG Addres
 FORCEINLINE VOID VirtPackedSetEntry(PVIRTQ_PACKED_DESC Entry, ULONGLONG Address, ULONG Length,
                                     ULONGLONG Tail)
 {
+    const ULONGLONG Rest = Length | Tail;
+
     Entry->Address = Address;
-    *(PULONGLONG)&Entry->Length = Length | Tail;
+    __builtin_memcpy((PUCHAR)Entry + offsetof(VIRTQ_PACKED_DESC, Length), &Rest, sizeof(Rest));
 }
 
 /* Makes the table of an id available. */

@@ -128,8 +128,10 @@ FORCEINLINE VOID VirtSplitAppendDirect(PVIRTQUEUE_CHAIN Chain, ULONGLONG Address
 FORCEINLINE VOID VirtSplitSetEntry(PVIRTQ_DESC Entry, ULONGLONG Address, ULONG Length,
                                    ULONGLONG Tail)
 {
+    const ULONGLONG Rest = Length | Tail;
+
     Entry->Address = Address;
-    *(PULONGLONG)&Entry->Length = Length | Tail;
+    __builtin_memcpy((PUCHAR)Entry + offsetof(VIRTQ_DESC, Length), &Rest, sizeof(Rest));
 }
 
 /* The ring's descriptor of an id whose table stays where it is. */

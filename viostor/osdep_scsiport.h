@@ -9,6 +9,7 @@
 
 #include <miniport.h>
 #include <scsi.h>
+#include <ntddscsi.h>
 
 #include "srb_legacy.h"
 

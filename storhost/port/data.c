@@ -135,7 +135,8 @@ bool data_build(struct request *request)
         grant_begin(request->data, request->length,
                     io->direction == PORT_DATA_IN ? GRANT_DEVICE_WRITES : GRANT_DEVICE_READS,
                     "data buffer", request->srb);
-    if (io->direction == PORT_DATA_OUT) {
+    /* The buffer of an I/O control goes in and comes back. */
+    if (io->direction == PORT_DATA_OUT || io->function == SRB_FUNCTION_IO_CONTROL) {
         copy(request, request->length, true);
     }
     /* A buffer may lie in one piece more than it has breaks. */

@@ -140,7 +140,7 @@ static bool take_modifiers(struct script *script, unsigned *index, struct port_i
     return true;
 }
 
-/* "in N", "out N [SEED]", "out-hex BYTES": what a raw command moves. */
+/* "in N", "in-hex N BYTES", "out N [SEED]", "out-hex BYTES": what a raw command moves. */
 struct data_words {
     enum port_direction direction;
     uint32_t length;
@@ -148,6 +148,45 @@ struct data_words {
     uint8_t bytes[SCRIPT_WORDS];
     bool literal;
 };
+
+/* Bytes in hexadecimal behind the word at *index; *count becomes how many. */
+static bool take_bytes(struct script *script, unsigned *index, struct data_words *data,
+                       uint32_t *count)
+{
+    const struct script_line *line = &script->line;
+    uint64_t value;
+
+    data->literal = true;
+    *count = 0;
+    for (++*index; *index < line->words && script_hex(line->word[*index], &value); ++*index) {
+        if (value > UINT8_MAX) {
+            return script_fail(script, "'%s' is no byte", line->word[*index]);
+        }
+        data->bytes[(*count)++] = (uint8_t)value;
+    }
+    return true;
+}
+
+/* A buffer of N bytes that begins with the given ones when the driver sees it. */
+static bool take_in_hex(struct script *script, unsigned *index, struct data_words *data)
+{
+    uint64_t length;
+    uint32_t given;
+
+    if (!script_number_word(script, *index + 1, "data length in bytes", 0, sizeof(data->bytes),
+                            &length)) {
+        return false;
+    }
+    ++*index;
+    if (!take_bytes(script, index, data, &given)) {
+        return false;
+    }
+    if (given > length) {
+        return script_fail(script, "more bytes than the %u of the buffer", (unsigned)length);
+    }
+    data->length = (uint32_t)length;
+    return true;
+}
 
 static bool take_data(struct script *script, unsigned *index, struct data_words *data)
 {
@@ -157,14 +196,11 @@ static bool take_data(struct script *script, unsigned *index, struct data_words 
 
     if (strcmp(word, "out-hex") == 0) {
         data->direction = PORT_DATA_OUT;
-        data->literal = true;
-        for (++*index; *index < line->words && script_hex(line->word[*index], &value); ++*index) {
-            if (value > UINT8_MAX) {
-                return script_fail(script, "'%s' is no byte", line->word[*index]);
-            }
-            data->bytes[data->length++] = (uint8_t)value;
-        }
-        return true;
+        return take_bytes(script, index, data, &data->length);
+    }
+    if (strcmp(word, "in-hex") == 0) {
+        data->direction = PORT_DATA_IN;
+        return take_in_hex(script, index, data);
     }
     if (strcmp(word, "in") != 0 && strcmp(word, "out") != 0) {
         return true;

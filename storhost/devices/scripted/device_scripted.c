@@ -501,6 +501,9 @@ void scripted_set_read_only(struct device *device, bool read_only)
     struct scripted *scripted = lock_device(device);
 
     scripted->options.read_only = read_only;
+    /* What a driver can see of it before the next reset. */
+    scripted->offered = read_only ? scripted->offered | FEATURE(VIRTIO_BLK_F_RO)
+                                  : scripted->offered & ~FEATURE(VIRTIO_BLK_F_RO);
     config_changed(scripted);
     unlock_device(scripted);
 }

@@ -206,7 +206,7 @@ bool scripted_add_fault(struct device *device, const struct scripted_fault *faul
 void scripted_clear(struct device *device);
 
 void scripted_resize(struct device *device, uint64_t sectors);
-/* Writes fail from now on; the RO feature follows at the next reset. */
+/* Writes fail from now on, and RO is offered. */
 void scripted_set_read_only(struct device *device, bool read_only);
 void scripted_needs_reset(struct device *device);
 /* An interrupt without cause: a message, or the line (until the ISR status is read). */

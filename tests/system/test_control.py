@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is asked beyond SCSI: SRB functions, the driver's own control code, changes of the disk."""
+
+import struct
+
+import pytest
+
+SCRIPTED = "--device=scripted:transport=modern"
+SIGNATURE = b"viostor\0"
+COUNTERS = 0x80000001
+# Functions that mean something here; some need more than a script can give them.
+KNOWN = {0x00, 0x02, 0x07, 0x08, 0x12, 0x13, 0x20, 0x24, 0x25, 0x28}
+
+
+def control(room: int, signature: bytes = SIGNATURE, code: int = COUNTERS, header: int = 28) -> str:
+    """The line that sends an I/O control with this much room for its answer."""
+    head = struct.pack("<I8sIIII", header, signature, 10, code, 0xffffffff, room)
+    return f"srb 2 in-hex {28 + room} " + " ".join(f"{byte:02x}" for byte in head)
+
+
+def little(value: int) -> str:
+    return struct.pack("<I", value).hex()
+
+
+def test_counters(storhost):
+    """Behind the SRB_IO_CONTROL: version, size, features, queues, depth, resets, ..., state."""
+    storhost.script(f"""
+        ready
+        {control(48)}
+        expect srb=success data=20:{little(0)} data=24:{little(48)} data=28:{little(1)} data=32:{little(48)}
+        expect data=44:{little(1)} data=52:{little(0)} data=72:{little(1)}
+        reset bus
+        ready
+        cdb 28 00 00 00 00 00 00 00 02 00 in 512
+        expect srb=invalid-request
+        {control(48)}
+        expect srb=success data=52:{little(1)} data=64:{little(1)}
+        {control(47)}
+        expect srb=success data=20:{little(1)} data=28:{'00' * 4}
+    """, SCRIPTED)
+
+
+@pytest.mark.parametrize("line", [
+    control(48, signature=b"FIRMWARE", code=0x1b0780), control(48, signature=b"SCSIDISK", code=0x1b0501),
+    control(48, code=COUNTERS + 1), control(48, header=27), "srb 2 in 27", "srb 2"])
+def test_other_control_codes_are_not_known(storhost, line):
+    storhost.script(f"ready\n{line}\nexpect srb=invalid-request length=0\n", SCRIPTED)
+
+
+def test_every_srb_function(storhost):
+    """What nobody knows is refused, moves nothing, and does no harm."""
+    lines = ["ready"]
+    for function in sorted(set(range(1, 256)) - KNOWN):
+        lines += [f"srb {function} in 64", "expect srb=invalid-request length=0"]
+    storhost.script("\n".join([*lines, "write 0 8 1", "verify 0 8 1"]), SCRIPTED)
+
+
+def test_only_one_unit(storhost):
+    lines = ["ready"]
+    for path, target, lun in [(0, 0, 1), (0, 0, 255), (0, 1, 0), (0, 255, 0), (1, 0, 0), (3, 7, 7)]:
+        where = f"path {path} target {target} lun {lun}"
+        for request in ["cdb 12 00 00 00 24 00 in 36", "cdb 00 00 00 00 00 00",
+                        "cdb 42 00 00 00 00 00 00 00 18 00 out 24"]:
+            lines += [f"{request} {where}", "expect srb=no-device length=0"]
+    storhost.script("\n".join(lines), SCRIPTED)
+
+
+def test_write_protection_comes_and_goes(storhost):
+    """Told once, by 2A/01; and a reset, which negotiates anew, is no obstacle."""
+    storhost.script("""
+        ready
+        write 0 8 1
+        device read-only on
+        idle
+        write 0 8 2
+        expect sense=6/2a/01
+        write 0 8 2
+        expect sense=7/27/00 length=0
+        verify 0 8 1
+        cdb 1a 08 3f 00 ff 00 in 255
+        expect ok data=2:90
+        reset bus
+        ready
+        write 0 8 2
+        expect sense=7/27/00
+        device read-only off
+        idle
+        ready
+        write 0 8 3
+        verify 0 8 3
+    """, SCRIPTED)
+
+
+def test_growth_and_shrinking_with_requests_in_flight(storhost):
+    """Those in flight end well, the next one hears of it, and then the new size holds."""
+    storhost.script("""
+        ready
+        device hold all
+        async held*16 write 0 8 1
+        device resize 262144
+        idle
+        device release all
+        wait held 20
+        expect ok
+        cdb 9e 10 00 00 00 00 00 00 00 00 00 00 00 20 00 00 in 32
+        expect sense=6/2a/09
+        cdb 9e 10 00 00 00 00 00 00 00 00 00 00 00 20 00 00 in 32
+        expect ok data=0:000000000003ffff
+        write 262136 8 4
+        verify 262136 8 4
+        device resize 65536
+        idle
+        ready
+        cdb 25 00 00 00 00 00 00 00 00 00 in 8
+        expect ok data=0:0000ffff
+        cdb 28 00 00 01 00 00 00 00 01 00 in 512
+        expect sense=5/21/00
+    """, SCRIPTED)
+
+
+CACHE_OFF = "cdb 15 10 00 00 18 00 out-hex 00 00 00 00 08 12" + " 00" * 18
+CACHE_ON = "cdb 15 10 00 00 18 00 out-hex 00 00 00 00 08 12 04" + " 00" * 17
+WCE = "cdb 1a 08 08 00 ff 00 in 24"
+
+
+def test_cache_mode_is_chosen_and_kept(storhost):
+    """Also through a reset, which brings the device's own choice back."""
+    storhost.script(f"""
+        ready
+        {WCE}
+        expect ok data=6:04
+        {CACHE_OFF}
+        expect ok length=24
+        {WCE}
+        expect ok data=6:00
+        write 0 8 1 fua
+        reset bus
+        ready
+        {WCE}
+        expect ok data=6:00
+        {CACHE_ON}
+        expect ok
+        {WCE}
+        expect ok data=6:04
+        write 0 8 2 fua
+        verify 0 8 2
+    """, SCRIPTED)
+
+
+def test_commands_of_several_requests_survive_a_reset(storhost):
+    """A VERIFY that the device holds has the scratch memory: after the reset the next one gets it."""
+    storhost.script("""
+        ready
+        device hold all
+        async first cdb 2f 00 00 00 00 00 00 08 00 00
+        async second cdb 2f 00 00 00 00 00 00 08 00 00
+        idle
+        reset bus
+        device release all
+        wait first 20
+        expect srb=bus-reset
+        wait second 20
+        expect srb=bus-reset
+        ready
+        cdb 2f 00 00 00 00 00 00 08 00 00
+        expect ok
+    """, SCRIPTED)
+
+
+def test_several_verifies_share_the_scratch_memory(storhost):
+    """All at once, among writes and reads, on several processors and queues."""
+    storhost.script("""
+        ready
+        async verifies*40 cdb 2f 00 00 00 00 00 00 02 00 00
+        async same*20 cdb 93 00 00 00 00 00 00 00 20 00 00 00 00 40 00 00 out 512 7
+        async fua*40 write 0 8 1 fua
+        wait verifies 60
+        expect ok
+        wait same 60
+        expect ok
+        wait fua 60
+        expect ok
+    """, "--processors=4", "--queues=4", "--transport=modern")

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a program can ask the driver itself, by IOCTL_SCSI_MINIPORT on the adapter or the disk: a buffer
+ * that begins with a SRB_IO_CONTROL (ntddscsi.h) with this signature and one of these codes, followed by
+ * Length bytes of room for the answer. For programs as well as for the driver: it needs no other header
+ * of the driver's.
+ *
+ * The answer is that of the driver's counting, not exact where several processors count at once.
+ */
+#ifndef VIOSTOR_CONTROL_H
+#define VIOSTOR_CONTROL_H
+
+/* SRB_IO_CONTROL.Signature: eight characters, the last a NUL. */
+#define VIOSTOR_CONTROL_SIGNATURE "viostor"
+
+/* SRB_IO_CONTROL.ControlCode: the counters, a VIOSTOR_COUNTERS. */
+#define VIOSTOR_CONTROL_COUNTERS 0x80000001u
+
+/* SRB_IO_CONTROL.ReturnCode. */
+#define VIOSTOR_CONTROL_OK        0u
+#define VIOSTOR_CONTROL_TOO_SMALL 1u /* Length is less than the answer needs; nothing was written */
+
+/* Later versions only add fields: Size tells how many there are. */
+#define VIOSTOR_COUNTERS_VERSION 1u
+
+typedef struct _VIOSTOR_COUNTERS {
+    ULONG Version;       /* VIOSTOR_COUNTERS_VERSION */
+    ULONG Size;          /* bytes of this structure */
+    ULONGLONG Features;  /* agreed with the device: bits of the virtio specification */
+    ULONG Queues;        /* virtqueues in use */
+    ULONG Depth;         /* requests that they hold at once */
+    ULONG Resets;        /* resets of the device, whoever asked for them */
+    ULONG RequestsReset; /* requests that the device held when it was reset */
+    ULONG BrokenQueues;  /* times that the device broke a ring's rules */
+    ULONG BadRequests;   /* requests of Windows' that contradicted themselves */
+    ULONG ConfigChanges; /* looks at a changed configuration */
+    ULONG State; /* ADAPTER_STATE: 1 works, 2 is being reset, 3 stopped, 4 failed, 5 removed */
+} VIOSTOR_COUNTERS, *PVIOSTOR_COUNTERS;
+
+#endif

@@ -68,6 +68,17 @@ def test_requests_time_out_and_recover(storhost, services):
 
 
 @pytest.mark.parametrize("services", SERVICES)
+def test_small_ring_is_guarded(storhost, services):
+    """Requests are sent and completed on several processors at once, in a ring of which each
+    descriptor is used over and over; whatever guards it keeps them apart."""
+    storhost.script("""
+        depth 64 random-write 8000 3 blocks 1-2
+        depth 32 random-rw 4000 5 blocks 1
+    """, *SERVICES[services], "--device", "scripted:transport=modern,queue-size=16,order=shuffle,complete=3",
+                    "--scheduler", "free", "--processors", "4")
+
+
+@pytest.mark.parametrize("services", SERVICES)
 def test_hot_queue(target, tmp_path, services):
     """Another program keeps the one queue full from all processors; all it reads is verified."""
     image = make_image(tmp_path / "disk.qcow2", "qcow2")

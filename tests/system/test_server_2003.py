@@ -72,8 +72,8 @@ def test_small_ring_is_guarded(storhost, services):
     """Requests are sent and completed on several processors at once, in a ring of which each
     descriptor is used over and over; whatever guards it keeps them apart."""
     storhost.script("""
-        depth 64 random-write 8000 3 blocks 1-2
-        depth 32 random-rw 4000 5 blocks 1
+        depth 64 random-write 20000 3 blocks 1-2
+        depth 32 random-rw 10000 5 blocks 1
     """, *SERVICES[services], "--device", "scripted:transport=modern,queue-size=16,order=shuffle,complete=3",
                     "--scheduler", "free", "--processors", "4")
 

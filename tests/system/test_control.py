@@ -124,7 +124,8 @@ WCE = "cdb 1a 08 08 00 ff 00 in 24"
 
 
 def test_cache_mode_is_chosen_and_kept(storhost):
-    """Also through a reset, which brings the device's own choice back."""
+    """Also through a reset, which brings the device's own choice back: the driver, made to look at the
+    configuration, finds it as it was chosen."""
     storhost.script(f"""
         ready
         {WCE}
@@ -136,6 +137,8 @@ def test_cache_mode_is_chosen_and_kept(storhost):
         write 0 8 1 fua
         reset bus
         ready
+        device config-interrupt
+        idle
         {WCE}
         expect ok data=6:00
         {CACHE_ON}
@@ -167,17 +170,85 @@ def test_commands_of_several_requests_survive_a_reset(storhost):
     """, SCRIPTED)
 
 
-def test_several_verifies_share_the_scratch_memory(storhost):
-    """All at once, among writes and reads, on several processors and queues."""
+def test_commands_share_the_scratch_memory_one_by_one(storhost):
+    """Two patterns, and reading besides, all at once: each block gets the pattern that is its own."""
     storhost.script("""
         ready
-        async verifies*40 cdb 2f 00 00 00 00 00 00 02 00 00
-        async same*20 cdb 93 00 00 00 00 00 00 00 20 00 00 00 00 40 00 00 out 512 7
-        async fua*40 write 0 8 1 fua
-        wait verifies 60
+        async one*4 cdb 93 00 00 00 00 00 00 00 00 20 00 00 03 e8 00 00 out 512 7
+        async two*4 cdb 93 00 00 00 00 00 00 00 08 00 00 00 03 e8 00 00 out 512 99
+        async verifies*8 cdb 2f 00 00 00 20 00 00 02 00 00
+        async fua*40 write 16384 8 1 fua
+        wait one 60
         expect ok
-        wait same 60
+        wait two 60
+        expect ok
+        wait verifies 60
         expect ok
         wait fua 60
         expect ok
+        cdb 28 00 00 00 00 20 00 03 e8 00 in 512000
+        expect ok data=0:d9f8 data=65536:d9f8 data=511488:d9f8
+        cdb 28 00 00 00 08 00 00 03 e8 00 in 512000
+        expect ok data=0:fd1c data=65536:fd1c data=511488:fd1c
     """, "--processors=4", "--queues=4", "--transport=modern")
+
+
+RANGES = SCRIPTED + ",offer=DISCARD,offer=WRITE_ZEROES,discard-sectors=64,discard-alignment=8,zeroes-sectors=100"
+ZEROES = "data=0:" + "00" * 32
+
+
+def test_discard_and_zeroes_within_the_devices_limits(storhost):
+    """The device judges each range (rule virtio); what was cleared reads as zeroes, and only that."""
+    storhost.script(f"""
+        ready
+        write 0 200 1
+        cdb 42 00 00 00 00 00 00 00 18 00 out-hex 00 16 00 10 00 00 00 00 00 00 00 00 00 00 00 03 00 00 00 96 00 00 00 00
+        expect ok length=24
+        cdb 28 00 00 00 00 03 00 00 96 00 in 76800
+        expect ok {ZEROES}
+        verify 0 3 1
+        verify 153 47 1
+        write 0 200 2
+        cdb 93 01 00 00 00 00 00 00 00 05 00 00 00 78 00 00
+        expect ok length=0
+        cdb 28 00 00 00 00 05 00 00 78 00 in 61440
+        expect ok {ZEROES}
+        verify 0 5 2
+        verify 125 75 2
+    """, RANGES)
+
+
+def test_a_device_that_fails_a_range(storhost):
+    storhost.script("""
+        ready
+        device fault status=ioerr type=discard nth=2
+        cdb 42 00 00 00 00 00 00 00 18 00 out-hex 00 16 00 10 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 96 00 00 00 00
+        expect sense=3/0c/00 length=0
+        device fault status=unsupp type=zeroes
+        cdb 93 01 00 00 00 00 00 00 00 05 00 00 00 78 00 00
+        expect sense=5/20/00
+        cdb 93 01 00 00 00 00 00 00 00 05 00 00 00 78 00 00
+        expect ok
+    """, RANGES)
+
+
+def test_wear_of_the_medium(storhost):
+    storhost.script("""
+        ready
+        cdb 4d 00 51 00 00 00 00 00 40 00 in 64
+        expect ok length=12 data=0:11000008000103040000001e
+        device set lifetime-b=11
+        cdb 4d 00 51 00 00 00 00 00 40 00 in 64
+        expect ok data=11:65
+    """, SCRIPTED + ",offer=LIFETIME,lifetime-a=3")
+
+
+def test_zoned_disks(storhost):
+    """Host-managed ones are refused, with an event that says so; others are disks as any."""
+    done = storhost.run("--events", SCRIPTED + ",offer=ZONED,zoned=host-managed", "info")
+    assert done.returncode == 1 and "0x000d0001" in done.stdout.lower(), done.stdout
+    storhost.script("ready\nwrite 0 8 1\nverify 0 8 1\n", SCRIPTED + ",offer=ZONED,zoned=host-aware")
+
+
+def test_secure_erase_is_left_alone(storhost):
+    storhost.script("ready\ncheck device.features lacks SECURE_ERASE\n", SCRIPTED + ",offer=SECURE_ERASE")

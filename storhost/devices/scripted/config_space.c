@@ -71,7 +71,7 @@ static uint32_t part_bytes(const struct scripted *scripted, enum scripted_part p
     case SCRIPTED_ISR:
         return 1;
     case SCRIPTED_CONFIG:
-        return sizeof(struct virtio_blk_config);
+        return CONFIG_BYTES;
     case SCRIPTED_NOTIFY:
         return options->notify_multiplier * (options->queues - 1) + 4;
     default:
@@ -606,9 +606,7 @@ bool config_space_build(struct scripted *scripted, char *error, size_t size)
     }
     scripted->device.message_vectors = vectors;
     scripted->legacy_length =
-        options->transport == SCRIPTED_MODERN
-            ? 0
-            : VIRTIO_PCI_CONFIG_OFF(true) + (unsigned)sizeof(struct virtio_blk_config);
+        options->transport == SCRIPTED_MODERN ? 0 : VIRTIO_PCI_CONFIG_OFF(true) + CONFIG_BYTES;
     scripted->msix_table = calloc(vectors + 1, MSIX_ENTRY);
     scripted->msix_pending = calloc(SCRIPTED_VECTORS / 8, 1);
     if (!scripted->msix_table || !scripted->msix_pending) {

@@ -17,6 +17,10 @@
 #define FEATURE(bit)        (UINT64_C(1) << (bit))
 #define F_SCSI              7 /* legacy names and bits that the system's headers lack */
 #define F_ZONED             17
+#define F_LIFETIME          15
+#define T_GET_LIFETIME      10u
+#define CONFIG_ZONE_MODEL   92u /* offset; of VIRTIO 1.3, as is the length of the configuration: */
+#define CONFIG_BYTES        96u
 #define F_NOTIFICATION      38
 #define F_NOTIF_CONFIG_DATA 39
 #define F_RING_RESET        40

@@ -204,7 +204,11 @@ static uint64_t read_config(const struct scripted *scripted, uint32_t offset, un
 {
     uint64_t value = 0;
 
-    if (offset < sizeof(scripted->config)) {
+    if (offset == CONFIG_ZONE_MODEL) {
+        must(scripted->offered & FEATURE(F_ZONED),
+             "the zone model is read, but ZONED is not offered (2.5.1)");
+        value = scripted->options.zone_model;
+    } else if (offset < sizeof(scripted->config)) {
         const size_t room = sizeof(scripted->config) - offset;
         memcpy(&value, (const char *)&scripted->config + offset, size < room ? size : room);
     }

@@ -123,11 +123,22 @@ static bool has_sectors(const struct request *request)
     return request->type == VIRTIO_BLK_T_IN || request->type == VIRTIO_BLK_T_OUT;
 }
 
+static bool has_range(const struct request *request)
+{
+    return request->type == VIRTIO_BLK_T_DISCARD || request->type == VIRTIO_BLK_T_WRITE_ZEROES;
+}
+
+/* Whether the data is the driver's, for the device to read. */
+static bool reads_data(const struct request *request)
+{
+    return request->type == VIRTIO_BLK_T_OUT || has_range(request);
+}
+
 /* Bytes of data: without header and status. */
 static uint64_t data_bytes(const struct request *request)
 {
-    return request->type == VIRTIO_BLK_T_OUT ? request->readable - HEADER_BYTES
-                                             : request->writable - STATUS_BYTES;
+    return reads_data(request) ? request->readable - HEADER_BYTES
+                               : request->writable - STATUS_BYTES;
 }
 
 /* Calls `visit` for each piece of data in order, until one returns false. */
@@ -192,18 +203,63 @@ static void judge_layout(const struct scripted *scripted, const struct queue *qu
          queue->index, request->head, request->segments[0].length, last->length);
 }
 
+/* The range that a discard or zeroing carries. There are that many bytes. */
+static struct virtio_blk_discard_write_zeroes read_range(const struct request *request)
+{
+    struct {
+        char header[HEADER_BYTES];
+        struct virtio_blk_discard_write_zeroes range;
+    } start;
+
+    read_start(request, &start, sizeof(start));
+    return start.range;
+}
+
+static void judge_range(const struct scripted *scripted, const struct queue *queue,
+                        const struct request *request)
+{
+    const bool discard = request->type == VIRTIO_BLK_T_DISCARD;
+    const uint32_t most =
+        discard ? scripted->config.max_discard_sectors : scripted->config.max_write_zeroes_sectors;
+
+    if (!has_range(request)) {
+        return;
+    }
+    must(scripted->accepted & FEATURE(discard ? VIRTIO_BLK_F_DISCARD : VIRTIO_BLK_F_WRITE_ZEROES),
+         "queue %u, chain %u: a request of type %u without its feature (5.2.6.1)", queue->index,
+         request->head, request->type);
+    must(data_bytes(request) == sizeof(struct virtio_blk_discard_write_zeroes),
+         "queue %u, chain %u: %llu bytes of ranges, one range has 16 (5.2.6.1)", queue->index,
+         request->head, (unsigned long long)data_bytes(request));
+
+    const struct virtio_blk_discard_write_zeroes range = read_range(request);
+
+    must(range.num_sectors <= most,
+         "queue %u, chain %u: a range of %u sectors, the device takes %u (5.2.6.1)", queue->index,
+         request->head, range.num_sectors, most);
+    must(range.flags <= (discard ? 0u : VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP),
+         "queue %u, chain %u: flags %#x of a range (5.2.6.1)", queue->index, request->head,
+         range.flags);
+    must(range.sector <= scripted->largest_capacity &&
+             range.num_sectors <= scripted->largest_capacity - range.sector,
+         "queue %u, chain %u: %u sectors at %llu are beyond the capacity of %llu (5.2.6.1)",
+         queue->index, request->head, range.num_sectors, (unsigned long long)range.sector,
+         (unsigned long long)scripted->largest_capacity);
+}
+
 static void judge(struct scripted *scripted, const struct queue *queue,
                   const struct request *request)
 {
     struct limits limits = {scripted, queue->index, request->head, 0};
 
     judge_layout(scripted, queue, request);
-    for_each_piece(request, request->type != VIRTIO_BLK_T_OUT, judge_piece, &limits);
+    for_each_piece(request, !reads_data(request), judge_piece, &limits);
     scripted->counters.segments += limits.pieces;
     must(!(scripted->accepted & FEATURE(VIRTIO_BLK_F_SEG_MAX)) ||
              limits.pieces <= scripted->config.seg_max,
          "queue %u, chain %u: %u data segments, seg_max is %u (5.2.3)", queue->index, request->head,
          limits.pieces, scripted->config.seg_max);
+    judge_range(scripted, queue, request);
     must(request->type != VIRTIO_BLK_T_FLUSH || request->sector == 0,
          "queue %u, chain %u: FLUSH with sector %llu, not 0 (5.2.6.1)", queue->index, request->head,
          (unsigned long long)request->sector);
@@ -354,9 +410,45 @@ static uint8_t answer_id(struct scripted *scripted, const struct request *reques
     return text.left == 0 ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
 }
 
+/* What is discarded reads as zeroes here, too: a hole in the file. */
+static uint8_t clear_range(struct scripted *scripted, const struct request *request)
+{
+    const struct virtio_blk_discard_write_zeroes range = read_range(request);
+
+    if (scripted->options.read_only || range.sector > scripted->config.capacity ||
+        range.num_sectors > scripted->config.capacity - range.sector) {
+        return VIRTIO_BLK_S_IOERR;
+    }
+    ++*(request->type == VIRTIO_BLK_T_DISCARD ? &scripted->counters.discard
+                                              : &scripted->counters.zeroes);
+    return range.num_sectors == 0 ||
+                   fallocate(scripted->store, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                             (off_t)(range.sector * SECTOR),
+                             (off_t)((uint64_t)range.num_sectors * SECTOR)) == 0
+               ? VIRTIO_BLK_S_OK
+               : VIRTIO_BLK_S_IOERR;
+}
+
+static uint8_t answer_lifetime(struct scripted *scripted, const struct request *request)
+{
+    const uint16_t lifetime[3] = {1, scripted->options.lifetime[0], scripted->options.lifetime[1]};
+    struct text text = {(const char *)lifetime, sizeof(lifetime)};
+
+    if (!(scripted->accepted & FEATURE(F_LIFETIME))) {
+        return VIRTIO_BLK_S_UNSUPP;
+    }
+    for_each_piece(request, true, put_text, &text);
+    return text.left == 0 ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
+}
+
 static uint8_t perform(struct scripted *scripted, const struct request *request)
 {
     switch (request->type) {
+    case VIRTIO_BLK_T_DISCARD:
+    case VIRTIO_BLK_T_WRITE_ZEROES:
+        return clear_range(scripted, request);
+    case T_GET_LIFETIME:
+        return answer_lifetime(scripted, request);
     case VIRTIO_BLK_T_IN:
     case VIRTIO_BLK_T_OUT:
         return transfer_data(scripted, request);
@@ -391,5 +483,5 @@ uint32_t request_execute(struct scripted *scripted, const struct request *reques
         ++scripted->counters.failed;
         return STATUS_BYTES;
     }
-    return request->type == VIRTIO_BLK_T_OUT ? STATUS_BYTES : (uint32_t)request->writable;
+    return reads_data(request) ? STATUS_BYTES : (uint32_t)request->writable;
 }

@@ -33,7 +33,7 @@ uint64_t scripted_known_features(void)
             known |= FEATURE(bit);
         }
     }
-    return known & ~(FEATURE(VIRTIO_F_SR_IOV) | FEATURE(F_ZONED));
+    return known & ~FEATURE(VIRTIO_F_SR_IOV);
 }
 
 uint64_t scripted_default_features(void)
@@ -73,6 +73,8 @@ void scripted_defaults(struct scripted_options *options)
     options->block_size = 512;
     options->size_max = 65536;
     options->seg_max = SCRIPTED_AUTO;
+    options->discard_sectors = options->zeroes_sectors = 8192;
+    options->discard_alignment = 1;
     strcpy(options->serial, "scripted");
     options->seed = 1;
     options->refuse_vector = SCRIPTED_NONE;
@@ -153,6 +155,8 @@ struct key {
 
 static const char *const transport_words[] = {"transitional", "legacy", "modern", NULL};
 static const char *const bar_words[] = {"memory64", "memory32", "ports", NULL};
+static const char *const zone_words[] = {"host-managed", "host-aware", NULL};
+static const uint32_t zone_values[] = {1, 2};
 static const char *const order_words[] = {"in-order", "reverse", "shuffle", NULL};
 static const char *const reset_words[] = {"drop", "complete", "late", NULL};
 static const char *const part_words[] = {"common", "isr", "config", "notify", "msix", NULL};
@@ -273,6 +277,13 @@ static const struct key keys[] = {
     NUMBER("alignment-offset", alignment_offset),
     NUMBER("min-io-size", min_io_size),
     NUMBER("opt-io-size", opt_io_size),
+    NUMBER("discard-sectors", discard_sectors),
+    NUMBER("discard-alignment", discard_alignment),
+    NUMBER("zeroes-sectors", zeroes_sectors),
+    SWITCH("may-unmap", may_unmap),
+    NUMBER("lifetime-a", lifetime[0], RUN),
+    NUMBER("lifetime-b", lifetime[1], RUN),
+    NUMBER("zoned", zone_model, .words = zone_words, .values = zone_values),
     SPECIAL("serial", set_serial),
     SWITCH("read-only", read_only),
     NUMBER("features", features, RUN),
@@ -500,9 +511,11 @@ static bool fault_kind(const char *text, struct scripted_fault *fault)
 
 static bool fault_filter(const char *text, struct scripted_fault *fault)
 {
-    static const char *const types[] = {"in", "out", "flush", "id", NULL};
-    static const uint32_t numbers[] = {VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT, VIRTIO_BLK_T_FLUSH,
-                                       VIRTIO_BLK_T_GET_ID};
+    static const char *const types[] = {"in",      "out",    "flush",    "id",
+                                        "discard", "zeroes", "lifetime", NULL};
+    static const uint32_t numbers[] = {
+        VIRTIO_BLK_T_IN,      VIRTIO_BLK_T_OUT,          VIRTIO_BLK_T_FLUSH, VIRTIO_BLK_T_GET_ID,
+        VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_WRITE_ZEROES, T_GET_LIFETIME};
     uint64_t value;
     int type;
 

@@ -123,6 +123,12 @@ struct scripted_options {
     uint8_t alignment_offset;   /* logical blocks [0] */
     uint16_t min_io_size;       /* logical blocks [0] */
     uint32_t opt_io_size;       /* logical blocks [0] */
+    uint32_t discard_sectors;   /* of one request [8192]; offered only with DISCARD */
+    uint32_t discard_alignment; /* sectors [1] */
+    uint32_t zeroes_sectors;    /* of one request [8192]; offered only with WRITE_ZEROES */
+    bool may_unmap;             /* WRITE_ZEROES may give sectors up [false] */
+    uint16_t lifetime[2];       /* estimates of types A and B, 0 to 11 [0]; told with LIFETIME */
+    uint8_t zone_model;         /* 0: none, 1: host-managed, 2: host-aware [0]; told with ZONED */
     bool writethrough;          /* [false] */
     bool read_only;             /* [false] */
     bool no_serial;             /* GET_ID is answered with UNSUPP [false] */
@@ -265,6 +271,7 @@ enum scripted_area {
 struct scripted_counters {
     uint64_t reads[SCRIPTED_AREAS], writes[SCRIPTED_AREAS];
     uint64_t in, out, flush, get_id, other; /* requests taken */
+    uint64_t discard, zeroes;               /* ranges cleared; taken as other */
     uint64_t completed, failed;             /* failed: with a status other than OK */
     uint64_t bytes_in, bytes_out;
     uint64_t segments, indirect; /* data segments; chains in indirect tables */

@@ -37,6 +37,23 @@ static void build_geometry(struct virtio_blk_config *config)
     config->geometry.sectors = 63;
 }
 
+/* What one request may discard or zero: as QEMU, one range. */
+static void build_ranges(const struct scripted *scripted, struct virtio_blk_config *config)
+{
+    const struct scripted_options *options = &scripted->options;
+
+    if (scripted->offered & FEATURE(VIRTIO_BLK_F_DISCARD)) {
+        config->max_discard_sectors = options->discard_sectors;
+        config->max_discard_seg = 1;
+        config->discard_sector_alignment = options->discard_alignment;
+    }
+    if (scripted->offered & FEATURE(VIRTIO_BLK_F_WRITE_ZEROES)) {
+        config->max_write_zeroes_sectors = options->zeroes_sectors;
+        config->max_write_zeroes_seg = 1;
+        config->write_zeroes_may_unmap = options->may_unmap;
+    }
+}
+
 /* Fields whose feature is not offered stay 0. */
 void config_build(struct scripted *scripted)
 {
@@ -70,6 +87,7 @@ void config_build(struct scripted *scripted)
     if (offered & FEATURE(VIRTIO_BLK_F_CONFIG_WCE)) {
         config->wce = !options->writethrough;
     }
+    build_ranges(scripted, config);
     if (offered & FEATURE(VIRTIO_BLK_F_MQ)) {
         config->num_queues = (uint16_t)options->queues;
     }

@@ -23,7 +23,7 @@ from made_windows import Hive, Windows
 from test_inf import BUILD, IDS, ROOT
 
 sys.path.insert(0, str(ROOT / "packaging"))
-import targets  # noqa: E402  which folder of the media holds which file of the build
+import windows_targets  # noqa: E402  which folder of the media holds which file of the build
 
 CLIENT, SERVER = "Client", "Server"
 QUICK = [
@@ -99,7 +99,7 @@ def cd(tmp_path_factory):
 def tree(tmp_path_factory):
     """The driver folders of the media, as virt-v2v looks for them."""
     root = tmp_path_factory.mktemp("media")
-    for target in targets.TARGETS:
+    for target in windows_targets.TARGETS:
         folder = root / "viostor" / target.name
         folder.mkdir(parents=True)
         for name in FILES:
@@ -163,7 +163,7 @@ def converted(case, images, tmp_path_factory, request):
 
 @pytest.fixture
 def target(windows):
-    return targets.by_name(f"{windows.folder}/{windows.processor}")
+    return windows_targets.by_name(f"{windows.folder}/{windows.processor}")
 
 
 def test_the_file_of_that_windows_boots(windows, converted, target):

@@ -230,6 +230,7 @@ FORCEINLINE BOOLEAN BuildTransfer(PADAPTER_EXTENSION Adapter, PVOID Srb)
     const SCSI_DISK *Disk = &Adapter->Disk;
     PORT_TRANSFER_SRB Transfer;
     PSRB_EXTENSION Request;
+    ULONGLONG BlockCount;
     ULONGLONG First;
     BOOLEAN Write;
     ULONG Count;
@@ -241,8 +242,11 @@ FORCEINLINE BOOLEAN BuildTransfer(PADAPTER_EXTENSION Adapter, PVOID Srb)
     Write = (Transfer.Cdb[0] & 0x02) != 0; /* READ is 28h or 88h, WRITE 2Ah or 8Ah */
     if (UNLIKELY(((ULONGLONG)Count << (Disk->BlockShift + 9)) != Transfer.DataLength ||
                  Transfer.DataLength - 1 >= Disk->MaximumTransferLength ||
-                 First >= Disk->BlockCount || Count > Disk->BlockCount - First ||
                  Disk->PendingAttention != 0 || (Write && Disk->ReadOnly))) {
+        return FALSE;
+    }
+    BlockCount = Disk->BlockCount; /* read once: the disk may shrink meanwhile */
+    if (UNLIKELY(First >= BlockCount || Count > BlockCount - First)) {
         return FALSE;
     }
     Request = Transfer.Extension;

@@ -199,7 +199,6 @@ static BOOLEAN ComputeLimits(PADAPTER_EXTENSION Adapter, const blk_config *Confi
     PADAPTER_LIMITS Limits = &Adapter->Limits;
     ULONG PieceCount; /* segments that a page may become by size_max */
 
-    Limits->Segments = Segments;
     Limits->SegmentBytes = Config->size_max != 0 ? Config->size_max : MAXULONG;
 
     PieceCount = Limits->SegmentBytes < PAGE_SIZE ? (PAGE_SIZE - 1) / Limits->SegmentBytes + 1 : 1;
@@ -211,6 +210,8 @@ static BOOLEAN ComputeLimits(PADAPTER_EXTENSION Adapter, const blk_config *Confi
      * pieces than their pages would be. */
     Limits->PhysicalBreaks = min(Segments / PieceCount - 1, PORT_BREAKS_MAXIMUM);
     Limits->TransferBytes = Limits->PhysicalBreaks * PAGE_SIZE;
+    /* What the port driver's lists can come to. */
+    Limits->Segments = (Limits->PhysicalBreaks + 1) * PieceCount;
 
     Limits->RingUse = RingUse;
     if (Adapter->Dump) {
@@ -222,7 +223,7 @@ static BOOLEAN ComputeLimits(PADAPTER_EXTENSION Adapter, const blk_config *Confi
     if (Adapter->Dump) {
         Limits->ScratchBytes = 0;
     }
-    Limits->Depth = Indirect ? Limits->RingUse : Limits->RingUse / (Segments + 2);
+    Limits->Depth = Indirect ? Limits->RingUse : Limits->RingUse / (Limits->Segments + 2);
     return TRUE;
 }
 

@@ -267,30 +267,57 @@ FORCEINLINE VOID CommitRequest(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG I
     VirtQueueCommit(Chain);
 }
 
+/* A table of descriptors for a request. */
+typedef struct _REQUEST_TABLE {
+    PVIRTQUEUE_ENTRY Entries;
+    ULONGLONG Address; /* the device's */
+    ULONG Room;        /* data segments that it takes */
+} REQUEST_TABLE;
+
+/* The slot's own table. */
+FORCEINLINE VOID SlotTable(PVIO_QUEUE Queue, ULONG Id, REQUEST_TABLE *Table)
+{
+    Table->Entries = (PVIRTQUEUE_ENTRY)Queue->Memory.Slots[Id].table;
+    Table->Address =
+        Queue->Memory.SlotsAddress + (ULONGLONG)Id * sizeof(blk_req) + offsetof(blk_req, table);
+    Table->Room = REQUEST_SLOT_SEGMENTS;
+}
+
+/* A table of the queue's pool. FALSE: none is free. */
+static BOOLEAN TakeLongTable(PVIO_QUEUE Queue, PSRB_EXTENSION Request, REQUEST_TABLE *Table)
+{
+    const ADAPTER_LIMITS *Limits = &Queue->Adapter->Limits;
+    USHORT Index;
+
+    if (Queue->FreeLongTableCount == 0) {
+        return FALSE;
+    }
+    Index = Queue->Memory.FreeLongTables[--Queue->FreeLongTableCount];
+    Request->LongTable = Index;
+    Request->Special |= RequestSpecialLongTable;
+    Table->Entries =
+        (PVIRTQUEUE_ENTRY)(Queue->Memory.LongTables + (SIZE_T)Index * Limits->LongTableBytes);
+    Table->Address = Queue->Memory.LongTablesAddress + (ULONGLONG)Index * Limits->LongTableBytes;
+    Table->Room = Limits->Segments;
+    return TRUE;
+}
+
 /* Starts the chain of a request in the table that fits it. FALSE: no long table is free. */
 FORCEINLINE BOOLEAN BeginChain(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG Id,
                                PSRB_EXTENSION Request, ULONG DataSegments)
 {
+    REQUEST_TABLE Table;
+
     if (UNLIKELY(!Queue->Adapter->IndirectDescriptors)) {
         VirtQueueBeginDirect(Chain, &Queue->Ring, Id);
-    } else if (LIKELY(DataSegments <= REQUEST_SLOT_SEGMENTS)) {
-        VirtQueueBeginIndirect(Chain, &Queue->Ring, Id, Queue->Memory.Slots[Id].table,
-                               Queue->Memory.SlotsAddress + (ULONGLONG)Id * sizeof(blk_req) +
-                                   offsetof(blk_req, table));
-    } else {
-        const ULONG TableBytes = Queue->Adapter->Limits.LongTableBytes;
-        USHORT Table;
-
-        if (Queue->FreeLongTableCount == 0) {
-            return FALSE;
-        }
-        Table = Queue->Memory.FreeLongTables[--Queue->FreeLongTableCount];
-        Request->LongTable = Table;
-        Request->Special |= RequestSpecialLongTable;
-        VirtQueueBeginIndirect(Chain, &Queue->Ring, Id,
-                               Queue->Memory.LongTables + (SIZE_T)Table * TableBytes,
-                               Queue->Memory.LongTablesAddress + (ULONGLONG)Table * TableBytes);
+        return TRUE;
     }
+    if (LIKELY(DataSegments <= REQUEST_SLOT_SEGMENTS)) {
+        SlotTable(Queue, Id, &Table);
+    } else if (!TakeLongTable(Queue, Request, &Table)) {
+        return FALSE;
+    }
+    VirtQueueBeginIndirect(Chain, &Queue->Ring, Id, Table.Entries, Table.Address);
     return TRUE;
 }
 
@@ -435,41 +462,6 @@ static VOID ReleaseLongTable(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
         Queue->Memory.FreeLongTables[Queue->FreeLongTableCount++] = Request->LongTable;
         Request->Special &= (UCHAR)~RequestSpecialLongTable;
     }
-}
-
-/* A table that a request is given in one go. */
-typedef struct _REQUEST_TABLE {
-    PVIRTQUEUE_ENTRY Entries;
-    ULONGLONG Address; /* the device's */
-    ULONG Room;        /* data segments that it takes */
-} REQUEST_TABLE;
-
-/* The slot's own table. */
-FORCEINLINE VOID SlotTable(PVIO_QUEUE Queue, ULONG Id, REQUEST_TABLE *Table)
-{
-    Table->Entries = (PVIRTQUEUE_ENTRY)Queue->Memory.Slots[Id].table;
-    Table->Address =
-        Queue->Memory.SlotsAddress + (ULONGLONG)Id * sizeof(blk_req) + offsetof(blk_req, table);
-    Table->Room = REQUEST_SLOT_SEGMENTS;
-}
-
-/* A table of the queue's pool. FALSE: none is free. */
-static BOOLEAN TakeLongTable(PVIO_QUEUE Queue, PSRB_EXTENSION Request, REQUEST_TABLE *Table)
-{
-    const ADAPTER_LIMITS *Limits = &Queue->Adapter->Limits;
-    USHORT Index;
-
-    if (Queue->FreeLongTableCount == 0) {
-        return FALSE;
-    }
-    Index = Queue->Memory.FreeLongTables[--Queue->FreeLongTableCount];
-    Request->LongTable = Index;
-    Request->Special |= RequestSpecialLongTable;
-    Table->Entries =
-        (PVIRTQUEUE_ENTRY)(Queue->Memory.LongTables + (SIZE_T)Index * Limits->LongTableBytes);
-    Table->Address = Queue->Memory.LongTablesAddress + (ULONGLONG)Index * Limits->LongTableBytes;
-    Table->Room = Limits->Segments;
-    return TRUE;
 }
 
 /*

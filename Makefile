@@ -2,6 +2,7 @@
 #
 #   make setup       install by apt what the build, the bench and the tests need
 #   make             build the driver (build/wlh/x64/viostor.sys and .pdb)
+#   make storhost    build the bench (build/storhost; storhost-x86, storhost-arm64: for driver files of these)
 #   make inf         the installation files (build/<flavour>/viostor.inf, build/txtsetup.oem)
 #   make package     the media: build/package/viostor-*.iso, *.vfd and tree/ (SIGN=, CERT=, KEY=: packaging/package.mk)
 #   make deb, make rpm   packages of it for Linux distributions (build/deb/, build/rpm/); make install
@@ -9,7 +10,7 @@
 #                    (ARCH=x86, ARCH=arm64: the driver for that processor; TARGET=wnet/x86: that for that
 #                    Windows; DRIVER=FILE: another one)
 #   make serve IMAGE=disk.qcow2 [QEMU_DEVICE=...]   a disk through the driver, until Ctrl-C
-#   make counts      exact counts of what the driver does for a request (PEER=other.sys: of another, too)
+#   make bench       exact counts of what the driver does for a request (PEER=other.sys: of another, too)
 #   make check       all tests (check-full: every combination of the system matrix)
 #   make conformance       SCSI, block and file system tools judge the disk
 #   make clean
@@ -55,7 +56,7 @@ include tests/conformance/conformance.mk
 include tests/lint.mk
 
 .PHONY: all clean help
-all: driver bench
+all: driver storhost
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))

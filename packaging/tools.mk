@@ -5,12 +5,12 @@
 
 TOOLS_driver := clang-14:clang-14 lld-link-14:lld-14 /usr/lib/llvm-14/bin/llvm-rc:llvm-14 llvm-dlltool-14:llvm-14 \
     python3:python3 /usr/lib/python3/dist-packages/pefile.py:python3-pefile
-TOOLS_bench := gcc:gcc pkg-config:pkg-config /usr/include/Zydis/Zydis.h:libzydis-dev \
+TOOLS_storhost := gcc:gcc pkg-config:pkg-config /usr/include/Zydis/Zydis.h:libzydis-dev \
     /usr/include/jansson.h:libjansson-dev /usr/include/nbdkit-plugin.h:nbdkit-plugin-dev \
     /usr/include/stdio.h:libc6-dev
 # For driver files of other processors (their libraries: SYSROOT_PACKAGES_ in storhost/storhost.mk).
-TOOLS_bench-x86 := i686-linux-gnu-gcc:gcc-i686-linux-gnu /usr/i686-linux-gnu/lib/crt1.o:libc6-dev-i386-cross
-TOOLS_bench-arm64 := aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/lib/crt1.o:libc6-dev-arm64-cross \
+TOOLS_storhost-x86 := i686-linux-gnu-gcc:gcc-i686-linux-gnu /usr/i686-linux-gnu/lib/crt1.o:libc6-dev-i386-cross
+TOOLS_storhost-arm64 := aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/lib/crt1.o:libc6-dev-arm64-cross \
     qemu-aarch64:qemu-user
 TOOLS_package := /usr/lib/python3/dist-packages/asn1crypto:python3-asn1crypto xorriso:xorriso mcopy:mtools \
     /usr/sbin/mkfs.fat:dosfstools
@@ -35,7 +35,7 @@ APPLIANCE_KERNEL = $(if $(wildcard /boot/vmlinuz-*),,/boot/vmlinuz-*:linux-image
 TOOLS_lint := clang-tidy-14:clang-tidy-14 clang-format-14:clang-format-14 cppcheck:cppcheck shellcheck:shellcheck \
     x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64 i686-w64-mingw32-gcc:gcc-mingw-w64-i686
 
-TOOL_GROUPS  := driver package sign deb rpm bench bench-x86 bench-arm64 run check lint
+TOOL_GROUPS  := driver package sign deb rpm storhost storhost-x86 storhost-arm64 run check lint
 # qemu-block-extra: what QEMU opens beyond files (iscsi, rbd, ...).
 # libengine-pkcs11-openssl: lets osslsigncode use a key in a token.
 EXTRA_PACKAGES := qemu-block-extra libiscsi-bin libengine-pkcs11-openssl

@@ -74,17 +74,17 @@ STORHOST := $(BUILD)/storhost
 NBDKIT_PLUGIN := $(BUILD)/nbdkit-storhost-plugin.so
 SG_PRELOAD := $(BUILD)/libstorhost-sg.so
 
-.PHONY: bench $(BENCH_ARCHS:%=bench-%) $(SYSROOT_ARCHS:%=sysroot-%) run serve
-bench: bench-x64 $(NBDKIT_PLUGIN) $(SG_PRELOAD)
-$(BENCH_ARCHS:%=bench-%): bench-%: tools-bench
-bench-x64: $(STORHOST)
-bench-x86: tools-bench-x86 $(BUILD)/x86/storhost
-bench-arm64: tools-bench-arm64 $(BUILD)/arm64/storhost
+.PHONY: storhost $(BENCH_ARCHS:%=storhost-%) $(SYSROOT_ARCHS:%=sysroot-%) run serve
+storhost: storhost-x64 $(NBDKIT_PLUGIN) $(SG_PRELOAD)
+$(BENCH_ARCHS:%=storhost-%): storhost-%: tools-storhost
+storhost-x64: $(STORHOST)
+storhost-x86: tools-storhost-x86 $(BUILD)/x86/storhost
+storhost-arm64: tools-storhost-arm64 $(BUILD)/arm64/storhost
 
 $(SYSROOT_ARCHS:%=sysroot-%): sysroot-%:
 	@sh packaging/sysroot.sh check $(SYSROOT)/$* $(BENCH_DEBIAN_$*) $(SYSROOT_PACKAGES_$*)
 # A phony prerequisite would build anew each time; behind the bar it only checks.
-bench_ready = $(if $(filter $(1),$(SYSROOT_ARCHS)),tools-bench-$(1) sysroot-$(1),tools-bench)
+bench_ready = $(if $(filter $(1),$(SYSROOT_ARCHS)),tools-storhost-$(1) sysroot-$(1),tools-storhost)
 
 # $(1): architecture
 define BENCH_RULES
@@ -112,12 +112,12 @@ $(foreach a,$(BENCH_ARCHS),$(eval $(call BENCH_RULES,$(a))))
 
 WAYS_PROTOCOL := storhost/ways/client.c storhost/ways/protocol.c
 
-$(NBDKIT_PLUGIN): $(wildcard storhost/ways/nbdkit/*.c) $(WAYS_PROTOCOL) storhost/ways/client_trim.c | tools-bench
+$(NBDKIT_PLUGIN): $(wildcard storhost/ways/nbdkit/*.c) $(WAYS_PROTOCOL) storhost/ways/client_trim.c | tools-storhost
 	@mkdir -p $(@D)
 	$(call say,CC      $@)
 	$(Q)$(CC) $(BENCH_CFLAGS) -fPIC -shared -MMD -MP -MF $@.d -o $@ $(filter %.c,$^)
 
-$(SG_PRELOAD): $(wildcard storhost/ways/sg/*.c) $(WAYS_PROTOCOL) | tools-bench
+$(SG_PRELOAD): $(wildcard storhost/ways/sg/*.c) $(WAYS_PROTOCOL) | tools-storhost
 	@mkdir -p $(@D)
 	$(call say,CC      $@)
 	$(Q)$(CC) $(BENCH_CFLAGS) -fPIC -shared -MMD -MP -MF $@.d -o $@ $(filter %.c,$^) -ldl
@@ -151,9 +151,9 @@ QEMU_DEVICE ?=
 # What `make run` shows unless QEMU_DEVICE says otherwise.
 DEMO_DEVICE := num-queues=2,serial=viostor-demo
 
-run: tools-run driver bench bench-$(ARCH)
+run: tools-run driver storhost storhost-$(ARCH)
 	@$(RUN_$(ARCH)) --driver $(DRIVER) $(RUN_OPTIONS) --qemu-device '$(or $(QEMU_DEVICE),$(DEMO_DEVICE))' run
 
-serve: tools-run driver bench bench-$(ARCH)
+serve: tools-run driver storhost storhost-$(ARCH)
 	@test -n '$(IMAGE)' || { echo "Say which disk: make serve IMAGE=disk.qcow2" >&2; exit 2; }
 	@$(RUN_$(ARCH)) --driver $(DRIVER) $(RUN_OPTIONS) --image '$(IMAGE)' $(if $(QEMU_DEVICE),--qemu-device '$(QEMU_DEVICE)') serve

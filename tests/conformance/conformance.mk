@@ -6,8 +6,8 @@
 # "make check" runs a part of it (tests/conformance/test_conformance.py).
 
 .PHONY: conformance conformance-record
-conformance: tools-run tools-check driver bench
+conformance: tools-run tools-check driver storhost
 	@$(PYTHON) tests/conformance/conformance.py
 
-conformance-record: tools-run tools-check driver bench
+conformance-record: tools-run tools-check driver storhost
 	@$(PYTHON) tests/conformance/conformance.py --record

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the device is: features agreed with it, its configuration, and the limits that follow.
+ * AdapterProbe (adapter.h) is what the rest calls.
+ */
+#include "adapter_internal.h"
+
+#include "port.h"
+#include "virtio_store_utils.h"
+
+/* What the driver can use. A transport that needs translated addresses (ACCESS_PLATFORM) is served
+ * as it is: all addresses come from the port driver. So is one that needs a bus's ordering
+ * (ORDER_PLATFORM): there is no other here (virtio_barrier.h). */
+#define WANTED_FEATURES                                                              \
+    (VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | VIRTIO_FEATURE(VIRTIO_F_INDIRECT_DESC) |   \
+     VIRTIO_FEATURE(VIRTIO_F_EVENT_IDX) | VIRTIO_FEATURE(VIRTIO_F_ACCESS_PLATFORM) | \
+     VIRTIO_FEATURE(VIRTIO_F_ORDER_PLATFORM) | TRANSPORT_COMFORTS |                  \
+     VIRTIO_FEATURE(VIRTIO_BLK_F_SIZE_MAX) | VIRTIO_FEATURE(VIRTIO_BLK_F_SEG_MAX) |  \
+     VIRTIO_FEATURE(VIRTIO_BLK_F_RO) | VIRTIO_FEATURE(VIRTIO_BLK_F_BLK_SIZE) |       \
+     VIRTIO_FEATURE(VIRTIO_BLK_F_FLUSH) | VIRTIO_FEATURE(VIRTIO_BLK_F_TOPOLOGY) |    \
+     VIRTIO_FEATURE(VIRTIO_BLK_F_CONFIG_WCE) | VIRTIO_FEATURE(VIRTIO_BLK_F_MQ) |     \
+     VIRTIO_FEATURE(VIRTIO_BLK_F_GEOMETRY) | VIRTIO_FEATURE(VIRTIO_BLK_F_DISCARD) |  \
+     VIRTIO_FEATURE(VIRTIO_BLK_F_WRITE_ZEROES) | VIRTIO_FEATURE(VIRTIO_BLK_F_LIFETIME))
+
+/* What makes the driver's work cheaper on a device that has it. A dump does without: it does one
+ * request at a time, and should depend on as little as it can. */
+#define TRANSPORT_COMFORTS                                                                     \
+    (VIRTIO_FEATURE(VIRTIO_F_RING_PACKED) | VIRTIO_FEATURE(VIRTIO_F_IN_ORDER) |                \
+     VIRTIO_FEATURE(VIRTIO_F_NOTIFICATION_DATA) | VIRTIO_FEATURE(VIRTIO_F_NOTIF_CONFIG_DATA) | \
+     VIRTIO_FEATURE(VIRTIO_F_RING_RESET))
+
+/* Without indirect descriptors a request takes as many descriptors as it has segments, and two:
+ * segments are limited so that a ring still holds this many of the largest requests. */
+#define DIRECT_DEPTH 8u
+
+/* A dump is one request at a time, in 32 KiB of memory: rings of this size where the driver may
+ * choose, and requests of at most so many segments (128 KiB). */
+#define DUMP_RING_SIZE 64u
+#define DUMP_SEGMENTS  33u
+
+/* Configuration fields with the feature that must be agreed for them to mean anything. */
+typedef struct _CONFIG_FIELD {
+    VIRTIO_PCI_FIELD Field;
+    UCHAR Feature; /* bit number, or CONFIG_FIELD_ALWAYS */
+} CONFIG_FIELD;
+#define CONFIG_FIELD_ALWAYS 0xff
+
+#define BLK_FIELD(Name)                                                             \
+    {                                                                               \
+        (USHORT) offsetof(blk_config, Name), (USHORT)sizeof(((pblk_config)0)->Name) \
+    }
+
+static const CONFIG_FIELD ConfigFields[] = {
+    {BLK_FIELD(capacity), CONFIG_FIELD_ALWAYS},
+    {BLK_FIELD(size_max), VIRTIO_BLK_F_SIZE_MAX},
+    {BLK_FIELD(seg_max), VIRTIO_BLK_F_SEG_MAX},
+    {BLK_FIELD(geometry.cylinders), VIRTIO_BLK_F_GEOMETRY},
+    {BLK_FIELD(geometry.heads), VIRTIO_BLK_F_GEOMETRY},
+    {BLK_FIELD(geometry.sectors), VIRTIO_BLK_F_GEOMETRY},
+    {BLK_FIELD(blk_size), VIRTIO_BLK_F_BLK_SIZE},
+    {BLK_FIELD(topology.physical_block_exp), VIRTIO_BLK_F_TOPOLOGY},
+    {BLK_FIELD(topology.alignment_offset), VIRTIO_BLK_F_TOPOLOGY},
+    {BLK_FIELD(topology.min_io_size), VIRTIO_BLK_F_TOPOLOGY},
+    {BLK_FIELD(topology.opt_io_size), VIRTIO_BLK_F_TOPOLOGY},
+    {BLK_FIELD(writeback), VIRTIO_BLK_F_CONFIG_WCE},
+    {BLK_FIELD(num_queues), VIRTIO_BLK_F_MQ},
+    {BLK_FIELD(max_discard_sectors), VIRTIO_BLK_F_DISCARD},
+    {BLK_FIELD(discard_sector_alignment), VIRTIO_BLK_F_DISCARD},
+    {BLK_FIELD(max_write_zeroes_sectors), VIRTIO_BLK_F_WRITE_ZEROES},
+    {BLK_FIELD(write_zeroes_may_unmap), VIRTIO_BLK_F_WRITE_ZEROES},
+};
+
+BOOLEAN AdapterReportFailure(PADAPTER_EXTENSION Adapter, VIO_EVENT Event, VIRTIO_PCI_RESULT Result)
+{
+    DebugPrint(DebugError, "event %u: %s (%I64x)", Event, VirtioPciResultName(Result),
+               Adapter->Device.Detail);
+    PortLogEvent(Adapter, NULL, Event, Result);
+    return FALSE;
+}
+
+VIRTIO_PCI_RESULT AdapterReadConfiguration(PADAPTER_EXTENSION Adapter, pblk_config Config)
+{
+    VIRTIO_PCI_FIELD Fields[RTL_NUMBER_OF(ConfigFields)];
+    ULONG Count = 0;
+    ULONG Index;
+
+    RtlZeroMemory(Config, sizeof(*Config));
+    for (Index = 0; Index < RTL_NUMBER_OF(ConfigFields); ++Index) {
+        if (ConfigFields[Index].Feature == CONFIG_FIELD_ALWAYS ||
+            AdapterHasFeature(Adapter, ConfigFields[Index].Feature)) {
+            Fields[Count++] = ConfigFields[Index].Field;
+        }
+    }
+    return VirtioPciReadConfig(&Adapter->Device, Fields, Count, Config, sizeof(*Config));
+}
+
+/* Writes what the configuration says into the disk's parameters, its serial number apart. */
+static VOID DescribeDisk(const ADAPTER_EXTENSION *Adapter, const blk_config *Config,
+                         PSCSI_DISK_PARAMETERS Parameters)
+{
+    RtlZeroMemory(Parameters, sizeof(*Parameters));
+    Parameters->CapacityInSectors = Config->capacity;
+    Parameters->BlockSize = Config->blk_size;
+    Parameters->PhysicalBlockExponent = Config->topology.physical_block_exp;
+    Parameters->AlignmentOffset = Config->topology.alignment_offset;
+    Parameters->MinimumIoBlocks = Config->topology.min_io_size;
+    Parameters->OptimalIoBlocks = Config->topology.opt_io_size;
+    Parameters->MaximumTransferLength = Adapter->Limits.TransferBytes;
+    Parameters->Location = (Adapter->SystemIoBusNumber << 8) | ((Adapter->SlotNumber & 0x1f) << 3) |
+                           ((Adapter->SlotNumber >> 5) & 7);
+    Parameters->ReadOnly = AdapterHasFeature(Adapter, VIRTIO_BLK_F_RO);
+    Parameters->FlushSupported = AdapterHasFeature(Adapter, VIRTIO_BLK_F_FLUSH);
+    Parameters->WriteCacheSettable = AdapterHasFeature(Adapter, VIRTIO_BLK_F_CONFIG_WCE);
+    Parameters->WriteCacheEnabled = !Parameters->WriteCacheSettable || Config->writeback != 0;
+    Parameters->Cylinders = Config->geometry.cylinders;
+    Parameters->Heads = Config->geometry.heads;
+    Parameters->SectorsPerTrack = Config->geometry.sectors;
+    Parameters->DiscardSectors = Config->max_discard_sectors;
+    Parameters->DiscardAlignment = Config->discard_sector_alignment;
+    Parameters->ZeroesSectors = Config->max_write_zeroes_sectors;
+    Parameters->ZeroesMayUnmap = Config->write_zeroes_may_unmap != 0;
+    Parameters->LifetimeSupported = AdapterHasFeature(Adapter, VIRTIO_BLK_F_LIFETIME);
+    Parameters->ScratchBytes = Adapter->Limits.ScratchBytes;
+}
+
+/* The most segments of a request that the device and the smallest ring allow. */
+static ULONG SegmentLimit(const ADAPTER_EXTENSION *Adapter, const blk_config *Config,
+                          ULONG RingSize)
+{
+    /* A chain is never longer than the ring (2.7.5.3.1), header and status included. */
+    ULONG Segments = RingSize > 2 ? RingSize - 2 : 0;
+
+    if (Adapter->Dump) {
+        Segments = min(Segments, DUMP_SEGMENTS);
+    } else if (!AdapterHasFeature(Adapter, VIRTIO_F_INDIRECT_DESC) &&
+               RingSize >= 4 * DIRECT_DEPTH) {
+        Segments = RingSize / DIRECT_DEPTH - 2;
+    }
+    if (AdapterHasFeature(Adapter, VIRTIO_BLK_F_SEG_MAX)) {
+        Segments = min(Segments, Config->seg_max);
+    }
+    return Segments;
+}
+
+/* How many long tables a queue gets, and their size, for the Segments of the limits. */
+static VOID ComputeLongTables(const ADAPTER_EXTENSION *Adapter, PADAPTER_LIMITS Limits)
+{
+    ULONG Count;
+
+    Limits->LongTableBytes =
+        AdapterRoundUp((Limits->Segments + 2) * (ULONG)sizeof(VIRTQ_DESC), CACHE_LINE_SIZE);
+    Limits->LongTableCount = 0;
+    if (AdapterHasFeature(Adapter, VIRTIO_F_INDIRECT_DESC) &&
+        Limits->Segments > REQUEST_SLOT_SEGMENTS) {
+        Count = PORT_LONG_TABLE_BUDGET / Limits->LongTableBytes;
+        Count = max(Count, LONG_TABLE_MINIMUM);
+        Count = min(Count, LONG_TABLE_MAXIMUM);
+        Limits->LongTableCount = min(Count, Limits->RingUse);
+    }
+}
+
+/*
+ * Limits from the smallest queue and the configuration. FALSE: not even a page-sized transfer over
+ * two pages would fit.
+ */
+static BOOLEAN ComputeLimits(PADAPTER_EXTENSION Adapter, const blk_config *Config, ULONG RingSize)
+{
+    const ULONG RingUse = min(RingSize, PORT_RING_USE_MAXIMUM);
+    const ULONG Segments = SegmentLimit(Adapter, Config, RingUse);
+    const BOOLEAN Indirect = AdapterHasFeature(Adapter, VIRTIO_F_INDIRECT_DESC);
+    PADAPTER_LIMITS Limits = &Adapter->Limits;
+    ULONG PieceCount; /* segments that a page may become by size_max */
+
+    Limits->SegmentBytes = Config->size_max != 0 ? Config->size_max : MAXULONG;
+
+    PieceCount = Limits->SegmentBytes < PAGE_SIZE ? (PAGE_SIZE - 1) / Limits->SegmentBytes + 1 : 1;
+    if (Segments / PieceCount < 2) {
+        return FALSE;
+    }
+    /* The port driver's list may have one element more than the breaks: a transfer of n pages
+     * touches n + 1. Longer contiguous elements than pages are split by size_max into no more
+     * pieces than their pages would be. */
+    Limits->PhysicalBreaks = min(Segments / PieceCount - 1, PORT_BREAKS_MAXIMUM);
+    Limits->TransferBytes = Limits->PhysicalBreaks * PAGE_SIZE;
+    /* What the port driver's lists can come to. */
+    Limits->Segments = (Limits->PhysicalBreaks + 1) * PieceCount;
+
+    Limits->RingUse = RingUse;
+    if (Adapter->Dump) {
+        Limits->RingUse = Indirect ? 1 : Segments + 2;
+    }
+    ComputeLongTables(Adapter, Limits);
+    /* A step through it is one request. */
+    Limits->ScratchBytes = min(PORT_SCRATCH_BYTES, Limits->TransferBytes);
+    if (Adapter->Dump) {
+        Limits->ScratchBytes = 0;
+    }
+    Limits->Depth = Indirect ? Limits->RingUse : Limits->RingUse / (Limits->Segments + 2);
+    return TRUE;
+}
+
+/* The number of queues to use, and the size that all of them have at least. */
+static VIRTIO_PCI_RESULT CountQueues(PADAPTER_EXTENSION Adapter, const blk_config *Config,
+                                     ULONG MaximumQueues, PULONG SmallestSize)
+{
+    ULONG Count = AdapterHasFeature(Adapter, VIRTIO_BLK_F_MQ) && Config->num_queues != 0
+                      ? Config->num_queues
+                      : 1;
+    ULONG Index;
+
+    Count = min(Count, MaximumQueues);
+    Count = min(Count, VIO_QUEUE_MAXIMUM);
+    *SmallestSize = VIRTQ_SIZE_MAXIMUM;
+    for (Index = 0; Index < Count; ++Index) {
+        ULONG Size;
+        VIRTIO_PCI_RESULT Result = VirtioPciGetQueueSize(&Adapter->Device, (USHORT)Index, &Size);
+
+        if (Result != VirtioPciOk) {
+            /* A device that promises more queues than it has is served with those that are there. */
+            if (Index == 0) {
+                return Result;
+            }
+            break;
+        }
+        if (Adapter->Device.Transport == VirtioPciTransportModern) {
+            Size = min(Size, Adapter->Dump ? DUMP_RING_SIZE : PORT_RING_USE_MAXIMUM);
+        }
+        Adapter->RingSizes[Index] = Size;
+        *SmallestSize = min(*SmallestSize, Size);
+    }
+    Adapter->QueueCount = Index;
+    if (Adapter->Device.Transport == VirtioPciTransportModern) {
+        /* All rings hold the same number of requests; in order a ring is used as a whole. */
+        for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+            Adapter->RingSizes[Index] = *SmallestSize;
+        }
+    }
+    return VirtioPciOk;
+}
+
+/* Reads what the negotiated device says of itself and decides on queues and limits. */
+static BOOLEAN ExamineDevice(PADAPTER_EXTENSION Adapter, ULONG MaximumQueues)
+{
+    SCSI_DISK_PARAMETERS Parameters;
+    SCSI_DISK_RESULT DiskResult;
+    VIRTIO_PCI_RESULT Result;
+    blk_config Config;
+    ULONG RingSize;
+
+    Result = AdapterReadConfiguration(Adapter, &Config);
+    if (Result == VirtioPciOk) {
+        Result = CountQueues(Adapter, &Config, MaximumQueues, &RingSize);
+    }
+    if (Result != VirtioPciOk) {
+        return AdapterReportFailure(Adapter, VioEventProbeFailed, Result);
+    }
+    if (!ComputeLimits(Adapter, &Config, RingSize)) {
+        DebugPrint(DebugError, "unusable limits: ring %lu, seg_max %lu, size_max %lu", RingSize,
+                   Config.seg_max, Config.size_max);
+        PortLogEvent(Adapter, NULL, VioEventLimitsUnusable, RingSize);
+        return FALSE;
+    }
+    Adapter->IndirectDescriptors = AdapterHasFeature(Adapter, VIRTIO_F_INDIRECT_DESC);
+    Adapter->Limits.Depth = min(Adapter->Limits.Depth * Adapter->QueueCount, VIO_DEPTH_MAXIMUM);
+
+    DescribeDisk(Adapter, &Config, &Parameters);
+    DiskResult = ScsiDiskInitialize(&Adapter->Disk, &Parameters);
+    if (DiskResult != ScsiDiskOk) {
+        DebugPrint(DebugError, "no usable disk: %s", ScsiDiskResultText(DiskResult));
+        PortLogEvent(Adapter, NULL, VioEventDiskRefused, DiskResult);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+VOID AdapterLeaveDevice(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_RESULT Result)
+{
+    if (Result != VirtioPciGone && Result != VirtioPciResetTimeout) {
+        VirtioPciFail(&Adapter->Device);
+        (VOID) VirtioPciReset(&Adapter->Device);
+    }
+}
+
+/* What to ask for, by what the adapter is for and what the user has set. */
+static ULONGLONG WantedFeatures(const ADAPTER_EXTENSION *Adapter)
+{
+    if (Adapter->Dump) {
+        return WANTED_FEATURES & ~TRANSPORT_COMFORTS;
+    }
+    return Adapter->PackedRing ? WANTED_FEATURES
+                               : WANTED_FEATURES & ~VIRTIO_FEATURE(VIRTIO_F_RING_PACKED);
+}
+
+/*
+ * A disk whose zones must be written in order is no disk for Windows: FALSE, logged. The model may be
+ * read before negotiation, which such a device would refuse (VIRTIO 1.3, 5.2.5). A host-aware one
+ * works as an ordinary disk without F_ZONED.
+ */
+static BOOLEAN CheckZones(PADAPTER_EXTENSION Adapter)
+{
+    static const VIRTIO_PCI_FIELD Model = BLK_FIELD(zoned.model);
+    blk_config Config;
+
+    if ((Adapter->Device.Offered & VIRTIO_FEATURE(VIRTIO_BLK_F_ZONED)) == 0 ||
+        VirtioPciReadConfig(&Adapter->Device, &Model, 1, &Config, sizeof(Config)) != VirtioPciOk ||
+        Config.zoned.model != VIRTIO_BLK_Z_HOST_MANAGED) {
+        return TRUE;
+    }
+    DebugPrint(DebugError, "event %u: a host-managed zoned disk", VioEventZoned);
+    PortLogEvent(Adapter, NULL, VioEventZoned, Config.zoned.model);
+    return FALSE;
+}
+
+/* From a reset device to agreed features. FALSE: logged, and the device is left. */
+static BOOLEAN NegotiateFirst(PADAPTER_EXTENSION Adapter)
+{
+    VIRTIO_PCI_RESULT Result = VirtioPciStart(&Adapter->Device);
+
+    if (Result == VirtioPciOk && !CheckZones(Adapter)) {
+        AdapterLeaveDevice(Adapter, Result);
+        return FALSE;
+    }
+    if (Result == VirtioPciOk) {
+        Result = VirtioPciNegotiate(&Adapter->Device, WantedFeatures(Adapter));
+    }
+    if (Result != VirtioPciOk) {
+        (VOID) AdapterReportFailure(Adapter, VioEventNegotiationRefused, Result);
+        AdapterLeaveDevice(Adapter, Result);
+        return FALSE;
+    }
+    Adapter->Features = Adapter->Device.Features;
+    return TRUE;
+}
+
+BOOLEAN AdapterProbe(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_MAP_BAR *MapBar, ULONG MaximumQueues)
+{
+    UCHAR ConfigSpace[VIRTIO_PCI_CONFIG_SPACE_SIZE];
+    VIRTIO_PCI_RESULT Result;
+    BOOLEAN Usable;
+
+    if (!PortReadPciConfig(Adapter, ConfigSpace, sizeof(ConfigSpace))) {
+        Adapter->Device.Detail = 0;
+        return AdapterReportFailure(Adapter, VioEventProbeFailed, VirtioPciGone);
+    }
+    Result = VirtioPciProbe(&Adapter->Device, ConfigSpace, MapBar, Adapter);
+    if (Result != VirtioPciOk) {
+        return AdapterReportFailure(Adapter, VioEventProbeFailed, Result);
+    }
+    if (!NegotiateFirst(Adapter)) {
+        return FALSE;
+    }
+    Usable = ExamineDevice(Adapter, MaximumQueues);
+    /* Nothing of the device is used until HwInitialize, and nothing ever after a failure. */
+    (VOID) VirtioPciReset(&Adapter->Device);
+    Adapter->State = AdapterFound;
+    return Usable;
+}

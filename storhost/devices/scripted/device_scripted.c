@@ -60,7 +60,7 @@ static struct scripted *lock_device(struct device *device)
 
 static bool line_level(const struct scripted *scripted)
 {
-    return !scripted->device.removed && line_allowed(scripted) &&
+    return !scripted->device.removed && pci_function_line_allowed(&scripted->function) &&
            (scripted->isr != 0 || scripted->stray_line);
 }
 
@@ -112,7 +112,7 @@ static void unlock_device(struct scripted *scripted)
 
 static bool works(const struct scripted *scripted)
 {
-    return !scripted->device.removed && bus_master(scripted) &&
+    return !scripted->device.removed && pci_function_bus_master(&scripted->function) &&
            scripted->reset_state != RESET_RUNS && scripted->status & VIRTIO_CONFIG_S_DRIVER_OK &&
            !(scripted->status & (VIRTIO_CONFIG_S_NEEDS_RESET | VIRTIO_CONFIG_S_FAILED));
 }
@@ -293,7 +293,7 @@ static void scripted_bar_write(struct device *device, unsigned bar, uint64_t off
         registers_write(scripted, bar, offset, size, value);
         if (scripted->options.immediate &&
             (rung != scripted->counters.writes[SCRIPTED_AREA_NOTIFY] ||
-             (bar == 0 && scripted->legacy_length && offset == VIRTIO_PCI_QUEUE_NOTIFY))) {
+             (bar == 0 && scripted->function.legacy_length && offset == VIRTIO_PCI_QUEUE_NOTIFY))) {
             scripted_do_step(scripted);
         }
     }
@@ -303,7 +303,7 @@ static void scripted_bar_write(struct device *device, unsigned bar, uint64_t off
 static unsigned scripted_set_vectors(struct device *device, unsigned vectors)
 {
     struct scripted *scripted = lock_device(device);
-    const unsigned granted = messages_set(scripted, vectors);
+    const unsigned granted = msix_give(&scripted->function, vectors);
 
     unlock_device(scripted);
     return granted;
@@ -344,8 +344,7 @@ static void scripted_destroy(struct device *device)
     if (scripted->store >= 0) {
         close(scripted->store);
     }
-    free(scripted->msix_table);
-    free(scripted->msix_pending);
+    pci_function_end(&scripted->function);
     pthread_mutex_destroy(&scripted->lock);
     free(scripted);
 }
@@ -521,7 +520,7 @@ void scripted_interrupt(struct device *device, unsigned vector)
     struct scripted *scripted = lock_device(device);
 
     if (messages_on(scripted) && vector < device->message_vectors) {
-        message_send(scripted, vector);
+        msix_send(&scripted->function, vector);
     }
     unlock_device(scripted);
 }

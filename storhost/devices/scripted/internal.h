@@ -24,7 +24,6 @@
 #define F_NOTIFICATION      38
 #define F_NOTIF_CONFIG_DATA 39
 #define F_RING_RESET        40
-#define PCI_SPACE           256u
 #define FAULTS_MAXIMUM      64u
 #define LIES_MAXIMUM        32u
 #define SECTOR              512u
@@ -138,12 +137,6 @@ enum reset_state {
     RESET_UNSEEN, /* done; the driver has not read the 0 yet */
 };
 
-struct structure {
-    bool present;
-    unsigned bar;
-    uint32_t offset, length;
-};
-
 struct active_fault {
     struct scripted_fault fault;
     uint32_t matched;
@@ -160,14 +153,7 @@ struct scripted {
     pthread_mutex_t lock; /* recursive: a report of a violation may read what this guards */
     struct scripted_options options;
 
-    /* PCI */
-    uint8_t pci[PCI_SPACE], pci_writable[PCI_SPACE];
-    struct structure part[SCRIPTED_PARTS];
-    unsigned legacy_length;
-    unsigned msix_at, pci_access_at; /* capabilities; 0: none */
-    uint32_t pba_offset;
-    uint8_t *msix_table;   /* 16 bytes per vector */
-    uint8_t *msix_pending; /* bit per vector */
+    struct pci_function function;
 
     /* virtio */
     uint8_t status;
@@ -214,20 +200,16 @@ static inline struct scripted *scripted_of(struct device *device)
 /* A driver requirement: violation RULE_VIRTIO with the text unless it is kept. */
 void must(bool kept, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* ---- config_space.c: PCI configuration space, BARs, MSI-X ---- */
+/* ---- config_space.c: what its PCI configuration space has besides devices/pci ---- */
 
 bool config_space_build(struct scripted *scripted, char *error, size_t size);
 uint32_t config_space_read(struct scripted *scripted, unsigned offset, unsigned size);
 void config_space_write(struct scripted *scripted, unsigned offset, unsigned size, uint32_t value);
-void config_space_poke(struct scripted *scripted, unsigned offset, unsigned size, uint32_t value);
-bool messages_on(const struct scripted *scripted);
-unsigned messages_set(struct scripted *scripted, unsigned vectors);
-uint64_t msix_read(struct scripted *scripted, uint32_t offset, unsigned size);
-void msix_write(struct scripted *scripted, uint32_t offset, unsigned size, uint64_t value);
-bool line_allowed(const struct scripted *scripted);
-bool bus_master(const struct scripted *scripted);
-/* Sends a message, or notes it if it is masked. */
-void message_send(struct scripted *scripted, unsigned vector);
+
+static inline bool messages_on(const struct scripted *scripted)
+{
+    return msix_enabled(&scripted->function);
+}
 
 /* ---- registers.c: what BARs answer ---- */
 

@@ -16,21 +16,6 @@ struct field {
     uint8_t offset, size;
 };
 
-/* The common configuration structure. */
-static const struct field common_fields[] = {
-    {VIRTIO_PCI_COMMON_DFSELECT, 4},  {VIRTIO_PCI_COMMON_DF, 4},
-    {VIRTIO_PCI_COMMON_GFSELECT, 4},  {VIRTIO_PCI_COMMON_GF, 4},
-    {VIRTIO_PCI_COMMON_MSIX, 2},      {VIRTIO_PCI_COMMON_NUMQ, 2},
-    {VIRTIO_PCI_COMMON_STATUS, 1},    {VIRTIO_PCI_COMMON_CFGGENERATION, 1},
-    {VIRTIO_PCI_COMMON_Q_SELECT, 2},  {VIRTIO_PCI_COMMON_Q_SIZE, 2},
-    {VIRTIO_PCI_COMMON_Q_MSIX, 2},    {VIRTIO_PCI_COMMON_Q_ENABLE, 2},
-    {VIRTIO_PCI_COMMON_Q_NOFF, 2},    {VIRTIO_PCI_COMMON_Q_DESCLO, 4},
-    {VIRTIO_PCI_COMMON_Q_DESCHI, 4},  {VIRTIO_PCI_COMMON_Q_AVAILLO, 4},
-    {VIRTIO_PCI_COMMON_Q_AVAILHI, 4}, {VIRTIO_PCI_COMMON_Q_USEDLO, 4},
-    {VIRTIO_PCI_COMMON_Q_USEDHI, 4},  {VIRTIO_PCI_COMMON_Q_NDATA, 2},
-    {VIRTIO_PCI_COMMON_Q_RESET, 2},   {0, 0},
-};
-
 static const struct field legacy_fields[] = {
     {VIRTIO_PCI_HOST_FEATURES, 4},
     {VIRTIO_PCI_GUEST_FEATURES, 4},
@@ -45,76 +30,45 @@ static const struct field legacy_fields[] = {
     {0, 0},
 };
 
-/* The device configuration, and the feature that a field needs (NEEDS_NOTHING: none). */
-#define NEEDS_NOTHING 64u
-#define CONFIG_FIELD(member, bit)                                         \
-    {                                                                     \
-        offsetof(struct virtio_blk_config, member),                       \
-            sizeof(((struct virtio_blk_config *)0)->member), bit, #member \
-    }
-
-static const struct config_field {
-    uint8_t offset, size, feature;
-    const char *name;
-} config_fields[] = {
-    CONFIG_FIELD(capacity, NEEDS_NOTHING),
-    CONFIG_FIELD(size_max, VIRTIO_BLK_F_SIZE_MAX),
-    CONFIG_FIELD(seg_max, VIRTIO_BLK_F_SEG_MAX),
-    CONFIG_FIELD(geometry.cylinders, VIRTIO_BLK_F_GEOMETRY),
-    CONFIG_FIELD(geometry.heads, VIRTIO_BLK_F_GEOMETRY),
-    CONFIG_FIELD(geometry.sectors, VIRTIO_BLK_F_GEOMETRY),
-    CONFIG_FIELD(blk_size, VIRTIO_BLK_F_BLK_SIZE),
-    CONFIG_FIELD(physical_block_exp, VIRTIO_BLK_F_TOPOLOGY),
-    CONFIG_FIELD(alignment_offset, VIRTIO_BLK_F_TOPOLOGY),
-    CONFIG_FIELD(min_io_size, VIRTIO_BLK_F_TOPOLOGY),
-    CONFIG_FIELD(opt_io_size, VIRTIO_BLK_F_TOPOLOGY),
-    CONFIG_FIELD(wce, VIRTIO_BLK_F_CONFIG_WCE),
-    CONFIG_FIELD(unused, NEEDS_NOTHING),
-    CONFIG_FIELD(num_queues, VIRTIO_BLK_F_MQ),
-    CONFIG_FIELD(max_discard_sectors, VIRTIO_BLK_F_DISCARD),
-    CONFIG_FIELD(max_discard_seg, VIRTIO_BLK_F_DISCARD),
-    CONFIG_FIELD(discard_sector_alignment, VIRTIO_BLK_F_DISCARD),
-    CONFIG_FIELD(max_write_zeroes_sectors, VIRTIO_BLK_F_WRITE_ZEROES),
-    CONFIG_FIELD(max_write_zeroes_seg, VIRTIO_BLK_F_WRITE_ZEROES),
-    CONFIG_FIELD(write_zeroes_may_unmap, VIRTIO_BLK_F_WRITE_ZEROES),
-    CONFIG_FIELD(unused1, NEEDS_NOTHING),
-    CONFIG_FIELD(max_secure_erase_sectors, VIRTIO_BLK_F_SECURE_ERASE),
-    CONFIG_FIELD(max_secure_erase_seg, VIRTIO_BLK_F_SECURE_ERASE),
-    CONFIG_FIELD(secure_erase_sector_alignment, VIRTIO_BLK_F_SECURE_ERASE),
-};
-
 /* ---- Finding what an access falls into ---- */
 
-static const enum scripted_area areas[SCRIPTED_PARTS] = {
-    [SCRIPTED_COMMON] = SCRIPTED_AREA_COMMON, [SCRIPTED_ISR] = SCRIPTED_AREA_ISR,
-    [SCRIPTED_CONFIG] = SCRIPTED_AREA_CONFIG, [SCRIPTED_NOTIFY] = SCRIPTED_AREA_NOTIFY,
-    [SCRIPTED_MSIX] = SCRIPTED_AREA_MSIX,
+static const enum scripted_area areas[PCI_PARTS] = {
+    [PCI_PART_COMMON] = SCRIPTED_AREA_COMMON, [PCI_PART_ISR] = SCRIPTED_AREA_ISR,
+    [PCI_PART_CONFIG] = SCRIPTED_AREA_CONFIG, [PCI_PART_NOTIFY] = SCRIPTED_AREA_NOTIFY,
+    [PCI_PART_MSIX] = SCRIPTED_AREA_MSIX,
 };
 
 static enum scripted_area find_area(const struct scripted *scripted, unsigned bar, uint64_t offset,
                                     uint32_t *inside)
 {
-    for (unsigned i = 0; i < SCRIPTED_PARTS; ++i) {
-        const struct structure *part = &scripted->part[i];
-        if (part->present && part->bar == bar && offset >= part->offset &&
-            offset - part->offset < part->length) {
-            *inside = (uint32_t)(offset - part->offset);
-            return areas[i];
-        }
+    const enum pci_part part = pci_function_find(&scripted->function, bar, offset, inside);
+
+    if (part != PCI_PARTS) {
+        return areas[part];
     }
-    *inside = (uint32_t)offset;
-    return bar == 0 && offset < scripted->legacy_length ? SCRIPTED_AREA_LEGACY
-                                                        : SCRIPTED_AREA_NOTHING;
+    return bar == 0 && offset < scripted->function.legacy_length ? SCRIPTED_AREA_LEGACY
+                                                                 : SCRIPTED_AREA_NOTHING;
 }
 
-static void judge_width(const struct field *fields, const char *what, uint32_t offset,
-                        unsigned size)
+static void must_be_field(bool is_field, const char *what, uint32_t offset, unsigned size)
 {
-    while (fields->size != 0 && (fields->offset != offset || fields->size != size)) {
-        ++fields;
+    must(is_field, "%u bytes at offset %#x of the %s are not one of its fields (4.1.3.1)", size,
+         offset, what);
+}
+
+static void judge_common(uint32_t offset, unsigned size)
+{
+    must_be_field(pci_common_is_field(offset, size), "common configuration", offset, size);
+}
+
+static void judge_legacy(uint32_t offset, unsigned size)
+{
+    const struct field *field = legacy_fields;
+
+    while (field->size != 0 && (field->offset != offset || field->size != size)) {
+        ++field;
     }
-    must(fields->size != 0, "%u bytes at offset %#x of the %s are not one of its fields (4.1.3.1)",
-         size, offset, what);
+    must_be_field(field->size != 0, "legacy registers", offset, size);
 }
 
 static struct queue *selected(struct scripted *scripted)
@@ -183,21 +137,20 @@ static uint8_t read_isr(struct scripted *scripted)
 /* A modern driver reads field by field and only what is offered (2.5.1, 4.1.3.1). */
 static void judge_config_read(const struct scripted *scripted, uint32_t offset, unsigned size)
 {
-    for (size_t i = 0; i < sizeof(config_fields) / sizeof(config_fields[0]); ++i) {
-        const struct config_field *field = &config_fields[i];
-        if (offset < field->offset || offset >= (uint32_t)field->offset + field->size) {
-            continue;
-        }
-        must(size <= 4 && offset % size == 0 && (size == field->size || field->size == 8) &&
-                 (field->size != 8 || size == 4),
-             "%u bytes at offset %u are read of the field %s, which has %u (4.1.3.1)", size, offset,
-             field->name, field->size);
-        must(field->feature == NEEDS_NOTHING || scripted->offered & FEATURE(field->feature),
-             "configuration field %s is read, but its feature is not offered (2.5.1)", field->name);
-        must(field->feature != VIRTIO_BLK_F_CONFIG_WCE ||
-                 scripted->status & VIRTIO_CONFIG_S_FEATURES_OK,
-             "writeback is read before FEATURES_OK (5.2.5.1)");
+    const struct pci_config_field *field = pci_config_field_at(offset);
+
+    if (!field) {
+        return;
     }
+    must(size <= 4 && offset % size == 0 && (size == field->size || field->size == 8) &&
+             (field->size != 8 || size == 4),
+         "%u bytes at offset %u are read of the field %s, which has %u (4.1.3.1)", size, offset,
+         field->name, field->size);
+    must(field->feature == PCI_CONFIG_ALWAYS || scripted->offered & FEATURE(field->feature),
+         "configuration field %s is read, but its feature is not offered (2.5.1)", field->name);
+    must(field->feature != VIRTIO_BLK_F_CONFIG_WCE ||
+             scripted->status & VIRTIO_CONFIG_S_FEATURES_OK,
+         "writeback is read before FEATURES_OK (5.2.5.1)");
 }
 
 static uint64_t read_config(const struct scripted *scripted, uint32_t offset, unsigned size)
@@ -230,11 +183,6 @@ static void write_config(struct scripted *scripted, uint32_t offset, unsigned si
 
 /* ---- Common configuration ---- */
 
-static uint64_t half(uint64_t value, uint32_t select)
-{
-    return select == 0 ? (uint32_t)value : select == 1 ? value >> 32 : 0;
-}
-
 /* What a doorbell of the queue says: with NOTIF_CONFIG_DATA anything but its index (4.1.4.3). */
 static uint16_t notify_data(const struct scripted *scripted, unsigned index)
 {
@@ -262,13 +210,13 @@ static uint64_t read_queue_field(struct scripted *scripted, uint32_t offset)
         return 0; /* done at once */
     case VIRTIO_PCI_COMMON_Q_DESCLO:
     case VIRTIO_PCI_COMMON_Q_DESCHI:
-        return half(queue->descriptors, offset == VIRTIO_PCI_COMMON_Q_DESCHI);
+        return pci_half(queue->descriptors, offset == VIRTIO_PCI_COMMON_Q_DESCHI);
     case VIRTIO_PCI_COMMON_Q_AVAILLO:
     case VIRTIO_PCI_COMMON_Q_AVAILHI:
-        return half(queue->driver_area, offset == VIRTIO_PCI_COMMON_Q_AVAILHI);
+        return pci_half(queue->driver_area, offset == VIRTIO_PCI_COMMON_Q_AVAILHI);
     case VIRTIO_PCI_COMMON_Q_USEDLO:
     case VIRTIO_PCI_COMMON_Q_USEDHI:
-        return half(queue->device_area, offset == VIRTIO_PCI_COMMON_Q_USEDHI);
+        return pci_half(queue->device_area, offset == VIRTIO_PCI_COMMON_Q_USEDHI);
     default:
         return 0;
     }
@@ -280,11 +228,11 @@ static uint64_t read_common(struct scripted *scripted, uint32_t offset)
     case VIRTIO_PCI_COMMON_DFSELECT:
         return scripted->device_select;
     case VIRTIO_PCI_COMMON_DF:
-        return half(offered_features(scripted, true), scripted->device_select);
+        return pci_half(offered_features(scripted, true), scripted->device_select);
     case VIRTIO_PCI_COMMON_GFSELECT:
         return scripted->driver_select;
     case VIRTIO_PCI_COMMON_GF:
-        return half(scripted->accepted, scripted->driver_select);
+        return pci_half(scripted->accepted, scripted->driver_select);
     case VIRTIO_PCI_COMMON_MSIX:
         scripted->config_vector_unread = false;
         return scripted->config_vector;
@@ -302,11 +250,6 @@ static uint64_t read_common(struct scripted *scripted, uint32_t offset)
     default:
         return read_queue_field(scripted, offset);
     }
-}
-
-static void set_half(uint64_t *value, bool high, uint32_t part)
-{
-    *value = high ? (uint32_t)*value | (uint64_t)part << 32 : (*value & ~0xffffffffull) | part;
 }
 
 static void set_queue_size(const struct scripted *scripted, struct queue *queue, uint16_t size)
@@ -346,15 +289,15 @@ static void write_queue_field(struct scripted *scripted, uint32_t offset, uint32
         break;
     case VIRTIO_PCI_COMMON_Q_DESCLO:
     case VIRTIO_PCI_COMMON_Q_DESCHI:
-        set_half(&queue->descriptors, offset == VIRTIO_PCI_COMMON_Q_DESCHI, value);
+        pci_set_half(&queue->descriptors, offset == VIRTIO_PCI_COMMON_Q_DESCHI, value);
         break;
     case VIRTIO_PCI_COMMON_Q_AVAILLO:
     case VIRTIO_PCI_COMMON_Q_AVAILHI:
-        set_half(&queue->driver_area, offset == VIRTIO_PCI_COMMON_Q_AVAILHI, value);
+        pci_set_half(&queue->driver_area, offset == VIRTIO_PCI_COMMON_Q_AVAILHI, value);
         break;
     case VIRTIO_PCI_COMMON_Q_USEDLO:
     case VIRTIO_PCI_COMMON_Q_USEDHI:
-        set_half(&queue->device_area, offset == VIRTIO_PCI_COMMON_Q_USEDHI, value);
+        pci_set_half(&queue->device_area, offset == VIRTIO_PCI_COMMON_Q_USEDHI, value);
         break;
     default:
         must(false, "offset %#x of the common configuration is written: it is read-only", offset);
@@ -449,7 +392,7 @@ static uint64_t read_legacy(struct scripted *scripted, uint32_t offset, unsigned
     if (offset >= legacy_config_at(scripted)) {
         return read_config(scripted, offset - legacy_config_at(scripted), size);
     }
-    judge_width(legacy_fields, "legacy registers", offset, size);
+    judge_legacy(offset, size);
     switch (offset) {
     case VIRTIO_PCI_HOST_FEATURES:
         return offered_features(scripted, false);
@@ -501,7 +444,7 @@ static void write_legacy(struct scripted *scripted, uint32_t offset, unsigned si
         write_config(scripted, offset - legacy_config_at(scripted), size, value, false);
         return;
     }
-    judge_width(legacy_fields, "legacy registers", offset, size);
+    judge_legacy(offset, size);
     switch (offset) {
     case VIRTIO_PCI_GUEST_FEATURES:
         accept_features(scripted, false, value, false);
@@ -547,7 +490,7 @@ static uint64_t read_area(struct scripted *scripted, enum scripted_area area, ui
 {
     switch (area) {
     case SCRIPTED_AREA_COMMON:
-        judge_width(common_fields, "common configuration", inside, size);
+        judge_common(inside, size);
         return read_common(scripted, inside);
     case SCRIPTED_AREA_ISR:
         must(size == 1, "the ISR status is read with %u bytes (4.1.4.5)", size);
@@ -558,7 +501,7 @@ static uint64_t read_area(struct scripted *scripted, enum scripted_area area, ui
     case SCRIPTED_AREA_LEGACY:
         return read_legacy(scripted, inside, size);
     case SCRIPTED_AREA_MSIX:
-        return msix_read(scripted, inside, size);
+        return msix_read(&scripted->function, inside, size);
     default:
         return 0;
     }
@@ -584,7 +527,7 @@ void registers_write(struct scripted *scripted, unsigned bar, uint64_t offset, u
     value &= device_all_ones(size);
     switch (area) {
     case SCRIPTED_AREA_COMMON:
-        judge_width(common_fields, "common configuration", inside, size);
+        judge_common(inside, size);
         write_common(scripted, inside, (uint32_t)value);
         break;
     case SCRIPTED_AREA_NOTIFY:
@@ -597,7 +540,7 @@ void registers_write(struct scripted *scripted, unsigned bar, uint64_t offset, u
         write_legacy(scripted, inside, size, (uint32_t)value);
         break;
     case SCRIPTED_AREA_MSIX:
-        msix_write(scripted, inside, size, value);
+        msix_write(&scripted->function, inside, size, value);
         break;
     default:
         break;

@@ -62,11 +62,11 @@ void scripted_defaults(struct scripted_options *options)
         options->queue_sizes[i] = 256;
     }
     options->vectors = SCRIPTED_AUTO;
-    options->bars[1] = SCRIPTED_BAR_MEMORY32;
-    for (unsigned i = 0; i < SCRIPTED_PARTS; ++i) {
-        options->place[i] = (struct scripted_place){4, SCRIPTED_AUTO};
+    options->bars[1] = PCI_BAR_MEMORY32;
+    for (unsigned i = 0; i < PCI_PARTS; ++i) {
+        options->place[i] = (struct pci_place){4, SCRIPTED_AUTO};
     }
-    options->place[SCRIPTED_MSIX].bar = 1;
+    options->place[PCI_PART_MSIX].bar = 1;
     options->notify_multiplier = 4;
     strcpy(options->capabilities, "good");
     options->capacity = 131072;
@@ -651,7 +651,7 @@ static bool do_poke(struct command *command)
     }
     pthread_mutex_lock(&scripted->lock);
     if (pci) {
-        config_space_poke(scripted, (unsigned)offset, (unsigned)bytes, (uint32_t)value);
+        pci_function_poke(&scripted->function, (unsigned)offset, (unsigned)bytes, (uint32_t)value);
     } else {
         memcpy((char *)&scripted->config + offset, &value, bytes);
     }

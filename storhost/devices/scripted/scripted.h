@@ -52,10 +52,11 @@
 #include <stdint.h>
 
 #include "devices/device.h"
+#include "devices/pci/function.h"
 
 #define SCRIPTED_QUEUES    64u
-#define SCRIPTED_VECTORS   256u
-#define SCRIPTED_AUTO      UINT32_MAX       /* the device chooses */
+#define SCRIPTED_VECTORS   PCI_VECTORS
+#define SCRIPTED_AUTO      PCI_PLACE_AUTO   /* the device chooses */
 #define SCRIPTED_UNLIMITED 0u               /* of take and complete */
 #define SCRIPTED_NEVER     UINT32_MAX       /* of reset_reads */
 #define SCRIPTED_ALL       UINT32_MAX       /* of lose_interrupts, refuse_vector, a queue */
@@ -66,27 +67,6 @@ enum scripted_transport {
     SCRIPTED_TRANSITIONAL,
     SCRIPTED_LEGACY,
     SCRIPTED_MODERN
-};
-
-enum scripted_bar_kind {
-    SCRIPTED_BAR_MEMORY64,
-    SCRIPTED_BAR_MEMORY32,
-    SCRIPTED_BAR_PORTS
-};
-
-/* What lies in BARs besides the legacy registers (always BAR 0, ports). */
-enum scripted_part {
-    SCRIPTED_COMMON,
-    SCRIPTED_ISR,
-    SCRIPTED_CONFIG,
-    SCRIPTED_NOTIFY,
-    SCRIPTED_MSIX,
-    SCRIPTED_PARTS
-};
-
-struct scripted_place {
-    unsigned bar;
-    uint32_t offset; /* bytes; SCRIPTED_AUTO: behind what is there already */
 };
 
 enum scripted_order {
@@ -105,15 +85,15 @@ enum scripted_reset {
 
 /* scripted_defaults() sets what is said here in brackets; then change what should differ. */
 struct scripted_options {
-    enum scripted_transport transport;           /* [transitional] */
-    uint64_t features;                           /* offered bits; see scripted_default_features() */
-    unsigned queues;                             /* [1], up to SCRIPTED_QUEUES */
-    uint16_t queue_sizes[SCRIPTED_QUEUES];       /* [256 each]; 0: no such queue; any value */
-    uint32_t vectors;                            /* size of the MSI-X table [auto: queues + 1]; 0 */
-    enum scripted_bar_kind bars[DEVICE_BARS];    /* [memory64; BAR 1 memory32] of those in use */
-    struct scripted_place place[SCRIPTED_PARTS]; /* [BAR 4, MSI-X in BAR 1, auto] */
-    uint32_t notify_multiplier;                  /* [4] */
-    char capabilities[32];                       /* ["good"]: a case of scripted_capability_case */
+    enum scripted_transport transport;     /* [transitional] */
+    uint64_t features;                     /* offered bits; see scripted_default_features() */
+    unsigned queues;                       /* [1], up to SCRIPTED_QUEUES */
+    uint16_t queue_sizes[SCRIPTED_QUEUES]; /* [256 each]; 0: no such queue; any value */
+    uint32_t vectors;                      /* size of the MSI-X table [auto: queues + 1]; 0 */
+    enum pci_bar_kind bars[DEVICE_BARS];   /* [memory64; BAR 1 memory32] of those in use */
+    struct pci_place place[PCI_PARTS];     /* [BAR 4, MSI-X in BAR 1, auto] */
+    uint32_t notify_multiplier;            /* [4] */
+    char capabilities[32];                 /* ["good"]: a case of scripted_capability_case */
 
     uint64_t capacity;          /* 512-byte sectors [131072: 64 MiB] */
     uint32_t block_size;        /* bytes [512] */

@@ -122,7 +122,7 @@ void raise_interrupt(struct scripted *scripted, struct queue *queue)
     } else if (!messages_on(scripted)) {
         scripted->isr |= queue ? 1 : VIRTIO_PCI_ISR_CONFIG;
     } else if (vector != VIRTIO_MSI_NO_VECTOR) {
-        message_send(scripted, vector);
+        msix_send(&scripted->function, vector);
     }
 }
 

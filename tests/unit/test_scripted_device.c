@@ -3,7 +3,7 @@
  * The scripted device, driven directly by a small driver: both interfaces, both ways of saving
  * notifications, the faults, and that it reports what a driver must not do.
  */
-/* SOURCES: storhost/devices/scripted/chain.c storhost/devices/scripted/config_space.c storhost/devices/scripted/device_scripted.c storhost/devices/scripted/queue.c storhost/devices/scripted/queue_split.c storhost/devices/scripted/queue_packed.c storhost/devices/scripted/registers.c storhost/devices/scripted/request.c storhost/devices/scripted/script.c storhost/devices/scripted/status.c storhost/devices/device.c storhost/virtio/features.c storhost/virtio/layout.c storhost/machine/grant.c storhost/machine/memory.c storhost/machine/frames.c storhost/base/violation.c */
+/* SOURCES: storhost/devices/scripted/chain.c storhost/devices/scripted/config_space.c storhost/devices/scripted/device_scripted.c storhost/devices/scripted/queue.c storhost/devices/scripted/queue_split.c storhost/devices/scripted/queue_packed.c storhost/devices/scripted/registers.c storhost/devices/scripted/request.c storhost/devices/scripted/script.c storhost/devices/scripted/status.c storhost/devices/device.c storhost/devices/pci/capabilities.c storhost/devices/pci/function.c storhost/devices/pci/interrupts.c storhost/devices/pci/msix.c storhost/devices/pci/registers.c storhost/virtio/features.c storhost/virtio/layout.c storhost/machine/grant.c storhost/machine/memory.c storhost/machine/frames.c storhost/base/violation.c */
 #include "expect_violation.h"
 
 #include <linux/virtio_blk.h>

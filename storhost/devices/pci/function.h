@@ -149,6 +149,9 @@ uint32_t msix_bytes(unsigned vectors);
 
 /* ---- registers.c ---- */
 
+/* A driver requirement of the specification: violation RULE_VIRTIO with the text unless it is kept. */
+void must(bool kept, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Whether an access has the place and the width of one field of the common configuration structure
  * (VIRTIO 1.2, 4.1.3.1). */
 bool pci_common_is_field(uint32_t offset, unsigned size);

@@ -3,8 +3,25 @@
  * (5.2.4). */
 #include <linux/virtio_blk.h>
 #include <linux/virtio_pci.h>
+#include <stdarg.h>
+#include <stdio.h>
 
+#include "base/violation.h"
 #include "devices/pci/function.h"
+
+void must(bool kept, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+
+    rule_checked(RULE_VIRTIO);
+    if (!kept) {
+        va_start(arguments, format);
+        vsnprintf(text, sizeof(text), format, arguments);
+        va_end(arguments);
+        violation(RULE_VIRTIO, "%s", text);
+    }
+}
 
 static const struct field {
     uint8_t offset, size;

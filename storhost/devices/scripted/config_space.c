@@ -291,7 +291,7 @@ static void note_message(void *owner, unsigned vector)
     struct scripted *scripted = owner;
 
     ++scripted->counters.messages[vector];
-    ++scripted->messages_pending[vector];
+    ++scripted->interrupts.messages[vector];
 }
 
 static const struct pci_function_ops function_ops = {

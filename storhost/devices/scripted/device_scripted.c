@@ -26,27 +26,12 @@
  */
 #include "devices/scripted/internal.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/violation.h"
-
-void must(bool kept, const char *format, ...)
-{
-    char text[512];
-    va_list arguments;
-
-    rule_checked(RULE_VIRTIO);
-    if (!kept) {
-        va_start(arguments, format);
-        vsnprintf(text, sizeof(text), format, arguments);
-        va_end(arguments);
-        violation(RULE_VIRTIO, "%s", text);
-    }
-}
 
 /* ---- The lock, and events behind it ---- */
 
@@ -58,51 +43,18 @@ static struct scripted *lock_device(struct device *device)
     return scripted;
 }
 
-static bool line_level(const struct scripted *scripted)
+static bool line_level(const void *owner)
 {
+    const struct scripted *scripted = owner;
+
     return !scripted->device.removed && pci_function_line_allowed(&scripted->function) &&
            (scripted->isr != 0 || scripted->stray_line);
-}
-
-/* Tells the listener the level until it knows the present one. While another thread is telling,
- * that one goes on to the end; the same thread may get here again out of its listener. */
-static void tell_line(struct scripted *scripted)
-{
-    const pthread_t self = pthread_self();
-
-    if (scripted->line_tellers != 0 && !pthread_equal(scripted->line_teller, self)) {
-        return;
-    }
-    while (line_level(scripted) != scripted->line_told) {
-        const bool level = line_level(scripted);
-        scripted->line_told = level;
-        scripted->counters.line += level;
-        scripted->line_teller = self;
-        ++scripted->line_tellers;
-        pthread_mutex_unlock(&scripted->lock);
-        device_line(&scripted->device, level);
-        pthread_mutex_lock(&scripted->lock);
-        --scripted->line_tellers;
-    }
-}
-
-static void tell_messages(struct scripted *scripted)
-{
-    for (unsigned i = 0; i < scripted->device.message_vectors; ++i) {
-        while (scripted->messages_pending[i] != 0) {
-            --scripted->messages_pending[i];
-            pthread_mutex_unlock(&scripted->lock);
-            device_message(&scripted->device, i);
-            pthread_mutex_lock(&scripted->lock);
-        }
-    }
 }
 
 static void unlock_device(struct scripted *scripted)
 {
     if (!scripted->pieces || scripted->delivering) {
-        tell_messages(scripted);
-        tell_line(scripted);
+        pci_interrupts_deliver(&scripted->interrupts);
         scripted->delivering = false;
     }
     pthread_mutex_unlock(&scripted->lock);
@@ -177,20 +129,11 @@ void scripted_set_pieces(struct device *device, bool pieces)
     unlock_device(scripted);
 }
 
-static bool interrupt_waits(const struct scripted *scripted)
-{
-    for (unsigned i = 0; i < scripted->device.message_vectors; ++i) {
-        if (scripted->messages_pending[i] != 0) {
-            return true;
-        }
-    }
-    return line_level(scripted) != scripted->line_told;
-}
-
 bool scripted_piece_possible(struct device *device, enum scripted_piece piece)
 {
     struct scripted *scripted = lock_device(device);
-    bool possible = piece == SCRIPTED_PIECE_INTERRUPT && interrupt_waits(scripted);
+    bool possible =
+        piece == SCRIPTED_PIECE_INTERRUPT && pci_interrupts_waiting(&scripted->interrupts);
 
     for (unsigned i = 0;
          works(scripted) && piece != SCRIPTED_PIECE_INTERRUPT && i < scripted->options.queues;
@@ -204,7 +147,7 @@ bool scripted_piece_possible(struct device *device, enum scripted_piece piece)
 uint64_t scripted_piece_state(struct device *device)
 {
     struct scripted *scripted = lock_device(device);
-    uint64_t state = interrupt_waits(scripted);
+    uint64_t state = pci_interrupts_waiting(&scripted->interrupts);
 
     for (unsigned i = 0; i < scripted->options.queues; ++i) {
         const struct queue *queue = &scripted->queues[i];
@@ -421,6 +364,10 @@ struct device *scripted_create(const struct scripted_options *options, char *err
     scripted->random = options->seed;
     scripted->store = -1;
     init_lock(&scripted->lock);
+    scripted->interrupts = (struct pci_interrupts){.device = &scripted->device,
+                                                   .lock = &scripted->lock,
+                                                   .level = line_level,
+                                                   .owner = scripted};
     for (unsigned i = 0; i < SCRIPTED_QUEUES; ++i) {
         scripted->queues[i].index = i;
     }
@@ -588,6 +535,7 @@ void scripted_get_counters(struct device *device, struct scripted_counters *coun
     struct scripted *scripted = lock_device(device);
 
     *counters = scripted->counters;
+    counters->line = scripted->interrupts.line_asserted;
     unlock_device(scripted);
 }
 

@@ -12,6 +12,7 @@
 #include <linux/virtio_ring.h>
 #include <pthread.h>
 
+#include "devices/pci/interrupts.h"
 #include "devices/scripted/scripted.h"
 
 #define FEATURE(bit)        (UINT64_C(1) << (bit))
@@ -184,10 +185,7 @@ struct scripted {
     bool delivering; /* pieces: the piece that delivers interrupts is being done */
 
     /* events to be delivered when the lock has been given back */
-    uint32_t messages_pending[SCRIPTED_VECTORS];
-    bool line_told;        /* level that the listener knows */
-    unsigned line_tellers; /* calls in progress */
-    pthread_t line_teller;
+    struct pci_interrupts interrupts;
 
     struct scripted_counters counters;
 };
@@ -196,9 +194,6 @@ static inline struct scripted *scripted_of(struct device *device)
 {
     return (struct scripted *)device;
 }
-
-/* A driver requirement: violation RULE_VIRTIO with the text unless it is kept. */
-void must(bool kept, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- config_space.c: what its PCI configuration space has besides devices/pci ---- */
 

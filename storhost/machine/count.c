@@ -18,9 +18,9 @@
 
 /* One line of memory that the driver has touched. */
 struct line {
-    uint64_t number; /* address / COUNT_LINE_BYTES; 0: unused */
-    uint32_t read_window, written_window;
-    int writer; /* the first processor that wrote it */
+    uint64_t number;                      /* address / COUNT_LINE_BYTES; 0: unused */
+    uint32_t read_window, written_window; /* the last ones in which it was */
+    int writer;                           /* the first processor that wrote it */
     bool shared;
 };
 
@@ -179,8 +179,11 @@ static enum count_class class_of(uint64_t address, uint64_t stack)
     case MEMORY_UNCACHED_EXTENSION:
     case MEMORY_CONTIGUOUS:
         return COUNT_RING;
+    case MEMORY_DEVICE_EXTENSION:
     case MEMORY_POOL:
         return COUNT_DRIVER;
+    case MEMORY_PORT:
+        return COUNT_ELSEWHERE;
     default:
         return COUNT_SRB;
     }
@@ -204,6 +207,14 @@ static struct line *line_at(uint64_t number)
     return &counter.lines[slot];
 }
 
+/* Ahead of the line's first read, or first write, in this window. */
+static void note_touch(const struct line *line, enum count_class class)
+{
+    if (line->read_window != counter.window && line->written_window != counter.window) {
+        counter.totals.lines_touched[class]++;
+    }
+}
+
 void count_read(uint64_t address, size_t bytes, uint64_t stack)
 {
     enum count_class class = class_of(address, stack);
@@ -213,6 +224,7 @@ void count_read(uint64_t address, size_t bytes, uint64_t stack)
         struct line *line = line_at(number);
 
         if (line->read_window != counter.window) {
+            note_touch(line, class);
             line->read_window = counter.window;
             counter.totals.lines_read[class]++;
         }
@@ -232,6 +244,7 @@ void count_write(uint64_t address, size_t bytes, uint64_t stack, enum count_stor
         struct line *line = line_at(number);
 
         if (line->written_window != counter.window) {
+            note_touch(line, class);
             line->written_window = counter.window;
             counter.totals.lines_written[class]++;
         }

@@ -25,7 +25,7 @@ enum count_phase {
 
 /* Whose memory an access is to. */
 enum count_class {
-    COUNT_DRIVER, /* the image, device extension, pool */
+    COUNT_DRIVER, /* the image, device extension, unit extensions, pool */
     COUNT_RING,   /* memory that driver and device share */
     COUNT_SRB,    /* SRB, its extension, scatter/gather list, sense and data */
     COUNT_STACK,
@@ -41,11 +41,12 @@ struct count_totals {
     uint64_t locked;                /* instructions with a lock prefix, implied ones included */
     uint64_t fences;                /* full ones: mfence, or a locked instruction on the stack */
     uint64_t stored[COUNT_CLASSES]; /* bytes */
-    uint64_t cleared;               /* of these, bytes by memset and string stores of zeros */
-    uint64_t copied;                /* of these, bytes by memcpy, memmove and string moves */
+    uint64_t cleared; /* of these: by memset and its kind, string and vector stores of zeros */
+    uint64_t copied;  /* of these: by memcpy and its kind, string moves, vectors stored as loaded */
     /* Lines, each counted once in a window (count_window) and class. */
     uint64_t lines_read[COUNT_CLASSES];
     uint64_t lines_written[COUNT_CLASSES];
+    uint64_t lines_touched[COUNT_CLASSES]; /* read or written */
     /* Lines that more than one processor has written since count_start. */
     uint64_t lines_shared[COUNT_CLASSES];
 };

@@ -95,7 +95,9 @@ static const char *const kind_names[MEMORY_KIND_COUNT] = {
     [MEMORY_DATA] = "data buffer",
     [MEMORY_SENSE] = "sense buffer",
     [MEMORY_SRB] = "SRB",
+    [MEMORY_DEVICE_EXTENSION] = "device extension",
     [MEMORY_POOL] = "pool",
+    [MEMORY_PORT] = "port driver's memory",
 };
 
 static struct memory_options layout;
@@ -570,7 +572,7 @@ static void fill_slack(char *piece, size_t bytes)
 
 static size_t natural_alignment(enum memory_kind kind)
 {
-    return kind == MEMORY_POOL ? POOL_ALIGNMENT : 8;
+    return kind == MEMORY_POOL || kind == MEMORY_PORT ? POOL_ALIGNMENT : 8;
 }
 
 /* Fills in defaults; false if the wishes contradict each other. */
@@ -623,8 +625,9 @@ void *memory_alloc(const struct memory_request *request)
     }
     size_t rounded = (whole.bytes + whole.alignment - 1) & ~(whole.alignment - 1);
     uint32_t pages = (uint32_t)((rounded + GUEST_PAGE_SIZE - 1) / GUEST_PAGE_SIZE);
-    enum backing backing =
-        whole.kind == MEMORY_SRB || whole.kind == MEMORY_POOL ? BACKING_PRIVATE : BACKING_GUEST;
+    bool device_sees =
+        whole.kind != MEMORY_SRB && whole.kind != MEMORY_POOL && whole.kind != MEMORY_PORT;
+    enum backing backing = device_sees ? BACKING_GUEST : BACKING_PRIVATE;
     bool anywhere = backing == BACKING_PRIVATE ||
                     (whole.lowest == 0 && whole.highest == 0 && (!whole.contiguous || pages == 1));
     bool plain = anywhere && whole.alignment <= GUEST_PAGE_SIZE && pages <= CLASS_PAGES;

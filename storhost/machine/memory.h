@@ -36,8 +36,10 @@ enum memory_kind {
     MEMORY_CONTIGUOUS, /* StorPortAllocateContiguousMemory..., StorPortAllocateDmaMemory */
     MEMORY_DATA,       /* data buffer of a request */
     MEMORY_SENSE,
-    MEMORY_SRB,  /* SRB and scatter/gather list: never seen by the device */
-    MEMORY_POOL, /* device extension, pool, ...: never seen by the device */
+    MEMORY_SRB, /* SRB and scatter/gather list: never seen by the device */
+    MEMORY_DEVICE_EXTENSION,
+    MEMORY_POOL, /* what the driver allocates: never seen by the device */
+    MEMORY_PORT, /* what the port driver keeps and shows: configuration, ...: likewise */
     MEMORY_KIND_COUNT
 };
 

@@ -36,7 +36,7 @@ static void *zeroed_kind(enum memory_kind kind, size_t bytes, const char *name)
 
 void *port_zeroed(size_t bytes, const char *name)
 {
-    return zeroed_kind(MEMORY_POOL, bytes, name);
+    return zeroed_kind(MEMORY_PORT, bytes, name);
 }
 
 static void *resolve(void *context, const char *module, const char *name, const char **why)
@@ -357,7 +357,7 @@ bool port_start(struct port *port, struct device *device, char *error, size_t er
     port->device = device;
     device_events_set(port);
     port->extension =
-        zeroed_kind(MEMORY_UNCACHED_EXTENSION, port->extension_bytes + 1, "device extension");
+        zeroed_kind(MEMORY_DEVICE_EXTENSION, port->extension_bytes + 1, "device extension");
     if (!find_adapter(port, error, error_size)) {
         adapter_give_back(port, ADAPTER_END_NOT_FOUND);
         return false;

@@ -13,8 +13,8 @@
 
 void config_allocate(struct port *port, size_t bytes)
 {
-    struct memory_request ranges = {.kind = MEMORY_POOL, .alignment = 8, .name = "access ranges"};
-    struct memory_request config = {.kind = MEMORY_POOL,
+    struct memory_request ranges = {.kind = MEMORY_PORT, .alignment = 8, .name = "access ranges"};
+    struct memory_request config = {.kind = MEMORY_PORT,
                                     .bytes = bytes,
                                     .alignment = 8,
                                     .name = "PORT_CONFIGURATION_INFORMATION"};

@@ -73,7 +73,7 @@ bool control_call(struct port *port, unsigned type, void *parameters)
 void control_query(struct port *port)
 {
     unsigned types = port->model->control_types(port);
-    struct memory_request request = {.kind = MEMORY_POOL,
+    struct memory_request request = {.kind = MEMORY_PORT,
                                      .bytes = sizeof(ULONG) + types,
                                      .alignment = 1,
                                      .name = "SCSI_SUPPORTED_CONTROL_TYPE_LIST"};

@@ -337,7 +337,7 @@ static MDL *make_mdl(void *address, size_t length)
 {
     uintptr_t start = (uintptr_t)address & ~(uintptr_t)(GUEST_PAGE_SIZE - 1);
     size_t pages = ((uintptr_t)address + length - start + GUEST_PAGE_SIZE - 1) / GUEST_PAGE_SIZE;
-    struct memory_request request = {.kind = MEMORY_POOL,
+    struct memory_request request = {.kind = MEMORY_PORT,
                                      .bytes = sizeof(MDL) + pages * sizeof(PFN_NUMBER),
                                      .alignment = 16,
                                      .name = "MDL"};

@@ -31,7 +31,7 @@ unsigned storport_control_types(const struct port *port)
 static bool power_control(struct port *port, STOR_DEVICE_POWER_STATE state,
                           STOR_POWER_ACTION action)
 {
-    struct memory_request request = {.kind = MEMORY_POOL,
+    struct memory_request request = {.kind = MEMORY_PORT,
                                      .bytes = sizeof(STOR_ADAPTER_CONTROL_POWER),
                                      .alignment = 8,
                                      .name = "STOR_ADAPTER_CONTROL_POWER"};

@@ -15,23 +15,14 @@
 #include <sys/mman.h>
 
 #include "base/violation.h"
-#include "kernel/exports.h"
 #include "machine/count_internal.h"
+#include "machine/intel/count_store.h"
 #include "machine/intel/intel.h"
 #include "machine/trap_internal.h"
 
 #define CALL_DEPTH 32
 #define BREAKPOINT 0xcc /* int3 */
 
-/* Exports that store for the driver. */
-enum export_store {
-    EXPORT_MEMSET,
-    EXPORT_MEMCPY,
-    EXPORT_MEMMOVE,
-    EXPORT_STORES
-};
-
-static const void *store_export[EXPORT_STORES];
 static uint8_t *trampoline;
 
 static _Thread_local struct {
@@ -49,11 +40,7 @@ bool count_step_supported(void)
 
 void count_step_prepare(void)
 {
-    static const char *const names[EXPORT_STORES] = {"memset", "memcpy", "memmove"};
-
-    for (unsigned i = 0; i < EXPORT_STORES; i++) {
-        store_export[i] = kernel_resolve("ntoskrnl.exe", names[i], NULL);
-    }
+    count_store_prepare();
     trampoline = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (trampoline == MAP_FAILED) {
         fatal("no memory for a trampoline");
@@ -95,32 +82,6 @@ void count_step_end(void)
 
 /* ---- One instruction ---- */
 
-static bool is_string_store(ZydisMnemonic mnemonic)
-{
-    return mnemonic == ZYDIS_MNEMONIC_STOSB || mnemonic == ZYDIS_MNEMONIC_STOSW ||
-           mnemonic == ZYDIS_MNEMONIC_STOSD || mnemonic == ZYDIS_MNEMONIC_STOSQ;
-}
-
-static bool is_string_move(const ZydisDecodedInstruction *info)
-{
-    return info->meta.category == ZYDIS_CATEGORY_STRINGOP &&
-           (info->mnemonic == ZYDIS_MNEMONIC_MOVSB || info->mnemonic == ZYDIS_MNEMONIC_MOVSW ||
-            info->mnemonic == ZYDIS_MNEMONIC_MOVSD || info->mnemonic == ZYDIS_MNEMONIC_MOVSQ);
-}
-
-static enum count_store store_of(const struct trap_instruction *instruction)
-{
-    const ZydisDecodedInstruction *info = &instruction->decoded.info;
-
-    if (is_string_move(info)) {
-        return COUNT_STORE_COPIED;
-    }
-    if (is_string_store(info->mnemonic) && intel_register(instruction->context, INTEL_AX) == 0) {
-        return COUNT_STORE_CLEARED;
-    }
-    return COUNT_STORE_PLAIN;
-}
-
 static bool is_locked(const struct trap_instruction *instruction)
 {
     const ZydisDecodedInstruction *info = &instruction->decoded.info;
@@ -145,6 +106,7 @@ static void count_at(ucontext_t *context)
     uint64_t stack = intel_register(context, INTEL_SP);
     struct trap_instruction instruction;
     struct count_instruction what;
+    enum count_store store;
 
     if (!trap_decode(&instruction, context)) {
         return; /* it faults, and is then reported */
@@ -155,6 +117,7 @@ static void count_at(ucontext_t *context)
     what.again = step.inside && step.last == instruction.address &&
                  (instruction.decoded.info.attributes & ZYDIS_ATTRIB_HAS_REP) != 0;
     count_instruction(&what);
+    store = count_store_of(&instruction);
     for (unsigned i = 0; i < instruction.access_count; i++) {
         const struct trap_access *access = &instruction.access[i];
 
@@ -162,7 +125,7 @@ static void count_at(ucontext_t *context)
             count_read(access->address, access->size, stack);
         }
         if (access->writes) {
-            count_write(access->address, access->size, stack, store_of(&instruction));
+            count_write(access->address, access->size, stack, store);
         }
     }
     step.inside = true;
@@ -172,42 +135,13 @@ static void count_at(ucontext_t *context)
 
 /* ---- Out of the image and back ---- */
 
-/* An argument of the export that the context has just been led to, counted from 0. */
-static uint64_t argument(const ucontext_t *context, unsigned number)
-{
-    static const uint8_t registers[] = {INTEL_CX, INTEL_DX, 8};
-    uint32_t value;
-
-    if (intel_model.pointer_bytes == 8) {
-        return intel_register(context, registers[number]);
-    }
-    memcpy(&value, (const void *)(uintptr_t)(intel_register(context, INTEL_SP) + 4 + 4 * number),
-           sizeof(value));
-    return value;
-}
-
-static void count_export_store(const ucontext_t *context)
-{
-    const void *target = (const void *)(uintptr_t)intel_ip(context);
-    uint64_t bytes = argument(context, 2), stack = intel_register(context, INTEL_SP);
-
-    if (target == store_export[EXPORT_MEMSET] && bytes != 0) {
-        count_write(argument(context, 0), bytes, stack,
-                    argument(context, 1) == 0 ? COUNT_STORE_CLEARED : COUNT_STORE_PLAIN);
-    } else if ((target == store_export[EXPORT_MEMCPY] || target == store_export[EXPORT_MEMMOVE]) &&
-               bytes != 0) {
-        count_read(argument(context, 1), bytes, stack);
-        count_write(argument(context, 0), bytes, stack, COUNT_STORE_COPIED);
-    }
-}
-
 /* The driver has called an export: lets it run to its end. */
 static void leave_image(ucontext_t *context)
 {
     uint64_t *slot = (uint64_t *)(uintptr_t)intel_register(context, INTEL_SP);
     uintptr_t back = (uintptr_t)trampoline;
 
-    count_export_store(context);
+    count_store_export(context);
     if (step.depth == CALL_DEPTH) {
         fatal("calls of exports are nested more than %u deep", CALL_DEPTH);
     }

@@ -237,18 +237,24 @@ static void start_machine(const struct options *options)
     clock_start(options->clock);
 }
 
+void bench_open_device(struct bench *bench, const struct options *options)
+{
+    memset(bench, 0, sizeof(*bench));
+    bench->options = options;
+    start_machine(options);
+    bench->backend = create_device(bench);
+    bench->device = observer_wrap(bench->backend);
+    bench->state = BENCH_DEVICE;
+}
+
 void bench_open(struct bench *bench, const struct options *options)
 {
     char error[2048];
 
-    memset(bench, 0, sizeof(*bench));
-    bench->options = options;
     if (access(options->driver, R_OK) != 0) {
         fatal("%s: no such driver file (build it with make, or give --driver)", options->driver);
     }
-    start_machine(options);
-    bench->backend = create_device(bench);
-    bench->device = observer_wrap(bench->backend);
+    bench_open_device(bench, options);
     /* Counting and watching would both step; where instructions are counted, scripts have watched. */
     if (options->scheduler == CPU_DETERMINISTIC && options->command != COMMAND_COUNT) {
         barrier_follow();
@@ -291,9 +297,11 @@ void bench_close(struct bench *bench)
         bench->device->ops->destroy(bench->device);
         return;
     }
-    bench_remove(bench, false);
+    if (bench->state != BENCH_DEVICE) {
+        bench_remove(bench, false);
+        port_unload(bench->port);
+    }
     bench->state = BENCH_EMPTY;
-    port_unload(bench->port);
     bench->device->ops->destroy(bench->device);
     cpu_stop();
 }

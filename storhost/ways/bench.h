@@ -17,6 +17,7 @@
 
 enum bench_state {
     BENCH_EMPTY,   /* nothing yet, or everything given back */
+    BENCH_DEVICE,  /* machine and device are there, no driver */
     BENCH_RUNNING, /* driver and device are there */
     BENCH_REMOVED, /* the device was taken away (port_remove, port_surprise_remove) */
 };
@@ -38,6 +39,8 @@ struct bench {
 /* Starts everything. Ends the program with a clear text (status 1) if that cannot be; what was
  * started is then stopped by the functions registered with at_end. Once per process. */
 void bench_open(struct bench *bench, const struct options *options);
+/* The same without a port driver and a driver: machine and device only. */
+void bench_open_device(struct bench *bench, const struct options *options);
 
 struct dump;
 

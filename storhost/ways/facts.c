@@ -81,17 +81,15 @@ static json_t *queue_facts(const struct observer_facts *observed)
     return queues;
 }
 
-static json_t *device_facts(const struct bench *bench)
+json_t *facts_device(const struct bench *bench, unsigned vectors)
 {
     struct device *device = bench->device;
     struct observer_facts observed;
-    struct port_facts port;
     json_t *facts = checked(json_object()), *queues;
     uint32_t id = device->ops->config_read(device, 0, 4);
     char text[16];
 
     observer_get_facts(device, &observed);
-    port_get_facts(bench->port, &port);
     queues = queue_facts(&observed);
     snprintf(text, sizeof(text), "%04x:%04x", id & 0xffff, id >> 16);
     set(facts, "kind", json_string(bench->options->device == DEVICE_QEMU ? "qemu" : "scripted"));
@@ -104,7 +102,7 @@ static json_t *device_facts(const struct bench *bench)
     set(facts, "features", feature_names(observed.driver_features));
     set_integer(facts, "queues", json_array_size(queues));
     set(facts, "queue", queues);
-    set_integer(facts, "vectors", port.message_vectors);
+    set_integer(facts, "vectors", vectors);
     set_integer(facts, "config_vector", observed.config_vector);
     set_integer(facts, "status", observed.status);
     set_integer(facts, "resets", observed.resets);
@@ -221,10 +219,12 @@ static json_t *rule_facts(void)
 
 json_t *facts_collect(const struct bench *bench)
 {
+    struct port_facts told;
     json_t *facts = checked(json_object());
 
     set(facts, "driver", json_string(bench->options->driver));
-    set(facts, "device", device_facts(bench));
+    port_get_facts(bench->port, &told);
+    set(facts, "device", facts_device(bench, told.message_vectors));
     set(facts, "disk", disk_facts(&bench->disk));
     set(facts, "port", port_driver_facts(bench->port));
     set(facts, "counters", counter_facts(bench->port));

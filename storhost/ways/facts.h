@@ -19,6 +19,9 @@
 /* A new reference; needs a bench that runs. */
 json_t *facts_collect(const struct bench *bench);
 
+/* Of this only "device", also where no driver runs; `vectors`: messages granted. A new reference. */
+json_t *facts_device(const struct bench *bench, unsigned vectors);
+
 /* The member that a path such as "device.transport" names, in objects and arrays
  * ("device.queue.0.size"); a borrowed reference or NULL. */
 json_t *facts_find(json_t *facts, const char *path);

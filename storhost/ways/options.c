@@ -64,6 +64,7 @@ enum key {
     KEY_SCATTER,
     KEY_REQUESTS,
     KEY_PROFILE,
+    KEY_BARE_LOOP,
     KEY_LIMIT,
     KEY_SOCKET,
     KEY_NBD_PORT,
@@ -147,6 +148,8 @@ static const struct argp_option option_table[] = {
     OPTION("scatter", KEY_SCATTER, "SIZE", "physical pieces of at most that size (default: pages)"),
     OPTION("requests", KEY_REQUESTS, "N", "how many are counted (default: 4 times the depth)"),
     OPTION("profile", KEY_PROFILE, NULL, "with --json: how often each instruction ran"),
+    OPTION("bare-loop", KEY_BARE_LOOP, NULL,
+           "count the least that native code does for a request, instead of a driver"),
     GROUP("Command interleave:"),
     OPTION("limit", KEY_LIMIT, "N",
            "runs for each number of requests, 1 to --requests of them (default: 20000, 3)"),
@@ -506,6 +509,9 @@ static bool parse_count_option(int key, char *text, struct argp_state *state,
         return true;
     case KEY_PROFILE:
         options->count.profile = true;
+        return true;
+    case KEY_BARE_LOOP:
+        options->count.bare_loop = true;
         return true;
     case KEY_LIMIT:
         options->limit = number_option(state, "limit", text, 1, UINT_MAX);

@@ -85,6 +85,7 @@ struct options {
         uint32_t scatter_bytes; /* of a physical piece; 0: pages */
         uint64_t requests;      /* counted; 0: the default number */
         bool profile;           /* tell how often each instruction ran */
+        bool bare_loop;         /* instead of a driver */
     } count;
 
     /* interleave */

@@ -69,6 +69,7 @@ struct port_io {
     uint32_t pnp_action; /* SRB_FUNCTION_PNP / POWER */
     uint32_t power_state;
     uint8_t sense_capacity; /* bytes of its sense buffer; 0: the model's choice, mostly 18 */
+    bool no_sense_buffer;   /* none, whatever sense_capacity says */
     /* results */
     uint8_t srb_status; /* without SRB_STATUS_AUTOSENSE_VALID and QUEUE_FROZEN */
     uint8_t scsi_status;

@@ -81,7 +81,7 @@ static bool build_sense(struct request *request)
 
     request->sense = NULL;
     request->sense_length = 0;
-    if (request->io->function != SRB_FUNCTION_EXECUTE_SCSI) {
+    if (request->io->function != SRB_FUNCTION_EXECUTE_SCSI || request->io->no_sense_buffer) {
         return true;
     }
     request->sense_length = request->io->sense_capacity != 0

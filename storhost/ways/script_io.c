@@ -92,17 +92,18 @@ static bool take_modifiers(struct script *script, unsigned *index, struct port_i
     } modifiers[] = {{"timeout", 86400},     {"processor", CPU_MAXIMUM - 1},
                      {"path", 255},          {"target", 255},
                      {"lun", 255},           {"scatter", DATA_MAXIMUM},
-                     {"action", UINT32_MAX}, {"power", UINT32_MAX}};
+                     {"action", UINT32_MAX}, {"power", UINT32_MAX},
+                     {"sense", 252}};
     const struct script_line *line = &script->line;
 
     while (*index < line->words) {
         unsigned which = 0;
         uint64_t value;
 
-        while (which < 8 && strcmp(modifiers[which].word, line->word[*index]) != 0) {
+        while (which < 9 && strcmp(modifiers[which].word, line->word[*index]) != 0) {
             which++;
         }
-        if (which == 8) {
+        if (which == 9) {
             return script_fail(script, "unexpected '%s'", line->word[*index]);
         }
         if (!script_number_word(script, *index + 1, modifiers[which].word, 0,
@@ -131,8 +132,12 @@ static bool take_modifiers(struct script *script, unsigned *index, struct port_i
         case 6:
             io->pnp_action = (uint32_t)value;
             break;
-        default:
+        case 7:
             io->power_state = (uint32_t)value;
+            break;
+        default:
+            io->sense_capacity = (uint8_t)value;
+            io->no_sense_buffer = value == 0;
             break;
         }
         *index += 2;
@@ -243,6 +248,10 @@ static void add_raw_request(struct script_group *group, const struct port_io *mo
     io->target = model->target;
     io->lun = model->lun;
     io->timeout_seconds = model->timeout_seconds;
+    if (model->sense_capacity != 0 || model->no_sense_buffer) {
+        io->sense_capacity = model->sense_capacity;
+        io->no_sense_buffer = model->no_sense_buffer;
+    }
     io->processor = model->processor;
     io->scatter_bytes = model->scatter_bytes;
     io->pnp_action = model->pnp_action;
@@ -870,6 +879,31 @@ static bool expect_sense(struct script *script, const struct script_request *req
            wrong(script, request, "sense", value);
 }
 
+/* All bytes of the sense data in hexadecimal; dots for digits that do not matter. */
+static bool expect_sense_bytes(struct script *script, const struct script_request *request,
+                               const char *value)
+{
+    const struct port_io *io = &request->io;
+    size_t digits = strlen(value);
+
+    if (digits == 0 || digits % 2 != 0 || strspn(value, "0123456789abcdefABCDEF.") != digits) {
+        return script_fail(script, "sense-bytes=%s: bytes in hexadecimal are needed", value);
+    }
+    if (digits / 2 != io->sense_length) {
+        return script_fail(script, "expected %zu bytes of sense data, but there are %u", digits / 2,
+                           io->sense_length);
+    }
+    for (size_t i = 0; i < digits; i++) {
+        char want[2] = {value[i], '\0'};
+        unsigned digit = i % 2 == 0 ? io->sense[i / 2] >> 4 : io->sense[i / 2] & 0xf;
+        if (want[0] != '.' && strtoul(want, NULL, 16) != digit) {
+            return script_fail(script, "expected sense-bytes=%s, but byte %zu is %02x", value,
+                               i / 2, io->sense[i / 2]);
+        }
+    }
+    return true;
+}
+
 static bool expect_length(struct script *script, const struct script_request *request,
                           const char *value)
 {
@@ -936,8 +970,10 @@ static bool expect_condition(struct script *script, const char *word)
     static const struct {
         const char *key;
         condition check;
-    } conditions[] = {{"srb=", expect_srb},       {"scsi=", expect_scsi}, {"sense=", expect_sense},
-                      {"length=", expect_length}, {"data=", expect_data}, {"text=", expect_text}};
+    } conditions[] = {{"srb=", expect_srb},       {"scsi=", expect_scsi},
+                      {"sense=", expect_sense},   {"sense-bytes=", expect_sense_bytes},
+                      {"length=", expect_length}, {"data=", expect_data},
+                      {"text=", expect_text}};
     const struct script_request *request;
 
     if (strcmp(word, "ok") == 0 || strcmp(word, "failed") == 0) {
@@ -958,8 +994,8 @@ static bool expect_condition(struct script *script, const char *word)
         return true;
     }
     return script_fail(script,
-                       "'%s' is no condition: ok, failed, srb=, scsi=, sense=, length=, "
-                       "data= or text=",
+                       "'%s' is no condition: ok, failed, srb=, scsi=, sense=, "
+                       "sense-bytes=, length=, data= or text=",
                        word);
 }
 

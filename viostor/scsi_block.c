@@ -187,7 +187,7 @@ SCSI_OUTCOME ScsiVerify(PSCSI_DISK Disk, PSCSI_COMMAND Command)
         return Outcome;
     }
     if (Range.Count == 0) {
-        return ScsiGood(Command);
+        return Compare ? ScsiGoodData(Command, 0) : ScsiGood(Command);
     }
     if (Compare && Command->DataBuffer == NULL) {
         return ScsiRefuse(Command);
@@ -209,7 +209,7 @@ SCSI_OUTCOME ScsiWriteVerify(PSCSI_DISK Disk, PSCSI_COMMAND Command)
         return Outcome;
     }
     if (Range.Count == 0) {
-        return ScsiGood(Command);
+        return ScsiGoodData(Command, 0);
     }
     if (Compare && Command->DataBuffer == NULL) {
         return ScsiRefuse(Command);
@@ -337,7 +337,7 @@ SCSI_OUTCOME ScsiUnmap(PSCSI_DISK Disk, PSCSI_COMMAND Command)
         return ScsiFailProtected(Command);
     }
     if (Length == 0) {
-        return ScsiGood(Command);
+        return ScsiGoodData(Command, 0);
     }
     if (Length < UNMAP_HEADER_LENGTH) {
         return ScsiFail(Command, SCSI_SENSE_ILLEGAL_REQUEST, ScsiAscParameterListLength);

@@ -44,25 +44,51 @@ SCSI_OUTCOME ScsiReadCapacity16(PSCSI_DISK Disk, PSCSI_COMMAND Command)
     return ScsiGiveAnswer(Command, Answer, sizeof(Answer), Get32(&Command->Cdb[10]));
 }
 
+/* Which units are asked for (SPC-4). There are neither well known nor administrative ones, nor units
+ * below those. */
+enum {
+    SelectOrdinary = 0x00,
+    SelectWellKnown = 0x01,
+    SelectAll = 0x02,
+    SelectAdministrative = 0x10,
+    SelectTopLevel = 0x11, /* administrative ones, and those below none */
+    SelectSubsidiary = 0x12,
+};
+
+/* Units that REPORT LUNS lists; 0xff: there is no such selection. Unit 0 is the only one. */
+static UCHAR SelectedUnits(UCHAR SelectReport)
+{
+    switch (SelectReport) {
+    case SelectOrdinary:
+    case SelectAll:
+    case SelectTopLevel:
+        return 1;
+    case SelectWellKnown:
+    case SelectAdministrative:
+    case SelectSubsidiary:
+        return 0;
+    default:
+        return 0xff;
+    }
+}
+
 SCSI_OUTCOME ScsiReportLuns(PSCSI_DISK Disk, PSCSI_COMMAND Command)
 {
     const UCHAR *Cdb = Command->Cdb;
+    const UCHAR Units = SelectedUnits(Cdb[2]);
     ULONG AllocationLength = Get32(&Cdb[6]);
     UCHAR Answer[16];
-    ULONG Length;
 
     UNREFERENCED_PARAMETER(Disk);
-    if (Cdb[2] > 2) {
+    if (Units == 0xff) {
         return ScsiFailField(Command, 2, 7);
     }
     if (AllocationLength < 16) {
         return ScsiFailField(Command, 6, 7);
     }
-    /* Unit 0 is the only one, and SELECT REPORT 1 asks for well known units, of which none is. */
-    Length = Cdb[2] == 1 ? 8 : 16;
     RtlZeroMemory(Answer, sizeof(Answer));
-    Put32(&Answer[0], Length - 8);
-    return ScsiGiveAnswer(Command, Answer, Length, AllocationLength);
+    Put32(&Answer[0], Units * 8u);
+    return ScsiGiveAnswer(Command, Answer, 8 + Units * 8u, AllocationLength);
 }
 
 /*

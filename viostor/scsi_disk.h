@@ -206,7 +206,9 @@ typedef struct _SCSI_DISK {
 
 /* Why a command ended with CHECK CONDITION; ScsiBuildSense makes bytes of it. */
 typedef struct _SCSI_DISK_SENSE {
-    ULONGLONG Information;    /* first block that could not be accessed; with InformationValid */
+    /* With InformationValid: the first block that does not exist; for MISCOMPARE the offset of the
+     * first byte that differs. */
+    ULONGLONG Information;
     USHORT Asc;               /* a SCSI_ASC */
     USHORT FieldByte;         /* byte of CDB or parameter list that is wrong; with FieldValid */
     UCHAR Key;                /* sense key: SCSI_SENSE_... of scsi.h */
@@ -263,9 +265,11 @@ typedef enum _SCSI_OUTCOME {
      */
     ScsiOutcomeAnswered,
     /*
-     * Answered with SCSISTAT_GOOD, but the allocation length of the CDB let the disk send more
-     * than the SRB's buffer takes: the buffer is full, the rest is dropped. Complete with
-     * SRB_STATUS_DATA_OVERRUN; DataTransferLength becomes TransferredLength (the buffer's length).
+     * Answered with SCSISTAT_GOOD, but the data and the SRB's buffer differ in length: the
+     * allocation length of the CDB let the disk send more than the buffer takes, which is full, the
+     * rest dropped; or a command that moves data (not an answer) moves less than the buffer holds.
+     * Complete with SRB_STATUS_DATA_OVERRUN, StorPort's word for both; DataTransferLength becomes
+     * TransferredLength.
      */
     ScsiOutcomeOverrun,
     /*
@@ -368,6 +372,8 @@ SCSI_OUTCOME ScsiInterpretCommand(PSCSI_DISK Disk, PSCSI_COMMAND Command);
  *   IOERR      read: MEDIUM ERROR 11/00; any other: MEDIUM ERROR 0C/00
  *   UNSUPP     read, write: HARDWARE ERROR 44/00; any other: ILLEGAL REQUEST 20/00
  *   any other  HARDWARE ERROR 44/00
+ * No block is named (VALID 0): the status byte is all that the device says, and it stands for the whole
+ * request; a block that was guessed would send whoever asks to a good one.
  */
 UCHAR ScsiTranslateCompletion(DISK_OPERATION Operation, UCHAR DeviceStatus, PSCSI_DISK_SENSE Sense);
 

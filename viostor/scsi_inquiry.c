@@ -167,6 +167,8 @@ static ULONG CharacteristicsPage(const SCSI_DISK *Disk, UCHAR *Page)
 {
     UNREFERENCED_PARAMETER(Disk);
     Put16(&Page[4], 0x0001); /* nothing rotates: Windows does not defragment the disk */
+    Page[8] = 0x02 | 0x01;   /* FUAB: FUA and SYNCHRONIZE CACHE as in SBC-3; VBULS: what was
+                              * discarded is compared as it reads, as it cannot be told apart */
     return 60;
 }
 

@@ -124,7 +124,8 @@ FORCEINLINE BOOLEAN ScsiCheckRange(const SCSI_DISK *Disk, DISK_RANGE Range, ULON
 /* The command is done: GOOD, no data. */
 SCSI_OUTCOME ScsiGood(PSCSI_COMMAND Command);
 
-/* The same for a command that took Length bytes of the data buffer. */
+/* The same for a command that moves data and used Length bytes of the data buffer; a rest of it is an
+ * underrun. */
 SCSI_OUTCOME ScsiGoodData(PSCSI_COMMAND Command, ULONG Length);
 
 /* Gives the initiator as much of Answer as the command block (AllocationLength) and the buffer

@@ -355,7 +355,7 @@ SCSI_OUTCOME ScsiModeSelect(PSCSI_DISK Disk, PSCSI_COMMAND Command)
         return ScsiFailField(Command, 1, 0); /* SP: nothing can be saved */
     }
     if (Length == 0) {
-        return ScsiGood(Command);
+        return ScsiGoodData(Command, 0);
     }
     if (Length > Command->DataLength || Command->DataBuffer == NULL) {
         return ScsiRefuse(Command);

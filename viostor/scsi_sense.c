@@ -143,14 +143,16 @@ SCSI_OUTCOME ScsiRequestSense(PSCSI_DISK Disk, PSCSI_COMMAND Command)
 
 SCSI_OUTCOME ScsiGood(PSCSI_COMMAND Command)
 {
-    return ScsiGoodData(Command, 0);
+    Command->ScsiStatus = SCSISTAT_GOOD;
+    Command->TransferredLength = 0;
+    return ScsiOutcomeAnswered;
 }
 
 SCSI_OUTCOME ScsiGoodData(PSCSI_COMMAND Command, ULONG Length)
 {
     Command->ScsiStatus = SCSISTAT_GOOD;
     Command->TransferredLength = Length;
-    return ScsiOutcomeAnswered;
+    return Length < Command->DataLength ? ScsiOutcomeOverrun : ScsiOutcomeAnswered;
 }
 
 SCSI_OUTCOME ScsiGiveAnswer(PSCSI_COMMAND Command, const UCHAR *Answer, ULONG Length,

@@ -219,7 +219,8 @@ static BOOLEAN StepPiece(const SCSI_DISK *Disk, PDISK_SEQUENCE Sequence, UCHAR *
 
 /* ---- The machine ---- */
 
-/* Compares what was read with its part of the data buffer. */
+/* Compares what was read with its part of the data buffer. The sense data names the first byte that
+ * differs by its offset in the whole buffer (SBC-3). */
 static BOOLEAN ComparePiece(PDISK_SEQUENCE Sequence, const UCHAR *Scratch)
 {
     const UCHAR *Data = Sequence->Data + Sequence->Position;
@@ -227,7 +228,10 @@ static BOOLEAN ComparePiece(PDISK_SEQUENCE Sequence, const UCHAR *Scratch)
 
     for (Index = 0; Index < Sequence->StepLength; Index++) {
         if (Data[Index] != Scratch[Index]) {
-            return EndFailed(Sequence, SCSI_SENSE_MISCOMPARE, ScsiAscMiscompare);
+            EndFailed(Sequence, SCSI_SENSE_MISCOMPARE, ScsiAscMiscompare);
+            Sequence->Sense.InformationValid = TRUE;
+            Sequence->Sense.Information = Sequence->Position + Index;
+            return FALSE;
         }
     }
     Sequence->Position += Sequence->StepLength;

@@ -48,7 +48,7 @@ DECLSPEC_NOINLINE static SCSI_OUTCOME AnswerTransfer(PSCSI_DISK Disk, PSCSI_COMM
         return ScsiRefuse(Command);
     }
     if (Length == 0) {
-        return ScsiGood(Command);
+        return ScsiGoodData(Command, 0);
     }
     /* What stood in the way is gone: another command has taken the unit attention, or the disk has
      * grown or become writable meanwhile. */

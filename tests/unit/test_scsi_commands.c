@@ -560,8 +560,11 @@ static void test_verify_data(void **state)
         expect_good(length);
         for (ULONG place = 0; place < length; place += 511) {
             data[place] ^= 0x10;
+            data[length - 1] ^= 0x01; /* differs as well, but is not the first */
             execute(&disk, cdb, verifies[i].length, data, length);
+            data[length - 1] ^= 0x01;
             expect_sense(0x0e, 0x1d00);
+            assert_true(result.sense.InformationValid && result.sense.Information == place);
             data[place] ^= 0x10;
         }
         execute(&disk, cdb, verifies[i].length, data, length - 1);
@@ -958,6 +961,57 @@ static void test_operation_codes(void **state)
     assert_int_equal(reply.command.TransferredLength, 100);
 }
 
+/* Marks in listed[] what REPORT SUPPORTED OPERATION CODES tells of Disk: ANY_ACTION, or a bit for each
+ * service action. */
+#define ANY_ACTION 0xffffffffu
+
+static void list_operation_codes(SCSI_DISK *disk, ULONG listed[256])
+{
+    UCHAR all[2048];
+
+    memset(listed, 0, 256 * sizeof(listed[0]));
+    EXECUTE(disk, all, sizeof(all), 0xa3, 0x0c, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0);
+    assert_int_equal(result.scsi_status, SCSISTAT_GOOD);
+    for (ULONG at = 4; at < result.transferred; at += 8) {
+        listed[all[at]] |= (all[at + 5] & 1) != 0 ? 1u << all[at + 3] : ANY_ACTION;
+    }
+}
+
+/* Each command that is listed exists, and each that is not does not, with each service action. */
+static void test_operation_codes_are_those_that_work(void **state)
+{
+    SCSI_DISK_PARAMETERS parameters = full_parameters();
+    SCSI_DISK disks[5] = {full_disk(), plain_disk()};
+    ULONG listed[256];
+
+    (void)state;
+    parameters.LifetimeSupported = FALSE;
+    disks[2] = make_disk(&parameters);
+    parameters.ScratchBytes = 0;
+    disks[3] = make_disk(&parameters);
+    parameters.DiscardSectors = 0;
+    disks[4] = make_disk(&parameters);
+    for (unsigned d = 0; d < ARRAYSIZE(disks); d++) {
+        list_operation_codes(&disks[d], listed);
+        for (unsigned i = 0; i < 256 * 32; i++) {
+            const UCHAR opcode = (UCHAR)(i / 32), action = i % 32;
+            const UCHAR cdb[16] = {opcode, action};
+
+            run(&disks[d], cdb, sizeof(cdb), 4096);
+            if (listed[opcode] == 0) {
+                assert_sense(0x05, 0x2000);
+            } else if ((listed[opcode] & 1u << action) == 0) {
+                assert_field(1, 4);
+            } else if (reply.outcome == ScsiOutcomeAnswered &&
+                       reply.command.ScsiStatus == SCSISTAT_CHECK_CONDITION) {
+                /* Here a field of zeroes, or of the action's bits, may be wrong for the command. */
+                assert_int_not_equal(reply.command.Sense.Asc, 0x2000);
+                assert_true(listed[opcode] == ANY_ACTION || reply.command.Sense.FieldByte != 1);
+            }
+        }
+    }
+}
+
 static void test_task_management(void **state)
 {
     static const UCHAR cdb[] = {0xa3, 0x0d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
@@ -1103,6 +1157,7 @@ int main(void)
         TEST(test_pages_of_a_full_disk),
         TEST(test_hostile_limits),
         TEST(test_operation_codes),
+        TEST(test_operation_codes_are_those_that_work),
         TEST(test_task_management),
         TEST(test_small_commands),
         TEST(test_not_there),

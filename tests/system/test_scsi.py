@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How commands end, seen through the port driver: sense data, residuals, FUA, what the units are."""
+
+import pytest
+
+pytestmark = pytest.mark.every_target
+
+SCRIPTED = "--device=scripted:transport=modern"
+BLOCKS = 131072  # of the scripted device, 512 bytes each
+# Fixed format (SPC-4): response code with VALID, key, information, length, ASC and ASCQ, field pointer.
+BEYOND_THE_END = "f00005{0:08x}0a0000000021000000" + "0000"
+
+
+def big(value: int, count: int) -> str:
+    return " ".join(f"{byte:02x}" for byte in value.to_bytes(count, "big"))
+
+
+def test_sense_names_the_first_block_that_is_not_there(storhost):
+    """Whatever the command; and the last block is there."""
+    end = BLOCKS
+    lines = ["ready"]
+    for cdb, data in [
+            (f"28 00 {big(end - 1, 4)} 00 00 02 00", "in 1024"),
+            (f"2a 00 {big(end - 1, 4)} 00 00 02 00", "out 1024"),
+            (f"88 00 {big(end - 1, 8)} 00 00 00 02 00 00", "in 1024"),
+            (f"a8 00 {big(end - 1, 4)} 00 00 00 02 00 00", "in 1024"),
+            (f"2e 00 {big(end - 1, 4)} 00 00 02 00", "out 1024"),
+            (f"2f 02 {big(end - 1, 4)} 00 00 02 00", "out 1024"),
+            (f"35 00 {big(end - 1, 4)} 00 00 02 00", ""),
+            (f"41 00 {big(end - 1, 4)} 00 00 02 00", "out 512"),
+            (f"42 00 00 00 00 00 00 00 18 00", f"out-hex 00 16 00 10 00 00 00 00 {big(end - 1, 8)} 00 00 00 02 00 00 00 00"),
+            (f"9e 12 {big(end, 8)} 00 00 00 18 00 00", "in 24")]:
+        lines += [f"cdb {cdb} {data}", f"expect sense-bytes={BEYOND_THE_END.format(end)} length=0"]
+    # A number of more than 32 bits does not fit into fixed format: no number is told.
+    lines += [f"cdb 88 00 {big(1 << 40, 8)} 00 00 00 01 00 00 in 512",
+              "expect sense-bytes=700005000000000a00000000210000000000 length=0",
+              "read end-1 1", "expect ok"]
+    storhost.script("\n".join(lines), SCRIPTED + ",offer=DISCARD")
+
+
+def test_sense_of_a_miscompare_names_the_first_byte_that_differs(storhost):
+    """By its offset; also in what lies behind the first 64 KiB, which are compared in pieces."""
+    storhost.script("""
+        ready
+        cdb 2a 00 00 00 00 00 00 00 c8 00 out 102400 7
+        cdb 2f 02 00 00 00 00 00 00 c8 00 out 102400 7
+        expect ok length=102400
+        cdb 93 01 00 00 00 00 00 00 00 a0 00 00 00 01 00 00
+        cdb 2f 02 00 00 00 00 00 00 c8 00 out 102400 7
+        expect sense-bytes=f0000e000140000a000000001d0000000000 length=0
+        cdb 2e 02 00 00 00 00 00 00 c8 00 out 102400 7
+        expect ok length=102400
+    """, SCRIPTED)
+
+
+@pytest.mark.parametrize("command, code", [
+    ("28 00 00 00 00 00 00 00 08 00 in 4096", "1100"), ("2a 00 00 00 00 00 00 00 08 00 out 4096", "0c00"),
+    ("35 00 00 00 00 00 00 00 00 00", "0c00"), ("2f 00 00 00 00 00 00 00 08 00", "1100")])
+def test_sense_of_an_error_of_the_device_names_no_block(storhost, command, code):
+    """The device has told none."""
+    kind = "flush" if command.startswith("35") else "out" if command.startswith("2a") else "in"
+    storhost.script(f"""
+        ready
+        device fault status=ioerr type={kind}
+        cdb {command}
+        expect sense-bytes=700003000000000a00000000{code}00000000 length=0
+        cdb {command}
+        expect ok
+    """, SCRIPTED)
+
+
+def test_sense_buffers_of_every_length(storhost):
+    """As much sense data as there is room for, and its length is told; without room an error without."""
+    whole = BEYOND_THE_END.format(BLOCKS)
+    lines = ["ready", f"cdb 28 00 {big(BLOCKS, 4)} 00 00 01 00 in 512 sense 0", "expect srb=error sense=none length=0"]
+    for room in [*range(1, 21), 252]:
+        lines += [f"cdb 28 00 {big(BLOCKS, 4)} 00 00 01 00 in 512 sense {room}",
+                  f"expect srb=error scsi=check-condition sense-bytes={whole[:2 * room]} length=0"]
+    storhost.script("\n".join(lines), SCRIPTED)
+
+
+def test_fua_is_a_write_and_then_a_flush(storhost):
+    """The command waits for the flush, and fails with it; not where the cache writes through."""
+    off = "cdb 15 10 00 00 18 00 out-hex 00 00 00 00 08 12" + " 00" * 18
+    storhost.script(f"""
+        ready
+        device fault never type=flush
+        async waits write 0 8 1 fua
+        idle
+        outstanding waits 1
+        write 8 8 1
+        reset bus
+        wait waits
+        expect srb=bus-reset
+        ready
+        verify 0 8 1
+        device clear
+        device fault status=ioerr type=flush
+        write 0 8 2 fua
+        expect sense=3/0c/00
+        {off}
+        device fault status=ioerr type=flush times=all
+        write 0 8 3 fua
+        expect ok
+        verify 0 8 3
+        flush
+        expect sense=3/0c/00
+    """, SCRIPTED)
+
+
+def test_residuals(storhost):
+    """DataTransferLength is what came; SRB_STATUS_DATA_OVERRUN says that it is not what the buffer holds."""
+    storhost.script("""
+        ready
+        cdb 12 00 00 00 24 00 in 36
+        expect srb=success length=36
+        cdb 12 00 00 00 60 00 in 255
+        expect srb=success length=96
+        cdb 12 00 00 00 00 00 in 255
+        expect srb=success length=0
+        cdb 12 00 00 00 60 00 in 40
+        expect srb=data-overrun length=40
+        cdb 28 00 00 00 00 00 00 00 02 00 in 4096
+        expect srb=data-overrun length=1024
+        cdb 2a 00 00 00 00 00 00 00 02 00 out 4096
+        expect srb=data-overrun length=1024
+        cdb 28 00 00 00 00 00 00 00 02 00 in 1023
+        expect srb=invalid-request length=0
+        cdb 28 00 00 00 00 00 00 00 00 00 in 512
+        expect srb=data-overrun length=0
+        cdb 28 00 00 00 00 00 00 00 00 00
+        expect srb=success length=0
+        cdb 2f 02 00 00 00 00 00 00 00 00 out 512
+        expect srb=data-overrun length=0
+        cdb 2f 00 00 00 00 00 00 00 01 00
+        expect srb=success length=0
+        cdb 15 10 00 00 18 00 out-hex 00 00 00 00 08 12 04 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 ff ff
+        expect srb=data-overrun length=24
+        cdb 08 00 00 00 00 00 in 131072
+        expect srb=success length=131072
+        device fault status=ioerr type=in
+        cdb 28 00 00 00 00 00 00 00 02 00 in 1024
+        expect srb=error length=0
+    """, SCRIPTED)
+
+
+def test_units_that_are_reported(storhost):
+    """REPORT LUNS, each selection: unit 0 is all there is."""
+    lines = ["ready"]
+    for select in range(256):
+        lines.append(f"cdb a0 00 {select:02x} 00 00 00 00 00 00 20 00 00 in 32")
+        if select in (0x00, 0x02, 0x11):
+            lines.append("expect ok length=16 data=0:" + "0000000800000000" + "00" * 8)
+        elif select in (0x01, 0x10, 0x12):
+            lines.append("expect ok length=8 data=0:" + "00" * 8)
+        else:
+            lines.append("expect sense-bytes=700005000000000a00000000240000cf0002 length=0")
+    storhost.script("\n".join(lines), SCRIPTED)

@@ -5,46 +5,59 @@
 
 Families: libiscsi's test suites (iscsi-test-cu), the reading commands of sg3_utils and sdparm, whose
 output must be what tests/conformance/records/ holds, and copies, verified writes and file systems
-through the block interface. Each skipped test of libiscsi must be explained in docs/conformance.md
-by the reason that it gives. Exit status 1 if anything failed or was skipped without such a reason.
---record writes the records anew: read the difference before you keep it.
+through the block interface; on disks of each kind of blocks (DISKS). Each skipped test of libiscsi must
+be explained in docs/conformance.md by the reason that it gives, and each fault that is the tool's own by
+the assertion that fails. Exit status 1 if anything else failed, was skipped without such a reason, or
+if such a fault is there no more. --record writes the records anew: read the difference before you keep it.
 """
 
 import argparse
 import collections
+import dataclasses
 import pathlib
 import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/system")]
 
+from reading import READING, READING_SHAPE  # noqa: E402
 from serving import Server, command  # noqa: E402  (its place is known only now)
 import targets  # noqa: E402
 
 RECORDS = HERE / "records"
 DISK = "/dev/sg999"
 MIB = 1 << 20
-# What libiscsi needs to do all that it can: transfers of more than 1 MiB.
+# The queue's size is what libiscsi needs to do all that it can: transfers of more than 1 MiB.
 DEVICE = "serial=CONFORMANCE-1,queue-size=1024"
 
-# Commands that read; their output is recorded. Names of the records are the words joined.
-READING = [
-    "sg_inq", "sg_inq --export", "sg_vpd --all", "sg_vpd --page=di", "sg_vpd --page=sn",
-    "sg_vpd --page=bl", "sg_vpd --page=bdc", "sg_vpd --page=lbpv", "sg_vpd --page=ei",
-    "sg_readcap", "sg_readcap --16", "sg_luns", "sg_luns --select=1", "sg_luns --select=2",
-    "sg_modes --all", "sg_modes --control=1 --all", "sg_modes --control=2 --all", "sg_modes --six --all",
-    "sg_opcodes --no-inquiry", "sg_opcodes --no-inquiry --rctd", "sg_opcodes --no-inquiry --tmf",
-    "sg_opcodes --no-inquiry --opcode=0x42", "sg_opcodes --no-inquiry --opcode=0x5f",
-    "sg_requests", "sg_requests --desc", "sg_turs", "sg_get_lba_status --lba=5",
-    "sg_verify --lba=0 --count=2048", "sg_sync", "sg_start --start",
-    "sg_prevent --allow", "sg_senddiag --test", "sdparm --get=WCE --quiet", "sdparm --page=ca --long",
-    "sdparm --inquiry", "sdparm --inquiry --page=bl", "sdparm --command=capacity",
-    "sdparm --command=ready", "sdparm --command=sense",
+
+@dataclasses.dataclass(frozen=True)
+class Disk:
+    """A disk that is judged: options of QEMU's device and of storhost, and by what."""
+
+    name: str
+    device: str = DEVICE
+    options: tuple[str, ...] = ()
+    readers: tuple[str, ...] = tuple(READING_SHAPE)
+    suites: tuple[str, ...] | None = None  # None: all that libiscsi has
+    blocks: bool = True  # by programs that know nothing of SCSI
+
+
+# By their blocks, as disks are sold: logical and physical blocks of 512 bytes; logical ones of 512 in
+# physical ones of 4096; both of 4096. And one that cannot be written.
+DISKS = [
+    Disk("512n", readers=tuple(READING)),
+    Disk("512e", f"{DEVICE},physical_block_size=4096"),
+    Disk("4Kn", f"{DEVICE},logical_block_size=4096,physical_block_size=4096"),
+    Disk("read-only", options=("--read-only",), readers=("sg_modes --all", "sg_vpd --page=lbpv"),
+         suites=("ReadOnly", "ModeSense6", "TestUnitReady", "ReadCapacity16", "Read10", "Read16"), blocks=False),
 ]
+KINDS = ("passed", "failed", "skipped", "tool's fault")
 
 # Suites of libiscsi for `make check`: the others write more.
 QUICK = ["Inquiry", "Mandatory", "ModeSense6", "ReadCapacity16", "ReportSupportedOpcodes", "Unmap",
@@ -53,31 +66,59 @@ QUICK = ["Inquiry", "Mandatory", "ModeSense6", "ReadCapacity16", "ReportSupporte
 Tally = dict[str, collections.Counter]
 
 
-def explained_reasons() -> list[str]:
-    """The reasons for skipping that docs/conformance.md explains: the first column of its table."""
+def table_in_document(columns: int) -> list[tuple[str, ...]]:
+    """Rows of docs/conformance.md that begin with so many columns in `code` and then a text."""
     text = (ROOT / "docs/conformance.md").read_text()
-    return re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
+    rows = re.findall(r"^\| " + r"`([^`]+)` \| " * columns + r"[^`\s]", text, re.MULTILINE)
+    return [row if isinstance(row, tuple) else (row,) for row in rows]
 
 
-def judge_suites(server: Server, suites: list[str], tally: Tally) -> list[str]:
+def explained_reasons() -> list[str]:
+    """The reasons for skipping that docs/conformance.md explains."""
+    return [reason for reason, in table_in_document(1)]
+
+
+def tool_faults(disk: Disk) -> dict[str, str]:
+    """Tests that fail on this disk through a fault of libiscsi's, as docs/conformance.md tells, with
+    the place of the assertion that fails."""
+    return {test: place for test, where, place in table_in_document(3) if where == disk.name}
+
+
+def judge_test(name: str, printed: str, fault: str | None) -> tuple[str, list[str]]:
+    """Which of KINDS a test of libiscsi is, by what it printed; complaints."""
+    failed = re.findall(r"^ +\d+\. (\S+:\d+) ", printed, re.MULTILINE)
+    skipped = set(re.findall(r"\[SKIPPED\] (.*)", printed))
+    if fault is not None:
+        if failed == [fault]:
+            return "tool's fault", []
+        return "failed", [f"{name} does not fail at {fault}, as docs/conformance.md has it:\n{printed}"]
+    if failed or "FAILED" in printed:
+        return "failed", [f"{name}:\n{printed}"]
+    # A suite may skip a part of a test and do the rest: that counts as skipped, too.
+    reasons = explained_reasons()
+    return ("skipped" if skipped else "passed"), [
+        f"{name} is skipped for a reason that docs/conformance.md does not explain: {reason}"
+        for reason in skipped if reason not in reasons]
+
+
+def judge_suites(server: Server, disk: Disk, suites: Iterable[str], tally: Tally) -> list[str]:
     """Runs suites of libiscsi; complaints."""
-    complaints, reasons = [], explained_reasons()
+    complaints, faults, seen = [], tool_faults(disk), set()
     for suite in suites:
         printed = server.sg("iscsi-test-cu", "--dataloss", f"--test=ALL.{suite}", DISK, expect=None,
                             timeout=600)
         printed = printed.split("\nSuite: ", 1)[-1].split("\nRun Summary:")[0]
-        for test in printed.split("\n  Test: ")[1:]:
+        tests = printed.split("\n  Test: ")[1:]
+        for test in tests:
             name = f"{suite}.{test.split()[0]}"
-            skipped = set(re.findall(r"\[SKIPPED\] (.*)", test))
-            # A suite may skip a part of a test and do the rest: that counts as skipped, too.
-            outcome = "failed" if "FAILED" in test else "skipped" if skipped else "passed"
-            tally[f"iscsi-test-cu {suite}"][outcome] += 1
-            if outcome == "failed":
-                complaints.append(f"{name}:\n{test}")
-            complaints += [f"{name} is skipped for a reason that docs/conformance.md does not explain: "
-                           f"{reason}" for reason in skipped if reason not in reasons]
-        if not tally[f"iscsi-test-cu {suite}"]:
-            complaints.append(f"{suite}: nothing was run:\n{printed}")
+            kind, found = judge_test(f"{name} on {disk.name}", test, faults.get(name))
+            seen.add(name)
+            tally[f"iscsi-test-cu {suite}"][kind] += 1
+            complaints += found
+        if not tests:
+            complaints.append(f"{suite} on {disk.name}: nothing was run:\n{printed}")
+    complaints += [f"{name} on {disk.name}: docs/conformance.md tells of a test that was not run"
+                   for name in faults if name.split(".")[0] in suites and name not in seen]
     return complaints
 
 
@@ -86,24 +127,25 @@ def all_suites(server: Server) -> list[str]:
     return list(dict.fromkeys(re.findall(r"^ALL\.(\w+)\.", listed, re.MULTILINE)))
 
 
-def record_name(line: str) -> str:
-    """The file in records/ that holds what a command line prints."""
-    return re.sub(r"[^\w.]+", "-", line) + ".txt"
+def record_path(line: str, disk: Disk) -> pathlib.Path:
+    """The file that holds what a command line prints."""
+    return RECORDS / disk.name / (re.sub(r"[^\w.]+", "-", line).strip("-") + ".txt")
 
 
-def judge_readers(server: Server, record: bool, tally: Tally) -> list[str]:
+def judge_readers(server: Server, disk: Disk, record: bool, tally: Tally) -> list[str]:
     """Runs each reading command and compares what it prints with its record."""
     complaints = []
-    for line in READING:
-        program, *options = line.split()
-        done = subprocess.run([program, *options, DISK], env=server.sg_environment(), text=True,
+    for line in disk.readers:
+        full = (line if "{}" in line else line + " {}").format(DISK)
+        done = subprocess.run(full.split(), env=server.sg_environment(), text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
-        printed = f"$ {line} {DISK}\n{done.stdout}exit status {done.returncode}\n"
-        path = RECORDS / record_name(line)
+        printed = f"$ {full}\n{done.stdout}exit status {done.returncode}\n"
+        path = record_path(line, disk)
         if record:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(printed)
         same = path.exists() and path.read_text() == printed
-        tally[program]["passed" if same else "failed"] += 1
+        tally[full.split()[0]]["passed" if same else "failed"] += 1
         if not same:
             complaints.append(f"not what {path.relative_to(ROOT)} holds:\n{printed}")
     return complaints
@@ -143,6 +185,27 @@ def qemu_img(server: Server, image: pathlib.Path, directory: pathlib.Path) -> No
 def fio(server: Server, *options: str) -> None:
     command("fio", "--name=verify", "--ioengine=nbd", f"--uri={server.uri}", "--size=16M",
             "--verify=crc32c", "--verify_fatal=1", *options, timeout=300)
+
+
+def mixed(server: Server) -> None:
+    """fio verifies two thirds of the disk, one with TRIM, while the last third is written, zeroed with and
+    without giving blocks up, and trimmed; what lies between is still there."""
+    with subprocess.Popen(
+            ["fio", "--ioengine=nbd", f"--uri={server.uri}", "--verify=crc32c", "--verify_fatal=1", "--size=16M",
+             "--loops=3", "--name=writes", "--rw=randwrite", "--bs=4k", "--iodepth=8",
+             "--name=trims", "--rw=randtrimwrite", "--bs=64k", "--iodepth=1", "--offset=16M"],
+            cwd=server.directory, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as checking:
+        rounds = 0
+        while checking.poll() is None or rounds < 3:
+            rounds += 1
+            pattern = rounds % 255 + 1
+            command("qemu-io", "-f", "raw", server.uri, "-c", f"write -q -P {pattern} 32M 16M",
+                    "-c", "write -q -z 33M 1M", "-c", "write -q -z -u 34M 3M", "-c", "discard -q 40M 4M",
+                    "-c", f"write -q -P {pattern} 41M 1M", "-c", f"read -q -P {pattern} 32M 1M",
+                    "-c", "read -q -P 0 33M 4M", "-c", f"read -q -P {pattern} 37M 3M",
+                    "-c", f"read -q -P {pattern} 41M 1M", "-c", f"read -q -P {pattern} 44M 4M", timeout=300)
+        printed = checking.communicate()[0]
+    assert checking.returncode == 0, printed
 
 
 def free_extents(bitmap: bytes, count: int, cluster: int) -> list[tuple[int, int]]:
@@ -230,7 +293,7 @@ def ntfs(server: Server, image: pathlib.Path, directory: pathlib.Path) -> None:
         assert got == content, name
 
 
-def judge_blocks(server: Server, image: pathlib.Path, quick: bool, tally: Tally) -> list[str]:
+def judge_blocks(server: Server, disk: Disk, image: pathlib.Path, quick: bool, tally: Tally) -> list[str]:
     """Programs that know nothing of SCSI."""
     checks = {
         "nbdcopy, TRIM, zeroes": lambda where: copy_and_trim(server, image, where),
@@ -238,6 +301,7 @@ def judge_blocks(server: Server, image: pathlib.Path, quick: bool, tally: Tally)
         "fio verify": lambda where: fio(server, "--rw=randwrite", "--bs=4k", "--iodepth=8"),
         # One at a time: fio itself does not keep a TRIM and the write behind it in order.
         "fio verify with TRIM": lambda where: fio(server, "--rw=randtrimwrite", "--bs=64k", "--iodepth=1"),
+        "fio verify, TRIM, zeroes mixed": lambda where: mixed(server),
         "ext4": lambda where: ext4(server, image, where),
         "NTFS": lambda where: ntfs(server, image, where),
     }
@@ -251,32 +315,40 @@ def judge_blocks(server: Server, image: pathlib.Path, quick: bool, tally: Tally)
                 tally[name]["passed"] += 1
             except (AssertionError, subprocess.SubprocessError) as error:
                 tally[name]["failed"] += 1
-                complaints.append(f"{name}: {error}")
+                complaints.append(f"{name} on {disk.name}: {error}")
     return complaints
 
 
 def print_table(tally: Tally) -> None:
-    kinds = ("passed", "failed", "skipped")
     width = max(map(len, tally)) + 2
-    print("family".ljust(width) + "".join(kind.rjust(9) for kind in kinds))
-    for family, counts in tally.items():
-        print(family.ljust(width) + "".join(str(counts[kind]).rjust(9) for kind in kinds))
-    total = sum(tally.values(), collections.Counter())
-    print("all".ljust(width) + "".join(str(total[kind]).rjust(9) for kind in kinds))
+    print("family".ljust(width) + "".join(kind.rjust(len(kind) + 3) for kind in KINDS))
+    for family, counts in [*tally.items(), ("all", sum(tally.values(), collections.Counter()))]:
+        print(family.ljust(width) + "".join(str(counts[kind]).rjust(len(kind) + 3) for kind in KINDS))
 
 
-def run(quick: bool = False, record: bool = False) -> list[str]:
-    """All families; complaints, which are empty if the disk is right."""
-    tally: Tally = collections.defaultdict(collections.Counter)
+def judge_disk(disk: Disk, quick: bool, record: bool, tally: Tally) -> list[str]:
+    """All families on one of DISKS; complaints."""
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
         image = directory / "disk.raw"
         with image.open("wb") as file:
             file.truncate(64 * MIB)
-        with Server(targets.TARGETS[0], directory, "--image", str(image), "--qemu-device", DEVICE) as server:
-            complaints = judge_readers(server, record, tally)
-            complaints += judge_suites(server, QUICK if quick else all_suites(server), tally)
-            complaints += judge_blocks(server, image, quick, tally)
+        options = ["--image", str(image), "--qemu-device", disk.device, *disk.options]
+        with Server(targets.TARGETS[0], directory, *options) as server:
+            complaints = judge_readers(server, disk, record, tally)
+            complaints += judge_suites(server, disk, QUICK if quick else disk.suites or all_suites(server), tally)
+            if disk.blocks:
+                complaints += judge_blocks(server, disk, image, quick, tally)
+    return complaints
+
+
+def run(quick: bool = False, record: bool = False) -> list[str]:
+    """Everything; complaints, which are empty if the disk is right. Quick: a part, on the first disk."""
+    tally: Tally = collections.defaultdict(collections.Counter)
+    complaints = []
+    for disk in DISKS[:1 if quick else None]:
+        print(f"disk {disk.name}", file=sys.stderr)
+        complaints += judge_disk(disk, quick, record, tally)
     print_table(tally)
     return complaints
 

@@ -11,6 +11,7 @@
 #include "base/violation.h"
 #include "devices/qemu/qemu.h"
 #include "devices/scripted/scripted.h"
+#include "devices/vhost_user/vhost_user.h"
 #include "kernel/exports.h"
 #include "machine/barrier.h"
 #include "machine/clock.h"
@@ -212,8 +213,73 @@ static struct device *create_scripted(const struct bench *bench)
     return device;
 }
 
+/* Options that are QEMU's, and that a back end that somebody else started has its own way for. */
+static void refuse_vhost_user_options(const struct options *options)
+{
+    if (options->blockdev != NULL || options->size != 0) {
+        fatal("--device=vhost-user: the back end opens the disk, so --blockdev and --size are no "
+              "use; "
+              "--image may name the file that it serves, for run to compare");
+    }
+    if (options->read_only) {
+        fatal("--device=vhost-user: whether the disk can be written is the back end's to say "
+              "(qemu-storage-daemon: writable=off)");
+    }
+    if (options->transport == TRANSPORT_LEGACY) {
+        fatal("--device=vhost-user is a modern device: --transport=legacy is for the others");
+    }
+    if (options->throttle != 0 || options->qemu_device != NULL) {
+        fatal("--throttle and --qemu-device belong to --device=qemu");
+    }
+}
+
+/* The file that the back end serves, if it is told: to be looked at behind the driver's back. */
+static void note_served_image(struct bench *bench)
+{
+    const struct options *options = bench->options;
+    char error[1024];
+
+    if (options->image == NULL) {
+        return;
+    }
+    if (access(options->image, R_OK) != 0) {
+        fatal("%s: no such image; with --device=vhost-user it is the file that the back end serves",
+              options->image);
+    }
+    bench->image = copy_text(options->image);
+    bench->format = qemu_image_format(options->image, options->format, error, sizeof(error));
+    if (bench->format == NULL) {
+        fatal("%s", error);
+    }
+}
+
+static struct device *create_vhost_user(struct bench *bench)
+{
+    const struct options *options = bench->options;
+    struct vhost_user_options vhost;
+    struct device *device;
+    char error[1024];
+
+    refuse_vhost_user_options(options);
+    note_served_image(bench);
+    vhost_user_defaults(&vhost);
+    vhost.queues = options->queues != 0 ? options->queues : vhost.queues;
+    vhost.vectors = options->device_vectors;
+    if (!vhost_user_parse(options->device_script, &vhost, error, sizeof(error))) {
+        fatal("--device=vhost-user: %s", error);
+    }
+    device = vhost_user_create(&vhost, error, sizeof(error));
+    if (device == NULL) {
+        fatal("--device=vhost-user: %s", error);
+    }
+    return device;
+}
+
 static struct device *create_device(struct bench *bench)
 {
+    if (bench->options->device == DEVICE_VHOST_USER) {
+        return create_vhost_user(bench);
+    }
     if (bench->options->device == DEVICE_SCRIPTED) {
         if (bench->options->image != NULL || bench->options->blockdev != NULL) {
             fatal("the scripted device has no --image and no --blockdev; its disk is memory, or "
@@ -312,4 +378,5 @@ void bench_image_place(const struct bench *bench, struct image_place *place)
     place->file = bench->image;
     place->format = bench->format;
     place->blockdev = bench->options->blockdev;
+    place->shared = bench->options->device == DEVICE_VHOST_USER;
 }

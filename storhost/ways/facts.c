@@ -10,6 +10,7 @@
 
 #include "base/violation.h"
 #include "devices/qemu/qemu.h"
+#include "devices/vhost_user/vhost_user.h"
 #include "virtio/observer.h"
 
 #define MEBIBYTE 1048576.0
@@ -83,6 +84,8 @@ static json_t *queue_facts(const struct observer_facts *observed)
 
 json_t *facts_device(const struct bench *bench, unsigned vectors)
 {
+    static const char *const kinds[] = {
+        [DEVICE_QEMU] = "qemu", [DEVICE_SCRIPTED] = "scripted", [DEVICE_VHOST_USER] = "vhost-user"};
     struct device *device = bench->device;
     struct observer_facts observed;
     json_t *facts = checked(json_object()), *queues;
@@ -92,9 +95,11 @@ json_t *facts_device(const struct bench *bench, unsigned vectors)
     observer_get_facts(device, &observed);
     queues = queue_facts(&observed);
     snprintf(text, sizeof(text), "%04x:%04x", id & 0xffff, id >> 16);
-    set(facts, "kind", json_string(bench->options->device == DEVICE_QEMU ? "qemu" : "scripted"));
+    set(facts, "kind", json_string(kinds[bench->options->device]));
     if (bench->options->device == DEVICE_QEMU) {
         set(facts, "qemu", json_string(qemu_version(bench->backend)));
+    } else if (bench->options->device == DEVICE_VHOST_USER) {
+        set(facts, "socket", json_string(vhost_user_socket(bench->backend)));
     }
     set(facts, "pci_id", json_string(text));
     set(facts, "transport", json_string(observed.modern ? "modern" : "legacy"));
@@ -383,6 +388,9 @@ void facts_print_found(json_t *facts)
     line("driver", "%s", text(facts, "driver"));
     if (text(facts, "device.qemu")[0] != '\0') {
         line("device", "QEMU %s, virtio-blk-pci %s", text(facts, "device.qemu"),
+             text(facts, "device.pci_id"));
+    } else if (text(facts, "device.socket")[0] != '\0') {
+        line("device", "vhost-user-blk at %s, %s", text(facts, "device.socket"),
              text(facts, "device.pci_id"));
     } else {
         line("device", "%s, %s", text(facts, "device.kind"), text(facts, "device.pci_id"));

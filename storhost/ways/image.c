@@ -181,7 +181,7 @@ static bool compare_raw(const char *path, const struct pattern_map *map, uint32_
 static bool convert(const struct image_place *place, const char *copy, char *error,
                     size_t error_size)
 {
-    const char *arguments[10];
+    const char *arguments[11];
     char output[512], *json = NULL;
     unsigned count = 0;
     bool converted;
@@ -193,6 +193,9 @@ static bool convert(const struct image_place *place, const char *copy, char *err
         arguments[count++] = place->format;
     } else if (place->file == NULL && strchr(place->blockdev, ':') == NULL) {
         arguments[count++] = "--image-opts"; /* driver=...,key=value */
+    }
+    if (place->shared) {
+        arguments[count++] = "--force-share";
     }
     arguments[count++] = "-O";
     arguments[count++] = "raw";

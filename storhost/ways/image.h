@@ -19,11 +19,12 @@ struct image_place {
     const char *file;   /* NULL: blockdev */
     const char *format; /* NULL: qemu-img's guess */
     const char *blockdev;
+    bool shared; /* the back end that serves it has it open; all is flushed, nothing changes */
 };
 
 /*
  * Compares each block of the map with what the image holds. The image must not be open in any
- * other program. A raw file is read as it is; anything else is what `qemu-img convert` makes of it
+ * other program, unless place->shared says so. A raw file is read as it is; anything else is what `qemu-img convert` makes of it
  * (a raw copy in $TMPDIR for a moment). PATTERN_UNKNOWN blocks are left out.
  * *compared gets the number of blocks compared. False and a text that names the first difference,
  * or why nothing could be compared.

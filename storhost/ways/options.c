@@ -105,7 +105,8 @@ static const struct argp_option option_table[] = {
     OPTION("read-only", KEY_READ_ONLY, NULL, "a disk that cannot be written"),
     OPTION("overwrite", KEY_OVERWRITE, NULL, "let run write to a disk that was there before"),
     GROUP("Device:"),
-    OPTION("device", KEY_DEVICE, "qemu|scripted[:SCRIPT]", "what is behind the driver"),
+    OPTION("device", KEY_DEVICE, "qemu|scripted[:SCRIPT]|vhost-user:socket=PATH[,...]",
+           "what is behind the driver"),
     OPTION("transport", KEY_TRANSPORT, "legacy|transitional|modern",
            "the device's interfaces (default: transitional)"),
     OPTION("queues", KEY_QUEUES, "N", "request queues of the device"),
@@ -326,13 +327,20 @@ static void add_qemu_argument(struct options *options, const char *text)
 
 static void set_device(struct argp_state *state, struct options *options, const char *text)
 {
+    static const char scripted[] = "scripted", vhost_user[] = "vhost-user:";
+
     if (strcmp(text, "qemu") == 0) {
         options->device = DEVICE_QEMU;
-    } else if (strcmp(text, "scripted") == 0 || strncmp(text, "scripted:", 9) == 0) {
+    } else if (strcmp(text, scripted) == 0 || strncmp(text, "scripted:", sizeof(scripted)) == 0) {
         options->device = DEVICE_SCRIPTED;
-        options->device_script = text[8] == ':' ? text + 9 : NULL;
+        options->device_script = text[8] == ':' ? text + sizeof(scripted) : NULL;
+    } else if (strncmp(text, vhost_user, sizeof(vhost_user) - 1) == 0) {
+        options->device = DEVICE_VHOST_USER;
+        options->device_script = text + sizeof(vhost_user) - 1;
     } else {
-        argp_error(state, "--device=%s: must be qemu or scripted[:SCRIPT]", text);
+        argp_error(state,
+                   "--device=%s: must be qemu, scripted[:SCRIPT] or vhost-user:socket=PATH[,...]",
+                   text);
     }
 }
 

@@ -31,7 +31,8 @@ enum count_workload {
 };
 enum device_kind {
     DEVICE_QEMU,
-    DEVICE_SCRIPTED
+    DEVICE_SCRIPTED,
+    DEVICE_VHOST_USER
 };
 enum transport {
     TRANSPORT_TRANSITIONAL,
@@ -55,7 +56,8 @@ struct options {
 
     /* device */
     enum device_kind device;
-    const char *device_script; /* DEVICE_SCRIPTED: its script or NULL */
+    const char *device_script; /* what stands behind the colon: the scripted device's script, the
+                                  vhost-user device's options; or NULL */
     enum transport transport;
     unsigned queues;             /* 0: the device's choice */
     unsigned device_vectors;     /* size of the MSI-X table; 0: the device's choice */

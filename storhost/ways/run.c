@@ -146,6 +146,12 @@ static bool compare(const struct run *run)
     uint64_t compared;
     char error[1024];
 
+    if (bench->image == NULL && bench->options->blockdev == NULL) {
+        if (!bench->options->quiet && !bench->options->json) {
+            printf("Not compared\n  %-24s only the back end knows it; --image names it\n", "image");
+        }
+        return true;
+    }
     bench_image_place(bench, &place);
     if (!image_compare(&place, run->map, bench->disk.block_bytes, &compared, error,
                        sizeof(error))) {
@@ -163,6 +169,11 @@ static bool compare(const struct run *run)
 /* Writes only to an image that was made for this, or with the user's consent. */
 static void check_consent(const struct bench *bench)
 {
+    if (bench->options->device == DEVICE_VHOST_USER && !bench->options->overwrite) {
+        fatal("run writes all over the disk that the back end serves: say --overwrite if its "
+              "contents "
+              "may be lost");
+    }
     if (!bench->fresh && !bench->options->overwrite) {
         fatal("%s: run writes all over the disk: say --overwrite if its contents may be lost, or "
               "leave --image away to use a temporary one",
@@ -180,7 +191,7 @@ int command_run(const struct options *options)
     json_t *before, *after;
     bool good;
 
-    if (options->device != DEVICE_QEMU) {
+    if (options->device == DEVICE_SCRIPTED) {
         fatal("run compares an image with what was written, and the scripted device has none: use "
               "script");
     }

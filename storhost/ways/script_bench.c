@@ -172,6 +172,13 @@ static bool do_stop(struct script *script)
 /* The device comes out of a power-down as after power-on. */
 bool script_power_cycle(struct script *script)
 {
+    struct device *backend = script->bench->backend;
+
+    if (script->bench->options->device == DEVICE_VHOST_USER) {
+        backend->ops->power_cycle(backend);
+        observer_power_cycled(script->bench->device);
+        return true;
+    }
     if (script->bench->options->device != DEVICE_QEMU) {
         return true;
     }
@@ -518,6 +525,9 @@ static bool do_compare(struct script *script)
     }
     if (script->bench->options->device == DEVICE_SCRIPTED) {
         return script_fail(script, "the scripted device has no image to compare with");
+    }
+    if (script->bench->image == NULL && script->bench->options->blockdev == NULL) {
+        return script_fail(script, "--image must name the file that the back end serves");
     }
     bench_close(script->bench);
     bench_image_place(script->bench, &place);

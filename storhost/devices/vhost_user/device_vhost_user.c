@@ -536,7 +536,7 @@ static bool set_key(const char *key, const char *value, struct vhost_user_option
 
     if (strcmp(key, "socket") == 0) {
         if (strlen(value) >= sizeof(options->socket)) {
-            snprintf(error, size, "socket=%s: a socket's path has at most %zu bytes", value,
+            snprintf(error, size, "socket=%.64s...: a socket's path has at most %zu bytes", value,
                      sizeof(options->socket) - 1);
             return false;
         }

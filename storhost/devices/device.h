@@ -51,6 +51,9 @@ struct device_ops {
     /* A request has waited too long: a violation if that is the driver's fault (a doorbell that it
      * owed). NULL: the device cannot tell. */
     void (*judge)(struct device *device);
+    /* Whether the device has a request by which it may still write to [bus, bus + length). NULL: it
+     * cannot tell. */
+    bool (*may_write)(struct device *device, uint64_t bus, uint64_t length);
     void (*destroy)(struct device *device);
 };
 

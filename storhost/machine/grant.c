@@ -56,6 +56,8 @@ static uint8_t pattern[GUEST_PAGE_SIZE];
 static struct grant *quarantine_oldest, *quarantine_youngest;
 static size_t quarantine_bytes, quarantine_grants;
 static struct grant *frozen;
+static bool (*asked)(void *context, bus_addr bus, uint64_t length);
+static void *asked_context;
 
 /* ---- the table ---- */
 
@@ -411,11 +413,33 @@ struct grant *grant_begin(void *address, size_t length, enum grant_access access
     return grant;
 }
 
+void grants_ask(bool (*may_write)(void *context, bus_addr bus, uint64_t length), void *context)
+{
+    asked = may_write;
+    asked_context = context;
+}
+
+/* Memory that is about to be given back must not be the device's any more. */
+static void check_let_go(const struct grant *grant)
+{
+    rule_checked(RULE_LATE_DMA);
+    for (size_t i = 0; asked && i < grant->count; i++) {
+        const struct piece *piece = &grant->pieces[i];
+        if (asked(asked_context, piece->bus, piece->bytes)) {
+            violation(RULE_LATE_DMA,
+                      "%s (%zu bytes, owner %p) is given back while the device has a request that "
+                      "may write to it, at bus address %#llx",
+                      grant->name, grant->length, grant->owner, (unsigned long long)piece->bus);
+        }
+    }
+}
+
 void grant_end(struct grant *grant, bool watch)
 {
     bool watched = watch && grant->length > 0 && grant->access != GRANT_DEVICE_READS;
 
     if (watched) {
+        check_let_go(grant);
         memory_hold(grant->address);
     }
     pthread_mutex_lock(&mutex);

@@ -33,6 +33,11 @@ struct grant *grant_begin(void *address, size_t length, enum grant_access access
  */
 void grant_end(struct grant *grant, bool watch);
 
+/* From now on `may_write` is asked of memory whose grant ends with `watch`: whether the device still
+ * has a request that lets it write there, which is violation RULE_LATE_DMA. Called without a lock of
+ * the grants. NULL: nobody is asked. */
+void grants_ask(bool (*may_write)(void *context, bus_addr bus, uint64_t length), void *context);
+
 /* Whether no byte of the allocation that `address` lies in is in quarantine (any more). */
 bool grant_quarantine_over(const void *address);
 

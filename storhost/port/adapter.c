@@ -346,6 +346,14 @@ bool adapter_find_and_initialize(struct port *port, char *error, size_t size)
     return initialize(port, error, size);
 }
 
+/* Who tells of memory that ends whether it is still the device's: context of grants_ask. */
+static bool device_may_write(void *context, bus_addr bus, uint64_t length)
+{
+    struct device *device = context;
+
+    return device->ops->may_write(device, bus, length);
+}
+
 bool port_start(struct port *port, struct device *device, char *error, size_t error_size)
 {
     bool found;
@@ -356,6 +364,9 @@ bool port_start(struct port *port, struct device *device, char *error, size_t er
     }
     port->device = device;
     device_events_set(port);
+    if (device->ops->may_write != NULL) {
+        grants_ask(device_may_write, device);
+    }
     port->extension =
         zeroed_kind(MEMORY_DEVICE_EXTENSION, port->extension_bytes + 1, "device extension");
     if (!find_adapter(port, error, error_size)) {
@@ -396,6 +407,7 @@ void adapter_forget_device(struct port *port)
 {
     port->doorbells = count_doorbells(port);
     device_set_events(port->device, NULL);
+    grants_ask(NULL, NULL);
     port->device = NULL;
 }
 

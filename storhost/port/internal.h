@@ -324,6 +324,8 @@ unsigned requests_owned_before(struct port *port, const struct unit *unit, uint6
                                struct request **first);
 /* Looks for requests whose time is over or that are to be tried again. */
 void requests_timers_init(struct port *port);
+/* After a recovery that failed: the time of those that the driver still has begins anew. */
+void requests_wait_again(struct port *port);
 void request_release(struct request *request);
 /* Whether nothing is outstanding; waits up to `milliseconds` of real time. */
 bool requests_wait(struct port *port, unsigned milliseconds);

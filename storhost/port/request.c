@@ -526,6 +526,18 @@ static uint64_t time_over(const struct request *request)
                                                                           : request->deadline;
 }
 
+void requests_wait_again(struct port *port)
+{
+    pthread_mutex_lock(&port->mutex);
+    for (struct request *request = port->live; request != NULL; request = request->live_next) {
+        if (request->timed_out && request->kind == REQUEST_IO) {
+            request->timed_out = false;
+            set_deadline(request, (uint64_t)request->timeout * 1000000);
+        }
+    }
+    pthread_mutex_unlock(&port->mutex);
+}
+
 /* Takes one request whose time is over, or NULL; *next gets the earliest deadline left. */
 static struct request *take_expired(struct port *port, uint64_t now, uint64_t *next)
 {

@@ -4,7 +4,8 @@
  * SRB), of the target (an SRB), of the bus (HwResetBus). A tier that fails or does not answer
  * within its own time leads to the next one. While one runs, the unit's queue (for the target and
  * the bus: the adapter's) is held. Before a reset counts as done, the driver has completed every
- * request that it had been given before the reset and that the reset covers.
+ * request that it had been given before the reset and that the reset covers. A bus reset that fails
+ * because the device has not ended its own may leave requests with it: their time begins anew.
  */
 #include "port/internal.h"
 
@@ -74,6 +75,9 @@ static void finish_recovery(struct unit *unit, bool success)
     struct port *port = unit->port;
     bool whole = unit->reset_stage != RESET_UNIT;
 
+    if (!success) {
+        requests_wait_again(port);
+    }
     pthread_mutex_lock(&port->mutex);
     unit->reset_stage = RESET_NONE;
     unit->reset_failed = !success;
@@ -118,7 +122,7 @@ static void reset_bus(void *context)
     drop_start_io(port, &hold);
     rule_checked(RULE_LOST_REQUEST);
     left = requests_owned_before(port, NULL, order, &first);
-    if (left != 0) {
+    if (left != 0 && (success || !observer_resetting(port->device))) {
         report_lost(first, left, "HwResetBus has returned");
     }
     if (success && port->bus_reset_hold != 0) {

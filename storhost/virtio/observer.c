@@ -509,6 +509,12 @@ static void observed_judge(struct device *device)
     }
 }
 
+static bool observed_may_write(struct device *device, uint64_t bus, uint64_t length)
+{
+    struct device *inner = observer_of(device)->inner;
+    return inner->ops->may_write && inner->ops->may_write(inner, bus, length);
+}
+
 static void observed_destroy(struct device *device)
 {
     struct observer *observer = observer_of(device);
@@ -531,6 +537,7 @@ static const struct device_ops observed_ops = {
     .step = observed_step,
     .idle = observed_idle,
     .judge = observed_judge,
+    .may_write = observed_may_write,
     .destroy = observed_destroy,
 };
 
@@ -612,6 +619,17 @@ void observer_power_cycled(struct device *observed)
     observer->facts.driver_features = 0;
     observer->resetting = false;
     pthread_mutex_unlock(&observer->lock);
+}
+
+bool observer_resetting(struct device *observed)
+{
+    struct observer *observer = observer_of(observed);
+    bool resetting;
+
+    pthread_mutex_lock(&observer->lock);
+    resetting = observer->resetting;
+    pthread_mutex_unlock(&observer->lock);
+    return resetting;
 }
 
 void observer_on_reset(struct device *observed, void (*done)(void *context), void *context)

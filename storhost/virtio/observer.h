@@ -61,6 +61,10 @@ bool observer_works_in_steps(struct device *observed);
 /* The device was made as it is after power-on, past the observer. */
 void observer_power_cycled(struct device *observed);
 
+/* Whether the driver has told the device to reset and has not seen it done: what the device holds is
+ * the device's until then. */
+bool observer_resetting(struct device *observed);
+
 /* From now on `done` is called when the driver has reset the device: it has read the status as 0
  * after it wrote 0 there, or (legacy: it need not read it) goes on with the handshake. With the
  * observer's lock held: it must not use the device. NULL: nobody. */

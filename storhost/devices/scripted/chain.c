@@ -196,6 +196,18 @@ struct request *chain_take_packed(struct scripted *scripted, struct queue *queue
     return request;
 }
 
+bool request_may_write(const struct request *request, uint64_t bus, uint64_t length)
+{
+    for (unsigned i = 0; i < request->count; ++i) {
+        const struct segment *segment = &request->segments[i];
+        if (segment->writable && segment->address < bus + length &&
+            bus < segment->address + segment->length) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void request_free(struct request *request)
 {
     free(request->segments);

@@ -65,7 +65,9 @@ static void unlock_device(struct scripted *scripted)
 static bool works(const struct scripted *scripted)
 {
     return !scripted->device.removed && pci_function_bus_master(&scripted->function) &&
-           scripted->reset_state != RESET_RUNS && scripted->status & VIRTIO_CONFIG_S_DRIVER_OK &&
+           (scripted->reset_state != RESET_RUNS ||
+            scripted->options.reset == SCRIPTED_RESET_WORK) &&
+           scripted->status & VIRTIO_CONFIG_S_DRIVER_OK &&
            !(scripted->status & (VIRTIO_CONFIG_S_NEEDS_RESET | VIRTIO_CONFIG_S_FAILED));
 }
 
@@ -275,6 +277,23 @@ static void scripted_remove(struct device *device)
 
 /* ---- Making one ---- */
 
+/* Not what RESET_LATE kept: that is no fault of the driver's. */
+static bool scripted_may_write(struct device *device, uint64_t bus, uint64_t length)
+{
+    struct scripted *scripted = lock_device(device);
+    bool found = false;
+
+    for (unsigned i = 0; !device->removed && pci_function_bus_master(&scripted->function) &&
+                         i < scripted->options.queues;
+         ++i) {
+        for (const struct request *at = scripted->queues[i].first; at && !found; at = at->next) {
+            found = request_may_write(at, bus, length);
+        }
+    }
+    unlock_device(scripted);
+    return found;
+}
+
 static void scripted_destroy(struct device *device)
 {
     struct scripted *scripted = scripted_of(device);
@@ -304,6 +323,7 @@ static const struct device_ops scripted_ops = {
     .step = scripted_step,
     .idle = scripted_idle,
     .judge = scripted_check_doorbells,
+    .may_write = scripted_may_write,
     .destroy = scripted_destroy,
 };
 
@@ -459,6 +479,14 @@ void scripted_needs_reset(struct device *device)
     struct scripted *scripted = lock_device(device);
 
     device_broken(scripted);
+    unlock_device(scripted);
+}
+
+void scripted_end_reset(struct device *device)
+{
+    struct scripted *scripted = lock_device(device);
+
+    scripted->reset_reads_left = 0;
     unlock_device(scripted);
 }
 

@@ -262,6 +262,8 @@ struct request *chain_take(struct scripted *scripted, struct queue *queue, uint1
 /* The same for the chain that begins at this place of a packed ring. */
 struct request *chain_take_packed(struct scripted *scripted, struct queue *queue,
                                   uint32_t position);
+/* Whether some of [bus, bus + length) is for it to write. */
+bool request_may_write(const struct request *request, uint64_t bus, uint64_t length);
 void request_free(struct request *request);
 void request_free_list(struct request *first);
 

@@ -158,7 +158,7 @@ static const char *const bar_words[] = {"memory64", "memory32", "ports", NULL};
 static const char *const zone_words[] = {"host-managed", "host-aware", NULL};
 static const uint32_t zone_values[] = {1, 2};
 static const char *const order_words[] = {"in-order", "reverse", "shuffle", NULL};
-static const char *const reset_words[] = {"drop", "complete", "late", NULL};
+static const char *const reset_words[] = {"drop", "complete", "late", "work", NULL};
 static const char *const part_words[] = {"common", "isr", "config", "notify", "msix", NULL};
 static const char *const auto_word[] = {"auto", NULL};
 static const char *const never_word[] = {"never", NULL};
@@ -572,6 +572,8 @@ static bool do_simple(struct command *command)
         scripted_clear(device);
     } else if (strcmp(name, "needs-reset") == 0) {
         scripted_needs_reset(device);
+    } else if (strcmp(name, "end-reset") == 0) {
+        scripted_end_reset(device);
     } else if (strcmp(name, "write-late") == 0) {
         scripted_write_late(device);
     } else if (strcmp(name, "step") == 0) {
@@ -704,6 +706,7 @@ static const struct {
     {"fault", do_fault},
     {"clear", do_simple},
     {"needs-reset", do_simple},
+    {"end-reset", do_simple},
     {"write-late", do_simple},
     {"step", do_simple},
     {"remove", do_simple},

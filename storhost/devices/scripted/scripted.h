@@ -23,7 +23,7 @@
  *     common|notify|isr|config|msix=BAR[:OFFSET]  notify-multiplier=N  capabilities=CASE
  *     take=N*  complete=N*  delay=STEPS*  order=in-order|reverse|shuffle*  seed=N*  immediate=on|off*
  *     no-batches=on|off*                                 (IN_ORDER: an element for each request)
- *     reset=drop|complete|late*  reset-reads=N|never*
+ *     reset=drop|complete|late|work*  reset-reads=N|never*
  *     refuse-features=on|off*  refuse-vector=N|all|none*  lose-interrupts=N|all*
  *     generation=stable|unstable*
  *     do=COMMAND                                         (done after creation; may be repeated)
@@ -36,6 +36,7 @@
  *             index-jump=N, delay=STEPS, no-interrupt
  *     clear                   forgets faults, holds and lies
  *     resize SECTORS | read-only on|off | needs-reset | config-interrupt
+ *     end-reset               the reset that is under way is done at the next look
  *     interrupt VECTOR|line   an interrupt without cause
  *     config OFFSET BYTES VALUE   device configuration, without telling the driver
  *     pci OFFSET BYTES VALUE      PCI configuration space
@@ -81,6 +82,8 @@ enum scripted_reset {
     SCRIPTED_RESET_COMPLETE, /* all complete within the reset, as QEMU does with a throttled disk */
     SCRIPTED_RESET_LATE,     /* not conforming: data and status are written when scripted_write_late
                                 is called, long after the reset */
+    SCRIPTED_RESET_WORK,     /* until the reset is done the device goes on working on them, with
+                                used elements and interrupts; then nothing more */
 };
 
 /* scripted_defaults() sets what is said here in brackets; then change what should differ. */
@@ -195,6 +198,8 @@ void scripted_resize(struct device *device, uint64_t sectors);
 /* Writes fail from now on, and RO is offered. */
 void scripted_set_read_only(struct device *device, bool read_only);
 void scripted_needs_reset(struct device *device);
+/* A reset that waits for reads of the status (reset_reads) is done at the next one. */
+void scripted_end_reset(struct device *device);
 /* An interrupt without cause: a message, or the line (until the ISR status is read). */
 void scripted_interrupt(struct device *device, unsigned vector);
 void scripted_interrupt_line(struct device *device);

@@ -173,6 +173,8 @@ VOID AdapterRun(PADAPTER_EXTENSION Adapter)
     REQUEST_LIST Finished = {NULL, NULL};
     ULONG Index;
 
+    Adapter->TimerWork =
+        0; /* what was asked for before a stop; its timer may have been cancelled */
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
         QueueResume(&Adapter->Queues[Index], &Finished);
     }
@@ -183,19 +185,21 @@ VOID AdapterRun(PADAPTER_EXTENSION Adapter)
 /* ---- Reset ---- */
 
 /*
- * Makes this processor the one that resets. FALSE: there is nothing to reset in this state. Waits
- * while another processor resets, so that a caller may rely on the requests of before being done.
+ * Makes this processor the one that resets; *Before: the state that the adapter was in. FALSE: there is
+ * nothing to reset in this state. Waits while another processor resets, so that a caller may rely on
+ * the requests of before being done.
  */
-static BOOLEAN EnterReset(PADAPTER_EXTENSION Adapter)
+static BOOLEAN EnterReset(PADAPTER_EXTENSION Adapter, PLONG Before)
 {
     for (;;) {
         const LONG State = Adapter->State;
 
         if (State == AdapterResetting) {
             PortStallMicroseconds(50);
-        } else if (State != AdapterRunning && State != AdapterFailed) {
+        } else if (State != AdapterRunning && State != AdapterFailed && State != AdapterHung) {
             return FALSE;
         } else if (InterlockedCompareExchange(&Adapter->State, AdapterResetting, State) == State) {
+            *Before = State;
             return TRUE;
         }
     }
@@ -252,6 +256,14 @@ static VOID AbandonQueues(PADAPTER_EXTENSION Adapter, REQUEST_RESULT Result, QUE
     ChangeQueues(Adapter, AbandonQueue, &Change);
 }
 
+static BOOLEAN GiveWaitingBack(PVIO_QUEUE Queue, PVOID Context)
+{
+    const QUEUE_CHANGE *Change = (const QUEUE_CHANGE *)Context;
+
+    QueueAbandonWaiting(Queue, Change->Result, Change->Finished);
+    return TRUE;
+}
+
 static BOOLEAN ResumeQueue(PVIO_QUEUE Queue, PVOID Context)
 {
     const QUEUE_CHANGE *Change = (const QUEUE_CHANGE *)Context;
@@ -269,35 +281,57 @@ static VOID ResumeQueues(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
     Adapter->State = AdapterRunning;
 }
 
-/* The device did not come back. What it holds stays with it if it may still use the memory. */
+/* The device has not ended its reset: what it holds stays with it, what waits is given back, and the
+ * device is looked at again. */
+static VOID WaitForReset(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
+{
+    QUEUE_CHANGE Change = {RequestResultReset, QueueStopped, 0, Finished};
+
+    ChangeQueues(Adapter, GiveWaitingBack, &Change);
+    Adapter->State = AdapterHung;
+    PortRequestLateTimerWork(Adapter, TimerWorkReset);
+}
+
+/* The device did not come back. */
 static VOID GiveUpReset(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_RESULT Result,
                         PREQUEST_LIST Finished)
 {
     if (Result == VirtioPciResetTimeout) {
-        (VOID) AdapterReportFailure(Adapter, VioEventResetFailed, Result);
-        Adapter->State = AdapterFailed;
+        WaitForReset(Adapter, Finished);
     } else {
         AbandonQueues(Adapter, RequestResultGone, QueueClosed, Finished);
         Adapter->State = Result == VirtioPciGone ? AdapterRemoved : AdapterFailed;
     }
 }
 
-BOOLEAN AdapterReset(PADAPTER_EXTENSION Adapter, SCSI_UNIT_ATTENTION Attention)
+/* Stops the queues and tells the device to reset. */
+static VIRTIO_PCI_RESULT BeginReset(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
 {
-    REQUEST_LIST Finished = {NULL, NULL};
+    const ULONG Held = StopQueues(Adapter, Finished);
     VIRTIO_PCI_RESULT Result;
-    ULONG Held;
 
-    if (!EnterReset(Adapter)) {
-        return FALSE;
-    }
-    Held = StopQueues(Adapter, &Finished);
     ++Adapter->Counters.Resets;
     Adapter->Counters.RequestsReset += Held;
     DebugPrint(DebugWarning, "reset: the device holds %lu requests", Held);
     PortLogEvent(Adapter, NULL, VioEventReset, Held);
-
     Result = VirtioPciReset(&Adapter->Device);
+    if (Result == VirtioPciResetTimeout) {
+        (VOID) AdapterReportFailure(Adapter, VioEventResetFailed, Result);
+    }
+    return Result;
+}
+
+BOOLEAN AdapterReset(PADAPTER_EXTENSION Adapter, SCSI_UNIT_ATTENTION Attention)
+{
+    REQUEST_LIST Finished = {NULL, NULL};
+    VIRTIO_PCI_RESULT Result;
+    LONG Before;
+
+    if (!EnterReset(Adapter, &Before)) {
+        return FALSE;
+    }
+    Result = Before == AdapterHung ? VirtioPciPollReset(&Adapter->Device)
+                                   : BeginReset(Adapter, &Finished);
     if (Result == VirtioPciOk) {
         AbandonQueues(Adapter, RequestResultReset, QueueStopped, &Finished);
         if (StartAfterReset(Adapter)) {
@@ -381,6 +415,16 @@ VOID AdapterRemakeQueues(PADAPTER_EXTENSION Adapter)
 
 /* ---- Stop, restart, removal ---- */
 
+/* Gives up what the queues hold where nothing runs beside it and no lock may be taken. */
+static VOID AbandonStoppedQueues(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
+{
+    ULONG Index;
+
+    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+        QueueAbandon(&Adapter->Queues[Index], RequestResultReset, Finished);
+    }
+}
+
 VOID AdapterStop(PADAPTER_EXTENSION Adapter)
 {
     REQUEST_LIST Finished = {NULL, NULL};
@@ -398,16 +442,27 @@ VOID AdapterStop(PADAPTER_EXTENSION Adapter)
     if (Result == VirtioPciResetTimeout) {
         (VOID) AdapterReportFailure(Adapter, VioEventResetFailed, Result);
     } else {
-        for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-            QueueAbandon(&Adapter->Queues[Index], RequestResultReset, &Finished);
-        }
+        AbandonStoppedQueues(Adapter, &Finished);
     }
     CompleteRequests(Adapter, &Finished);
 }
 
 BOOLEAN AdapterRestart(PADAPTER_EXTENSION Adapter)
 {
-    if (Adapter->State != AdapterStopped || !AdapterStart(Adapter)) {
+    REQUEST_LIST Finished = {NULL, NULL};
+    VIRTIO_PCI_RESULT Result;
+
+    if (Adapter->State != AdapterStopped) {
+        return FALSE;
+    }
+    Result = VirtioPciReset(&Adapter->Device);
+    if (Result != VirtioPciOk) {
+        return AdapterReportFailure(Adapter, VioEventStartFailed, Result);
+    }
+    /* Of a device that did not end its reset when it was stopped; else there is nothing in them. */
+    AbandonStoppedQueues(Adapter, &Finished);
+    CompleteRequests(Adapter, &Finished);
+    if (!StartAfterReset(Adapter)) {
         return FALSE;
     }
     ScsiDiskRaiseUnitAttention(&Adapter->Disk, ScsiAttentionPowerOn);
@@ -423,7 +478,9 @@ VOID AdapterRemove(PADAPTER_EXTENSION Adapter)
     (VOID) StopQueues(Adapter, &Finished);
     /* A device that has gone answers all ones and touches no memory; one that is still there after
      * all must let go of it first. */
-    if (VirtioPciReset(&Adapter->Device) != VirtioPciResetTimeout) {
+    if (VirtioPciReset(&Adapter->Device) == VirtioPciResetTimeout) {
+        WaitForReset(Adapter, &Finished);
+    } else {
         AbandonQueues(Adapter, RequestResultGone, QueueClosed, &Finished);
     }
     CompleteRequests(Adapter, &Finished);

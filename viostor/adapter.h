@@ -12,9 +12,15 @@
  * State changes (ADAPTER_STATE):
  *
  *   Found ──> Running <──> Resetting ──> Failed (a reset tries again)
- *               │  ^
- *               v  │
- *             Stopped          any ──> Removed
+ *               │  ^           │  ^
+ *               v  │           v  │ looked at once a second, and at each reset
+ *             Stopped          Hung           any ──> Removed
+ *
+ * Hung: the device has been told to reset and its status does not become 0. Until it does, the device
+ * may use all the memory that it was ever told of, so the requests that it holds are not given back,
+ * however long that takes: Windows would use their memory for something else. (Bus mastering cannot be
+ * turned off here: StorPortSetBusDataByOffset may be called from HwFindAdapter and for
+ * ScsiSetRunningConfig only.) What only waits in the driver is given back with each reset.
  */
 #ifndef VIOSTOR_ADAPTER_H
 #define VIOSTOR_ADAPTER_H
@@ -55,7 +61,8 @@ VOID AdapterRun(PADAPTER_EXTENSION Adapter);
  * Resets the device and starts it again. Each outstanding and waiting request is completed, by the
  * device's answer if it is there, else as reset, before this returns. IRQL <= DISPATCH_LEVEL, no
  * lock of a queue held. On several processors at once they take turns. FALSE: there was nothing to
- * reset (not started, stopped, removed), or the device did not come back; logged.
+ * reset (not started, stopped, removed), or the device did not come back; logged. If it has not ended
+ * its reset (Hung), what it holds is completed by a later call.
  */
 BOOLEAN AdapterReset(PADAPTER_EXTENSION Adapter, SCSI_UNIT_ATTENTION Attention);
 

@@ -75,6 +75,9 @@ VOID PortLogEvent(PADAPTER_EXTENSION Adapter, PVOID Srb, VIO_EVENT Event, ULONG 
  * next HwInterrupt does it. From StartIo, a DPC, a timer or an interrupt. */
 VOID PortRequestTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work);
 
+/* The same within a second: for what is probably in vain, or was a moment ago. */
+VOID PortRequestLateTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work);
+
 /* What the port driver can be told of the unit only once it has seen it: at each INQUIRY.
  * IRQL <= DISPATCH_LEVEL. */
 VOID PortUnitSeen(PADAPTER_EXTENSION Adapter);

@@ -12,6 +12,8 @@
 
 /* Delay of the timer routine, microseconds: as soon as possible. */
 #define TIMER_DELAY 1u
+/* Of what has time, microseconds. */
+#define LATE_TIMER_DELAY 1000000u
 
 /* Alignment of data buffers as a mask: as for StorPort. */
 #define DATA_ALIGNMENT_MASK 3u
@@ -216,6 +218,17 @@ VOID PortRequestTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work)
     Adapter->TimerWork |= Work;
     if (!Adapter->Dump) {
         ScsiPortNotification(RequestTimerCall, Adapter, TimerRoutine, TIMER_DELAY);
+    }
+}
+
+VOID PortRequestLateTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work)
+{
+    const BOOLEAN Idle = Adapter->TimerWork == 0;
+
+    /* There is one timer: work that is wanted soon must not be put off, and this comes with it. */
+    Adapter->TimerWork |= Work;
+    if (Idle && !Adapter->Dump) {
+        ScsiPortNotification(RequestTimerCall, Adapter, TimerRoutine, LATE_TIMER_DELAY);
     }
 }
 

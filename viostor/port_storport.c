@@ -11,8 +11,8 @@
 
 /* Delay of the timer routine, microseconds: as soon as possible. */
 #define TIMER_DELAY 1u
-/* Of a look at the configuration that is probably in vain, microseconds. */
-#define CONFIGURATION_DELAY 1000000u
+/* Of what has time, microseconds. */
+#define LATE_TIMER_DELAY 1000000u
 
 /* Alignment of data buffers as a mask: a virtio device takes any address; 4 bytes is what file
  * systems and the cache manager never fall below. */
@@ -159,12 +159,18 @@ VOID PortRequestTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work)
     }
 }
 
+VOID PortRequestLateTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work)
+{
+    /* There is one timer: work that is wanted soon must not be put off, and this comes with it. */
+    if (InterlockedOr(&Adapter->TimerWork, Work) == 0 && !Adapter->Dump) {
+        StorPortNotification(RequestTimerCall, Adapter, TimerRoutine, LATE_TIMER_DELAY);
+    }
+}
+
 VOID PortConfigurationMayHaveChanged(PADAPTER_EXTENSION Adapter)
 {
-    /* There is one timer: work that is wanted soon must not be put off, and comes with this. */
-    if (Adapter->TimerWork == 0 &&
-        InterlockedOr(&Adapter->TimerWork, TimerWorkConfiguration) == 0) {
-        StorPortNotification(RequestTimerCall, Adapter, TimerRoutine, CONFIGURATION_DELAY);
+    if ((Adapter->TimerWork & TimerWorkConfiguration) == 0) {
+        PortRequestLateTimerWork(Adapter, TimerWorkConfiguration);
     }
 }
 

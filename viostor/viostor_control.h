@@ -34,7 +34,8 @@ typedef struct _VIOSTOR_COUNTERS {
     ULONG BrokenQueues;  /* times that the device broke a ring's rules */
     ULONG BadRequests;   /* requests of Windows' that contradicted themselves */
     ULONG ConfigChanges; /* looks at a changed configuration */
-    ULONG State; /* ADAPTER_STATE: 1 works, 2 is being reset, 3 stopped, 4 failed, 5 removed */
+    ULONG State; /* ADAPTER_STATE: 1 works, 2 is being reset, 3 stopped, 4 failed, 5 removed,
+                            6 waits for the end of a reset */
 } VIOSTOR_COUNTERS, *PVIOSTOR_COUNTERS;
 
 #endif

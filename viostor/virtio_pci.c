@@ -481,23 +481,28 @@ static VOID VirtioPciAddStatus(PVIRTIO_PCI_DEVICE Device, UCHAR Bits)
     Device->Operations->SetStatus(Device, Device->Operations->GetStatus(Device) | Bits);
 }
 
+VIRTIO_PCI_RESULT VirtioPciPollReset(PVIRTIO_PCI_DEVICE Device)
+{
+    const UCHAR Status = Device->Operations->GetStatus(Device);
+
+    if (Status == 0) {
+        Device->Features = 0;
+        return VirtioPciOk;
+    }
+    return VirtioPciRefuse(
+        Device, Status == VIRTIO_STATUS_GONE ? VirtioPciGone : VirtioPciResetTimeout, Status);
+}
+
 VIRTIO_PCI_RESULT VirtioPciReset(PVIRTIO_PCI_DEVICE Device)
 {
-    UCHAR Status;
+    VIRTIO_PCI_RESULT Result;
     ULONG Poll;
 
     Device->Operations->SetStatus(Device, 0);
     for (Poll = 0;; Poll++) {
-        Status = Device->Operations->GetStatus(Device);
-        if (Status == 0) {
-            Device->Features = 0;
-            return VirtioPciOk;
-        }
-        if (Status == VIRTIO_STATUS_GONE) {
-            return VirtioPciRefuse(Device, VirtioPciGone, Status);
-        }
-        if (Poll == VIRTIO_PCI_RESET_POLLS) {
-            return VirtioPciRefuse(Device, VirtioPciResetTimeout, Status);
+        Result = VirtioPciPollReset(Device);
+        if (Result != VirtioPciResetTimeout || Poll == VIRTIO_PCI_RESET_POLLS) {
+            return Result;
         }
         PortStallMicroseconds(VIRTIO_PCI_RESET_POLL_MICROSECONDS);
     }

@@ -172,6 +172,10 @@ VOID VirtioPciSetMsixEnabled(PVIRTIO_PCI_DEVICE Device, BOOLEAN Enabled);
  */
 VIRTIO_PCI_RESULT VirtioPciReset(PVIRTIO_PCI_DEVICE Device);
 
+/* Looks once whether a reset that ended as VirtioPciResetTimeout has come to its end meanwhile.
+ * Results of VirtioPciReset. */
+VIRTIO_PCI_RESULT VirtioPciPollReset(PVIRTIO_PCI_DEVICE Device);
+
 /*
  * Resets, sets ACKNOWLEDGE and DRIVER, reads Device->Offered. Results of VirtioPciReset. What is
  * offered but has no registers in the device's structures counts as not offered.

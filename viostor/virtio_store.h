@@ -273,6 +273,7 @@ typedef enum _ADAPTER_STATE {
     AdapterStopped,   /* ScsiStopAdapter: the device is reset, ScsiRestartAdapter may follow */
     AdapterFailed,    /* the device could not be started again; a later reset tries once more */
     AdapterRemoved,   /* the device has gone for good */
+    AdapterHung,      /* a reset has not ended: what the device holds is its until it has */
 } ADAPTER_STATE;
 
 /* Work for the port driver's timer routine: bits of ADAPTER_EXTENSION.TimerWork. */

@@ -869,9 +869,24 @@ VOID QueueRenewRing(PVIO_QUEUE Queue)
     }
 }
 
-VOID QueueAbandon(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finished)
+VOID QueueAbandonWaiting(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finished)
 {
     REQUEST_LIST Waiting = Queue->Waiting;
+    PSRB_EXTENSION Request;
+
+    for (Request = Waiting.Head; Request != NULL; Request = Request->Next) {
+        Request->State = RequestFinished;
+        Request->Result = (UCHAR)Result;
+        if (Queue->Scratch.Owner == Request) {
+            Queue->Scratch.Owner = NULL;
+        }
+    }
+    Queue->Waiting.Head = NULL;
+    RequestListConcat(Finished, &Waiting);
+}
+
+VOID QueueAbandon(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finished)
+{
     PSRB_EXTENSION Request;
     ULONG Id;
 
@@ -881,13 +896,8 @@ VOID QueueAbandon(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finishe
         ReleaseLongTable(Queue, Request);
         FinishRequest(Request, Result, Finished);
     }
-    for (Request = Waiting.Head; Request != NULL; Request = Request->Next) {
-        Request->State = RequestFinished;
-        Request->Result = (UCHAR)Result;
-    }
-    Queue->Waiting.Head = NULL;
+    QueueAbandonWaiting(Queue, Result, Finished);
     Queue->Scratch.Owner = NULL;
-    RequestListConcat(Finished, &Waiting);
     QueueRenewRing(Queue);
 }
 

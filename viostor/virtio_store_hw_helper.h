@@ -43,6 +43,10 @@ ULONG QueueStop(PVIO_QUEUE Queue, PREQUEST_LIST Finished);
  */
 VOID QueueAbandon(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finished);
 
+/* Gives up as Result what waits in the queue, and so is not the device's. The caller holds the queue's
+ * lock. */
+VOID QueueAbandonWaiting(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finished);
+
 /* Makes the ring of a queue without outstanding requests new. The device does not know it, or was
  * reset. The caller holds the queue's lock, or nothing can run beside it. */
 VOID QueueRenewRing(PVIO_QUEUE Queue);

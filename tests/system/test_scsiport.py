@@ -141,6 +141,29 @@ def test_errors_of_the_medium(storhost, fault, sense):
     assert sense
 
 
+def test_device_that_hangs_in_its_reset(storhost):
+    """What it holds comes back once the reset has ended, what waits in the driver with each reset."""
+    storhost.script("""
+        write 0 8 1
+        device hold all
+        async held*4 read 0 8
+        idle
+        device set reset-reads=never
+        clock advance 11
+        idle
+        outstanding held 4
+        device set reset-reads=0
+        device end-reset
+        clock advance 2
+        wait held 20
+        expect srb=bus-reset
+        device release all
+        ready
+        verify 0 8 1
+        depth 64 random-rw 200 4 blocks 1-16
+    """, *SCRIPTED)
+
+
 def test_device_that_needs_a_reset(storhost):
     """The driver's reset runs in its timer routine, as an interrupt routine is too short for it."""
     storhost.script("""

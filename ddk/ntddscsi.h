@@ -113,6 +113,38 @@ typedef struct _SRB_IO_CONTROL {
 #define STORAGE_FIRMWARE_DOWNLOAD_STRUCTURE_VERSION_V2         2
 #define STORAGE_FIRMWARE_ACTIVATE_STRUCTURE_VERSION            1
 
+/* Behind SRB_IO_CONTROL; DataBufferOffset counts from the beginning of that. */
+typedef struct _FIRMWARE_REQUEST_BLOCK {
+    ULONG Version;
+    ULONG Size;
+    ULONG Function;
+    ULONG Flags;
+    ULONG DataBufferOffset;
+    ULONG DataBufferLength;
+} FIRMWARE_REQUEST_BLOCK, *PFIRMWARE_REQUEST_BLOCK;
+
+typedef struct _STORAGE_FIRMWARE_SLOT_INFO_V2 {
+    UCHAR SlotNumber;
+    BOOLEAN ReadOnly;
+    UCHAR Reserved[6];
+    UCHAR Revision[STORAGE_FIRMWARE_SLOT_INFO_V2_REVISION_LENGTH];
+} STORAGE_FIRMWARE_SLOT_INFO_V2, *PSTORAGE_FIRMWARE_SLOT_INFO_V2;
+
+/* The answer to FIRMWARE_FUNCTION_GET_INFO; SlotCount descriptions of slots follow. */
+typedef struct _STORAGE_FIRMWARE_INFO_V2 {
+    ULONG Version;
+    ULONG Size;
+    BOOLEAN UpgradeSupport;
+    UCHAR SlotCount;
+    UCHAR ActiveSlot;
+    UCHAR PendingActivateSlot;
+    BOOLEAN FirmwareShared;
+    UCHAR Reserved[3];
+    ULONG ImagePayloadAlignment;
+    ULONG ImagePayloadMaxSize;
+    STORAGE_FIRMWARE_SLOT_INFO_V2 Slot[0];
+} STORAGE_FIRMWARE_INFO_V2, *PSTORAGE_FIRMWARE_INFO_V2;
+
 typedef enum _MP_STORAGE_DIAGNOSTIC_LEVEL {
     MpStorageDiagnosticLevelDefault = 0,
     MpStorageDiagnosticLevelMax = 1,

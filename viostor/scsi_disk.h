@@ -54,6 +54,10 @@
 /* Bytes that VIRTIO_BLK_T_GET_ID returns (VIRTIO 1.2, 5.2.6); not terminated when all are used. */
 #define DISK_SERIAL_LENGTH 20u
 
+/* The product revision that INQUIRY tells. */
+#define DISK_REVISION        "0001"
+#define DISK_REVISION_LENGTH 4u
+
 /* The largest logical block that is accepted, in bytes. */
 #define DISK_MAXIMUM_BLOCK_SIZE 65536u
 

@@ -9,7 +9,6 @@
  * designator of VPD page 83h, which holds the first two. A change makes every disk a new one. */
 #define DISK_VENDOR         "VirtIO  "
 #define DISK_PRODUCT        "Virtual Disk    "
-#define DISK_REVISION       "0001"
 #define DISK_PLACE          "PCI-location-"
 #define DISK_VENDOR_LENGTH  8u
 #define DISK_PRODUCT_LENGTH 16u
@@ -35,7 +34,7 @@ static ULONG StandardInquiry(UCHAR *Answer)
     Answer[7] = 0x02; /* CMDQUE */
     PutText(&Answer[8], DISK_VENDOR, DISK_VENDOR_LENGTH);
     PutText(&Answer[16], DISK_PRODUCT, DISK_PRODUCT_LENGTH);
-    PutText(&Answer[32], DISK_REVISION, 4);
+    PutText(&Answer[32], DISK_REVISION, DISK_REVISION_LENGTH);
     Put16(&Answer[58], 0x00a0); /* version descriptors: SAM-5 */
     Put16(&Answer[60], 0x0460); /* SPC-4 */
     Put16(&Answer[62], 0x04c0); /* SBC-3 */

@@ -10,9 +10,9 @@
 
 #include "adapter.h"
 #include "port.h"
+#include "virtio_store_control.h"
 #include "virtio_store_hw_helper.h"
 #include "virtio_store_utils.h"
-#include "viostor_control.h"
 
 /* The SRB is done, without a SCSI status: what SrbBuild then returns. */
 static BOOLEAN Answer(PVOID Srb, UCHAR SrbStatus)
@@ -131,53 +131,6 @@ static BOOLEAN BuildReset(PADAPTER_EXTENSION Adapter, PVOID Srb, ULONG Function)
     return TRUE;
 }
 
-/* ---- The driver's own control codes ---- */
-
-static UCHAR ReportCounters(const ADAPTER_EXTENSION *Adapter, PSRB_IO_CONTROL Control, ULONG Room)
-{
-    VIOSTOR_COUNTERS Counters;
-
-    if (Room < sizeof(Counters)) {
-        Control->ReturnCode = VIOSTOR_CONTROL_TOO_SMALL;
-        return SRB_STATUS_SUCCESS;
-    }
-    Counters.Version = VIOSTOR_COUNTERS_VERSION;
-    Counters.Size = sizeof(Counters);
-    Counters.Features = Adapter->Features;
-    Counters.Queues = Adapter->QueueCount;
-    Counters.Depth = Adapter->Limits.Depth;
-    Counters.Resets = Adapter->Counters.Resets;
-    Counters.RequestsReset = Adapter->Counters.RequestsReset;
-    Counters.BrokenQueues = Adapter->Counters.BrokenQueues;
-    Counters.BadRequests = Adapter->Counters.BadRequests;
-    Counters.ConfigChanges = Adapter->Counters.ConfigChanges;
-    Counters.State = (ULONG)Adapter->State;
-    RtlCopyMemory((PUCHAR)Control + sizeof(*Control), &Counters, sizeof(Counters));
-    Control->Length = sizeof(Counters);
-    Control->ReturnCode = VIOSTOR_CONTROL_OK;
-    return SRB_STATUS_SUCCESS;
-}
-
-/*
- * IO_CONTROL: what is not for this driver (firmware, SMART, hybrid disks, ...) it does not know, which
- * is how a disk without these answers. The buffer is a copy that the port driver keeps.
- */
-static BOOLEAN BuildIoControl(PADAPTER_EXTENSION Adapter, PVOID Srb)
-{
-    PSRB_IO_CONTROL Control = (PSRB_IO_CONTROL)SrbGetDataBuffer(Srb);
-    const ULONG Length = SrbGetDataTransferLength(Srb);
-    ULONG Room;
-
-    if (Control == NULL || Length < sizeof(*Control) || Control->HeaderLength != sizeof(*Control) ||
-        __builtin_memcmp(Control->Signature, VIOSTOR_CONTROL_SIGNATURE, 8) != 0 ||
-        Control->ControlCode != VIOSTOR_CONTROL_COUNTERS) {
-        return Answer(Srb, SRB_STATUS_INVALID_REQUEST);
-    }
-    Room = min(Control->Length, Length - (ULONG)sizeof(*Control));
-    SrbSetSrbStatus(Srb, ReportCounters(Adapter, Control, Room));
-    return FALSE;
-}
-
 /* ---- The short way ---- */
 
 FORCEINLINE ULONG LoadBig32(const UCHAR *Bytes)
@@ -274,7 +227,8 @@ static BOOLEAN BuildOther(PADAPTER_EXTENSION Adapter, PVOID Srb)
     case SRB_FUNCTION_SHUTDOWN:
         return BuildFlush(Adapter, Srb);
     case SRB_FUNCTION_IO_CONTROL:
-        return BuildIoControl(Adapter, Srb);
+        ControlAnswer(Adapter, Srb);
+        return FALSE;
     case SRB_FUNCTION_RESET_LOGICAL_UNIT:
     case SRB_FUNCTION_RESET_DEVICE:
     case SRB_FUNCTION_RESET_BUS:

@@ -41,10 +41,52 @@ def test_counters(storhost):
 
 
 @pytest.mark.parametrize("line", [
-    control(48, signature=b"FIRMWARE", code=0x1b0780), control(48, signature=b"SCSIDISK", code=0x1b0501),
-    control(48, code=COUNTERS + 1), control(48, header=27), "srb 2 in 27", "srb 2"])
+    control(48, signature=b"FIRMWARE", code=0x1b0781), control(48, signature=b"SCSIDISK", code=0x1b0501),
+    control(48, signature=b"PROTOCOL", code=0x1b0780), control(48, code=COUNTERS + 1), control(48, header=27), "srb 2 in 27", "srb 2"])
 def test_other_control_codes_are_not_known(storhost, line):
     storhost.script(f"ready\n{line}\nexpect srb=invalid-request length=0\n", SCRIPTED)
+
+
+FIRMWARE_DATA = 56  # where the data of a firmware request may begin, in its buffer
+FIRMWARE_NEEDED = 48  # bytes of the answer
+
+
+def firmware(function: int = 1, version: int = 1, offset: int = FIRMWARE_DATA, length: int = FIRMWARE_NEEDED,
+             buffer: int = FIRMWARE_DATA + FIRMWARE_NEEDED, info: int = 2, size: int = 24) -> str:
+    """The line that sends a firmware request: SRB_IO_CONTROL, FIRMWARE_REQUEST_BLOCK, STORAGE_FIRMWARE_INFO_V2."""
+    head = struct.pack("<I8sIIII", 28, b"FIRMWARE", 10, 0x1b0780, 0xffffffff, buffer - 28)
+    head += struct.pack("<IIIIII", version, 24, function, 0, offset, length)
+    head += bytes(FIRMWARE_DATA - len(head)) + struct.pack("<II", info, size)
+    head += bytes([0xee]) * (buffer - len(head))
+    return f"srb 2 in-hex {buffer} " + " ".join(f"{byte:02x}" for byte in head[:buffer])
+
+
+def test_firmware_information(storhost):
+    """One slot, read-only, with the revision that INQUIRY tells; no update. As much room as there is."""
+    answer = f"{little(2)}{little(24)}000100ff" + "00" * 12 + "0001000000000000" + b"0001".hex() + "00" * 12
+    needed = f"{little(0)}" + "." * 8  # ReturnCode; Length is not ours
+    storhost.script(f"""
+        ready
+        {firmware()}
+        expect srb=success data=20:{needed} data=56:{answer}
+        {firmware(length=100, buffer=FIRMWARE_DATA + 100)}
+        expect srb=success data=20:{needed} data=56:{answer}{'00' * 52}
+        {firmware(length=FIRMWARE_NEEDED - 1)}
+        expect srb=success data=20:{little(5)} data=48:{little(FIRMWARE_NEEDED)}
+        cdb 12 00 00 00 24 00 in 36
+        expect ok text=32:0001
+    """, SCRIPTED)
+
+
+@pytest.mark.parametrize("wrong", [
+    {"function": 2}, {"function": 3}, {"function": 0}, {"version": 0}, {"info": 1}, {"size": 23},
+    {"length": 23}, {"length": FIRMWARE_NEEDED + 1}, {"offset": 51}, {"offset": 105, "length": 0},
+    {"offset": 0xffffffff}, {"length": 0xffffffff}, {"offset": 0xfffffff8, "length": 48},
+    {"buffer": 51}], ids=str)
+def test_firmware_requests_that_are_wrong(storhost, wrong):
+    """Also updates: this disk's firmware is the host's."""
+    storhost.script(f"ready\n{firmware(**wrong)}\nexpect srb=invalid-request length=0\nwrite 0 8 1\n"
+                    "verify 0 8 1\n", SCRIPTED)
 
 
 def test_every_srb_function(storhost):

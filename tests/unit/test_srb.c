@@ -3,7 +3,7 @@
  * SRBs become requests: an ordinary READ or WRITE goes a short way, everything else a long one. Both
  * must mean the same, for request blocks of both kinds.
  *
- * SOURCES: viostor/virtio_store_srb.c viostor/scsi_*.c */
+ * SOURCES: viostor/virtio_store_srb.c viostor/virtio_store_control.c viostor/scsi_*.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>

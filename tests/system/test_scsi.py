@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How commands end, seen through the port driver: sense data, residuals, FUA, what the units are."""
 
+import re
+
 import pytest
 
 pytestmark = pytest.mark.every_target
@@ -28,7 +30,8 @@ def test_sense_names_the_first_block_that_is_not_there(storhost):
             (f"2f 02 {big(end - 1, 4)} 00 00 02 00", "out 1024"),
             (f"35 00 {big(end - 1, 4)} 00 00 02 00", ""),
             (f"41 00 {big(end - 1, 4)} 00 00 02 00", "out 512"),
-            (f"42 00 00 00 00 00 00 00 18 00", f"out-hex 00 16 00 10 00 00 00 00 {big(end - 1, 8)} 00 00 00 02 00 00 00 00"),
+            ("42 00 00 00 00 00 00 00 18 00",
+             f"out-hex 00 16 00 10 00 00 00 00 {big(end - 1, 8)} 00 00 00 02 00 00 00 00"),
             (f"9e 12 {big(end, 8)} 00 00 00 18 00 00", "in 24")]:
         lines += [f"cdb {cdb} {data}", f"expect sense-bytes={BEYOND_THE_END.format(end)} length=0"]
     # A number of more than 32 bits does not fit into fixed format: no number is told.
@@ -156,3 +159,117 @@ def test_units_that_are_reported(storhost):
         else:
             lines.append("expect sense-bytes=700005000000000a00000000240000cf0002 length=0")
     storhost.script("\n".join(lines), SCRIPTED)
+
+
+# Commands that answer, with the place of their allocation length in the command block, and the lowest that
+# is none too short (SPC-4): REPORT LUNS and REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS have one.
+ANSWERS = {
+    "INQUIRY": ("12 00 00 00 00 00", 3, 2, 0),
+    **{f"INQUIRY {page}": (f"12 01 {page} 00 00 00", 3, 2, 0) for page in "00 80 83 86 b0 b1 b2".split()},
+    "MODE SENSE 6": ("1a 00 3f 00 00 00", 4, 1, 0),
+    "MODE SENSE 6, subpages": ("1a 08 3f ff 00 00", 4, 1, 0),
+    "MODE SENSE 10": ("5a 00 3f 00 00 00 00 00 00 00", 7, 2, 0),
+    "MODE SENSE 10, LLBAA": ("5a 10 3f 00 00 00 00 00 00 00", 7, 2, 0),
+    "READ CAPACITY 16": ("9e 10 00 00 00 00 00 00 00 00 00 00 00 00 00 00", 10, 4, 0),
+    "GET LBA STATUS": ("9e 12 00 00 00 00 00 00 00 00 00 00 00 00 00 00", 10, 4, 0),
+    "REPORT LUNS": ("a0 00 02 00 00 00 00 00 00 00 00 00", 6, 4, 16),
+    "REQUEST SENSE": ("03 00 00 00 00 00", 4, 1, 0),
+    "REQUEST SENSE, descriptor": ("03 01 00 00 00 00", 4, 1, 0),
+    "REPORT SUPPORTED OPERATION CODES": ("a3 0c 80 00 00 00 00 00 00 00 00 00", 6, 4, 0),
+    "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS": ("a3 0d 80 00 00 00 00 00 00 00 00 00", 6, 4, 4),
+    "LOG SENSE": ("4d 00 51 00 00 00 00 00 00 00", 7, 2, 0),
+}
+# The device's features decide what pages hold, and whether a command is there.
+RICH = SCRIPTED + ",offer=DISCARD,offer=WRITE_ZEROES,offer=LIFETIME,lifetime-a=3"
+
+
+def with_length(cdb: str, at: int, size: int, length: int) -> str:
+    words = cdb.split()
+    words[at:at + size] = big(length, size).split()
+    return " ".join(words)
+
+
+def dumped(printed: str) -> bytes:
+    """The data of a script's dump."""
+    return bytes.fromhex("".join(line for line in printed.splitlines() if re.fullmatch(r"(  )?( ?[0-9a-f]{2})+", line)))
+
+
+@pytest.mark.every_target(few=3)
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers_of_every_length(storhost, name):
+    """As much of the answer as the allocation length allows, and not a byte more; so, too, with a smaller
+    buffer, which is an overrun."""
+    cdb, at, size, lowest = ANSWERS[name]
+    room = min(4096, 256 ** size - 1)
+    whole = dumped(storhost.script(f"ready\ncdb {with_length(cdb, at, size, room)} in {room}\ndump\n", RICH))
+    assert len(whole) > 4
+    lines = ["ready"]
+    for length in [*range(min(len(whole) + 3, room + 1)), room]:
+        lines.append(f"cdb {with_length(cdb, at, size, length)} in {room}")
+        given = whole[:length]
+        if length < lowest:
+            lines.append("expect sense=5/24/00 length=0")
+        else:
+            lines.append(f"expect srb=success length={len(given)}" + (f" data=0:{given.hex()}" if given else ""))
+    for buffer in (1, 4, len(whole) - 1):
+        if name != "LOG SENSE":  # which needs a buffer of the length that it asks for
+            lines += [f"cdb {with_length(cdb, at, size, room)} in {buffer}",
+                      f"expect srb=data-overrun length={buffer} data=0:{whole[:buffer].hex()}"]
+    storhost.script("\n".join(lines), RICH)
+
+
+def test_unit_attentions_come_once(storhost):
+    """Each event is told to the next command, whichever, and to no other; of several the first comes first.
+    INQUIRY and REPORT LUNS are done all the same, and REQUEST SENSE takes it away."""
+    reading, writing, testing = "read 0 1", "write 0 1 1", "cdb 00 00 00 00 00 00"
+    lines = ["ready"]
+    for event, code, command in [("reset bus", "29/02", testing), ("device read-only on", "2a/01", reading),
+                                 ("device read-only off", "2a/01", writing), ("device resize 262144", "2a/09", testing),
+                                 ("device resize 131072", "2a/09", reading)]:
+        lines += [event, "idle", "cdb 12 00 00 00 24 00 in 36", "expect ok length=36",
+                  "cdb a0 00 00 00 00 00 00 00 00 10 00 00 in 16", "expect ok length=16", command,
+                  f"expect srb=error sense=6/{code} length=0", command, "expect ok", testing, "expect ok"]
+    lines += ["device read-only on", "idle", "device resize 262144", "idle",
+              "device read-only off", "idle",  # the same event again is still one
+              "cdb 03 00 00 00 12 00 in 18", "expect ok data=0:700006000000000a000000002a010000",
+              "cdb 03 01 00 00 12 00 in 18", "expect ok length=8 data=0:72062a0900000000",
+              "cdb 03 00 00 00 12 00 in 18", "expect ok data=0:700000000000000a0000000000000000", testing, "expect ok"]
+    storhost.script("\n".join(lines), SCRIPTED)
+
+
+@pytest.mark.every_target(flavours=["wlh", "wnet"])
+def test_resets_of_unit_and_target_are_told(storhost):
+    storhost.script("""
+        ready
+        reset unit
+        read 0 1
+        expect sense=6/29/03
+        read 0 1
+        expect ok
+        reset target
+        read 0 1
+        expect sense=6/29/03
+        read 0 1
+        expect ok
+    """, SCRIPTED)
+
+
+DESIGNATOR = "ready\ncdb 12 01 83 00 ff 00 in 255\ndump\n"
+
+
+def test_the_identifier_stays(storhost):
+    """With a serial number and without one: the same after a restart, with another image, other queues and
+    another transport, as on the other side of a migration; two disks of a machine differ."""
+    def identifier(*options: str) -> bytes:
+        page = dumped(storhost.script(DESIGNATOR, *options))
+        assert page[:8] == bytes([0, 0x83, 0, len(page) - 4, 2, 1, 0, len(page) - 8])
+        assert page[8:32] == b"VirtIO  Virtual Disk    "
+        return page[32:]
+
+    others = [["--transport=modern", "--queues=2"], ["--transport=legacy", "--size=300M", "--vectors=0"],
+              ["--qemu-device=queue-size=64,event_idx=off,indirect_desc=off"]]
+    for device in ["--qemu-device=serial=ONE", "--qemu-device=serial=ONE,addr=0x9", "--qemu-device=addr=0x9"]:
+        first = identifier(device)
+        assert first == b"ONE" if "serial" in device else first.startswith(b"PCI-location-")
+        assert all(identifier(device, *other) == first for other in others)
+    assert identifier() != identifier("--qemu-device=addr=0x9")

@@ -57,7 +57,8 @@ class Target:
 
     def command(self, *arguments: str | os.PathLike, driver: pathlib.Path | None = None) -> list[str]:
         """A command line of storhost with this driver file, or another for the same processor."""
-        return [*STORHOST[self.arch], "--driver", str(driver or self.driver), *self.options,
+        return [*STORHOST[self.arch], "--driver", str(driver or self.driver),
+                *([] if driver else ["--one-ring-lock"]), *self.options,
                 *map(str, arguments)]
 
 

@@ -40,6 +40,7 @@ static const char *const rule_names[RULE_COUNT] = {
     [RULE_LATE_DMA] = "late-dma",
     [RULE_DOORBELL] = "doorbell",
     [RULE_DOUBLE_FETCH] = "double-fetch",
+    [RULE_RING_LOCK] = "ring-lock",
     [RULE_BARRIER] = "barrier",
     [RULE_HOT_ALLOCATION] = "hot-allocation",
     [RULE_IMPORT] = "import",

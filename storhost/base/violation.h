@@ -25,6 +25,7 @@ enum rule {
     RULE_LATE_DMA,       /* the device wrote into memory whose grant had ended */
     RULE_DOORBELL,       /* a doorbell that the specification demands did not come */
     RULE_DOUBLE_FETCH,   /* a value fetched twice from memory that the device can write */
+    RULE_RING_LOCK,      /* a part of a ring that processors use with no lock in common */
     RULE_BARRIER,        /* accesses to a ring or a doorbell that no barrier keeps in order */
     RULE_HOT_ALLOCATION, /* an allocation on the request path */
     RULE_IMPORT,         /* an import that this Windows does not offer */

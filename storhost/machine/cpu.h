@@ -130,5 +130,8 @@ void cpu_lock_init(struct cpu_lock *lock, const char *name, uint8_t irql, uint8_
 uint8_t cpu_lock_acquire(struct cpu_lock *lock); /* returns the old IRQL */
 void cpu_lock_release(struct cpu_lock *lock, uint8_t old_irql);
 bool cpu_lock_held(const struct cpu_lock *lock); /* by this processor */
+/* The locks that this processor holds, in the order in which it took them, at most `room`. Returns how
+ * many. */
+unsigned cpu_locks_held(const struct cpu_lock **locks, unsigned room);
 
 #endif

@@ -32,6 +32,21 @@ bool cpu_lock_held(const struct cpu_lock *lock)
     return self >= 0 && atomic_load(&lock->holder) == self;
 }
 
+unsigned cpu_locks_held(const struct cpu_lock **locks, unsigned room)
+{
+    const int self = cpu_current();
+    unsigned count = 0;
+
+    if (self >= 0) {
+        const struct processor *processor = &cpu_machine.processors[self];
+
+        for (; count < processor->held_count && count < room; count++) {
+            locks[count] = processor->held[count];
+        }
+    }
+    return count;
+}
+
 /* Recursion, order and IRQL, before the lock is taken. */
 static void check_acquisition(const struct processor *processor, const struct cpu_lock *lock)
 {

@@ -13,6 +13,8 @@
 
 #include <srb.h>
 
+#include "virtio/ring_guard.h"
+
 #define DRAIN_MILLISECONDS 60000
 
 /* ---- HwAdapterControl ------------------------------------------------------------------------ */
@@ -37,12 +39,14 @@ static void run_control(void *context)
 
     if (locked) {
         old = port_lock_acquire(port, &port->interrupt_lock);
+        ring_guard_alone(true);
     }
     entry_begin(&frame, port, ENTRY_ADAPTER_CONTROL, control->type, NULL);
     control->status =
         port->entries.adapter_control(port->extension, (int)control->type, control->parameters);
     entry_end(&frame);
     if (locked) {
+        ring_guard_alone(false);
         port_lock_release(port, &port->interrupt_lock, old);
     }
 }

@@ -22,13 +22,20 @@
 #include "base/violation.h"
 #include "machine/memory.h"
 #include "machine/trap.h"
+#include "virtio/ring_guard.h"
 #include "virtio/ring_order.h"
 
 #define SPLIT_HEAD_BYTES      4u /* flags and index before the elements */
+#define AVAILABLE_INDEX       2u /* offset in the available ring; the flags are before it */
 #define AVAILABLE_ENTRY_BYTES 2u
 #define VALUES                2u /* per element: id and length */
 #define SEEN                  0x10000u
 #define WATCHES               48u /* leaves some of trap_watch's to others */
+
+/* Bytes as the driver sees them. */
+struct region {
+    uintptr_t first, end;
+};
 
 /* Where the values of an element lie, in bytes from its start. */
 struct element_layout {
@@ -55,14 +62,14 @@ struct fetch_watch {
     uintptr_t first, end; /* its pages */
     bool ordered;         /* whether the order of accesses is checked */
     struct ring_order order;
-    uintptr_t driver_first, driver_end;   /* pages of the available ring, if so */
+    struct ring_guard guard;
+    struct region descriptors;            /* split: the table; packed: the ring */
+    struct region available;              /* split: the available ring but for the wish */
+    struct region wish;                   /* for interrupts */
+    struct region driver_pages;           /* of available ring and wish; none: unknown */
     const uint16_t *index;                /* split: the bench's own view of the used index */
     const struct vring_packed_desc *ring; /* packed: its view of the descriptors; else NULL */
     uint32_t *fetched; /* per value: SEEN and the number of the element that was fetched */
-};
-
-struct region {
-    uintptr_t first, end;
 };
 
 static pthread_mutex_t change = PTHREAD_MUTEX_INITIALIZER;
@@ -113,11 +120,29 @@ static void on_element(struct fetch_watch *ring, uint16_t place, uintptr_t start
         if (start >= value + ring->layout->value[i].bytes || end <= value) {
             continue;
         }
+        if (!write) {
+            ring_guard_access(&ring->guard, RING_TAKING);
+        }
         if (write) {
             ring->fetched[place * VALUES + i] = 0;
         } else {
             check_value(ring, place, i);
         }
+    }
+}
+
+static bool overlaps(struct region region, uintptr_t start, uintptr_t end)
+{
+    return start < region.end && region.first < end;
+}
+
+static void guard_store(struct fetch_watch *ring, uintptr_t start, uintptr_t end)
+{
+    if (overlaps(ring->descriptors, start, end) || overlaps(ring->available, start, end)) {
+        ring_guard_access(&ring->guard, RING_SUBMISSION);
+    }
+    if (overlaps(ring->wish, start, end)) {
+        ring_guard_access(&ring->guard, RING_WISH);
     }
 }
 
@@ -131,6 +156,9 @@ static void on_access(void *context, const void *address, unsigned size, bool wr
         looks(address, size, write);
     }
     for (struct fetch_watch *ring = rings; ring; ring = ring->next) {
+        if (write) {
+            guard_store(ring, start, end);
+        }
         if (ring->ordered) {
             ring_order_access(&ring->order, start, size, write,
                               __atomic_load_n(ring->index, __ATOMIC_ACQUIRE));
@@ -177,8 +205,8 @@ static void watch_again(void)
     region_count = 0;
     for (const struct fetch_watch *ring = rings; ring; ring = ring->next) {
         add_region((struct region){ring->first, ring->end});
-        if (ring->ordered) {
-            add_region((struct region){ring->driver_first, ring->driver_end});
+        if (ring->driver_pages.first != 0) {
+            add_region(ring->driver_pages);
         }
     }
     for (unsigned i = 0; i < region_count; ++i) {
@@ -191,13 +219,40 @@ static uintptr_t page_of(uintptr_t address)
     return address & ~(uintptr_t)(GUEST_PAGE_SIZE - 1);
 }
 
+/* What the driver writes, where its view of that is known. */
+static void watch_driver(struct fetch_watch *ring, const struct fetch_watch_setup *setup)
+{
+    const uintptr_t area = (uintptr_t)memory_virtual(setup->driver_area);
+    const uintptr_t descriptors = (uintptr_t)memory_virtual(setup->descriptors);
+    const size_t entries = (size_t)setup->size * AVAILABLE_ENTRY_BYTES;
+    uintptr_t end;
+
+    if (area == 0 || descriptors == 0) {
+        return;
+    }
+    ring->guard.queue = setup->queue;
+    ring->descriptors =
+        (struct region){descriptors, descriptors + (size_t)setup->size * sizeof(struct vring_desc)};
+    if (setup->packed) {
+        ring->wish = (struct region){area, area + sizeof(struct vring_packed_desc_event)};
+        end = ring->wish.end;
+    } else {
+        const uintptr_t event = area + SPLIT_HEAD_BYTES + entries;
+
+        ring->available = (struct region){area + AVAILABLE_INDEX, event};
+        ring->wish = setup->event_index ? (struct region){event, event + 2}
+                                        : (struct region){area, area + AVAILABLE_INDEX};
+        end = event + 2;
+    }
+    ring->driver_pages = (struct region){page_of(area), page_of(end + GUEST_PAGE_SIZE - 1)};
+}
+
 /* Of a split queue, where barriers are followed and the driver's view of both rings is known. */
 static void watch_order(struct fetch_watch *ring, const struct fetch_watch_setup *setup)
 {
-    const size_t bytes = SPLIT_HEAD_BYTES + (size_t)setup->size * AVAILABLE_ENTRY_BYTES;
     const uintptr_t available = (uintptr_t)memory_virtual(setup->driver_area);
 
-    if (!barrier_followed() || setup->packed || available == 0) {
+    if (!barrier_followed() || setup->packed || ring->driver_pages.first == 0) {
         return;
     }
     ring->ordered = true;
@@ -208,8 +263,6 @@ static void watch_order(struct fetch_watch *ring, const struct fetch_watch_setup
         .available = available,
         .used = ring->elements - SPLIT_HEAD_BYTES,
     };
-    ring->driver_first = page_of(available);
-    ring->driver_end = page_of(available + bytes + GUEST_PAGE_SIZE - 1);
 }
 
 struct fetch_watch *fetch_watch_create(const struct fetch_watch_setup *setup)
@@ -243,6 +296,7 @@ struct fetch_watch *fetch_watch_create(const struct fetch_watch_setup *setup)
         ring->index = (const uint16_t *)(view + 2);
     }
     ring->fetched = fetched;
+    watch_driver(ring, setup);
     watch_order(ring, setup);
     pthread_mutex_lock(&change);
     ring->next = rings;

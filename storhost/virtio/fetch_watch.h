@@ -3,9 +3,11 @@
  * Finds double fetches in used rings and in packed rings: the device may change what it has written
  * at any time, so a driver that reads an element's id to check it and again to use it has checked
  * nothing. Each of an element's two values may be fetched once, until the device uses that place
- * again. The index, flags and events are polled and may be read again and again. Where
- * barriers are followed, the available rings of split queues are watched as well, and the order of
- * accesses is checked (ring_order.h).
+ * again. The index, flags and events are polled and may be read again and again.
+ *
+ * What else is to be known of each access is found here, too: whether locks guard the rings
+ * (ring_guard.h) and, where barriers are followed, whether they keep accesses to split rings in order
+ * (ring_order.h).
  *
  * The driver's view of the rings is watched (machine/trap.h): each access costs some microseconds,
  * and with processors as real threads some go unseen. So this is for the deterministic scheduler.

@@ -20,6 +20,7 @@
 #include "machine/memory.h"
 #include "machine/trap.h"
 #include "virtio/observer.h"
+#include "virtio/ring_guard.h"
 #include "ways/debug_output.h"
 
 #define MEBIBYTE           UINT64_C(1048576)
@@ -324,6 +325,7 @@ void bench_open(struct bench *bench, const struct options *options)
     /* Counting and watching would both step; where instructions are counted, scripts have watched. */
     if (options->scheduler == CPU_DETERMINISTIC && options->command != COMMAND_COUNT) {
         barrier_follow();
+        ring_guard_one_lock(options->one_ring_lock);
         observer_watch_fetches(bench->device);
     }
     bench->port = port_load(options->driver, &options->port, error, sizeof(error));

@@ -29,6 +29,7 @@ enum {
 enum key {
     KEY_DRIVER = 0x100,
     KEY_PARAMETER,
+    KEY_ONE_RING_LOCK,
     KEY_IMAGE,
     KEY_FORMAT,
     KEY_BLOCKDEV,
@@ -95,6 +96,8 @@ static const struct argp_option option_table[] = {
     OPTION(
         "parameter", KEY_PARAMETER, "NAME=VALUE",
         "a value of the driver's Parameters\\Device key: a number (DWORD) or a text; repeatable"),
+    OPTION("one-ring-lock", KEY_ONE_RING_LOCK, NULL,
+           "the driver guards each ring by one lock: hold it to that (rule ring-lock)"),
     GROUP("Disk:"),
     OPTION("image", KEY_IMAGE, "FILE", "the disk's image (default: a temporary one)"),
     OPTION("format", KEY_FORMAT, "NAME", "the image's format: raw, qcow2, ... (default: by name)"),
@@ -563,6 +566,9 @@ static bool parse_output_option(int key, char *text, struct argp_state *state,
     switch (key) {
     case KEY_DRIVER:
         options->driver = text;
+        return true;
+    case KEY_ONE_RING_LOCK:
+        options->one_ring_lock = true;
         return true;
     case KEY_PARAMETER:
         add_parameter(state, options, text);

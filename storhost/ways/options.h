@@ -73,6 +73,7 @@ struct options {
     /* machine */
     unsigned processors;
     enum cpu_mode scheduler;
+    bool one_ring_lock; /* of the driver: see ring_guard_one_lock */
     enum clock_mode clock;
 
     /* run */

@@ -36,6 +36,7 @@ NOT_BY_A_SCSIPORT_MINIPORT = {
     "dump": "StorPort's break it; dumps have the same port driver on every Windows",
     "lock-order": "SCSIPort has no lock that its miniport takes",
     "lock-recursion": "likewise",
+    "ring-lock": "all of it runs under the interrupt lock",
     "hot-allocation": "SCSIPort allocates nothing for its miniport after HwScsiFindAdapter",
 }
 

@@ -104,6 +104,11 @@ static void start(void *context)
     lane->last = &io->next;
 }
 
+void bare_submit_here(struct bare_io *io)
+{
+    start(io);
+}
+
 void bare_submit(struct bare_io *io)
 {
     struct cpu_work *work = &io->holding->work;

@@ -63,5 +63,7 @@ void bare_io_free(struct bare_io *io);
 
 /* Sends it on its processor; where a ring is full it waits for the next completion. Any thread. */
 void bare_submit(struct bare_io *io);
+/* The same at once, for one who is on that processor, at DISPATCH_LEVEL. */
+void bare_submit_here(struct bare_io *io);
 
 #endif

@@ -9,6 +9,8 @@
 #ifndef STORHOST_BASE_VIOLATION_H
 #define STORHOST_BASE_VIOLATION_H
 
+#include <stdbool.h>
+
 /* Exit status of a run that a violation ended; other failures end with 1, wrong usage with 2. */
 #define VIOLATION_EXIT_STATUS 3
 
@@ -46,6 +48,18 @@ const char *rule_name(enum rule rule);
 /* Counts of violations are always 0 or the run has ended; this tells how many checks were made. */
 void rule_checked(enum rule rule);
 unsigned long long rule_checks(enum rule rule);
+
+/*
+ * For measuring time: what costs on a request's way is not checked from now on, for good (what the
+ * checks followed has then been missed). Not switched off is what is looked at once, such as leaks.
+ */
+void rules_switch_off(void);
+extern bool rules_switched_off; /* by rules_switch_off() alone */
+
+static inline bool rules_are_off(void)
+{
+    return __builtin_expect(rules_switched_off, false);
+}
 
 /*
  * Reports a violation and ends the process with VIOLATION_EXIT_STATUS. May be called on any

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define HOOKS_MAXIMUM     4
 #define LENDING_ODDS      4 /* one preemption point in so many lends the baton */
@@ -115,6 +116,24 @@ struct cpu_work *work_pop(struct work_queue *queue)
     return work;
 }
 
+static void ring_bell(const struct processor *processor)
+{
+    static const uint64_t one = 1;
+
+    if (processor->bell >= 0 && processor != this_processor) {
+        /* It can only fail with 2^64 - 2 rings that nobody has heard. */
+        ssize_t written = write(processor->bell, &one, sizeof(one));
+        (void)written;
+    }
+}
+
+void cpu_set_bell(unsigned index, int event)
+{
+    pthread_mutex_lock(&cpu_machine.mutex);
+    cpu_machine.processors[index].bell = event;
+    pthread_mutex_unlock(&cpu_machine.mutex);
+}
+
 void cpu_insert(struct cpu_work *work)
 {
     struct processor *processor = &cpu_machine.processors[work->target];
@@ -125,6 +144,7 @@ void cpu_insert(struct cpu_work *work)
     cpu_machine.idle_relaxes = 0;
     if (cpu_machine.mode == CPU_FREE) {
         pthread_cond_signal(&processor->wake);
+        ring_bell(processor);
     }
 }
 
@@ -509,7 +529,7 @@ void cpu_start(unsigned count, enum cpu_mode mode, uint64_t seed)
     cpu_machine.idle_relaxes = 0;
     init_condition(&cpu_machine.idle);
     for (unsigned i = 0; i < count; i++) {
-        cpu_machine.processors[i] = (struct processor){.index = i};
+        cpu_machine.processors[i] = (struct processor){.index = i, .bell = -1};
         init_condition(&cpu_machine.processors[i].wake);
     }
     cpu_machine.count = count;

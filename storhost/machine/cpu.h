@@ -103,6 +103,10 @@ void cpu_relax(void);
  * false if that did not come. A frozen machine counts as idle. Not from a processor thread. */
 bool cpu_wait_idle(unsigned milliseconds);
 
+/* For a processor whose thread, inside work of its own, waits for something else than work (poll): this
+ * eventfd is written when another thread queues work for it. -1: no longer. Free mode. */
+void cpu_set_bell(unsigned index, int event);
+
 /* Hook called on a processor whenever it drops below DISPATCH_LEVEL with nothing pending. At most
  * four; before the first work is queued. */
 void cpu_on_idle(void (*run)(void *context, unsigned index), void *context);

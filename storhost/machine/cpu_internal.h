@@ -31,6 +31,7 @@ struct processor {
     pthread_t thread;
     struct kpcr *kpcr;
     pthread_cond_t wake; /* work came, or the baton */
+    int bell;            /* cpu_set_bell; -1: none */
     struct work_queue work[IRQL_HIGH + 1];
     _Atomic(uint32_t) pending; /* bit n: work of IRQL n waits */
     _Atomic(uint8_t) irql;     /* changed by its own thread only */

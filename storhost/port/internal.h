@@ -259,6 +259,8 @@ struct request {
     uint8_t queue_tag;                      /* SCSIPort's; SP_UNTAGGED: none */
     uint32_t length;                        /* DataTransferLength at the start */
     uint32_t timeout;                       /* seconds */
+    void *original;                         /* of a quick request: its SRB as it was built */
+    uint8_t *cdb;                           /* of a quick request: in its SRB */
 };
 
 /* How a request's DataBuffer may be used. */
@@ -305,6 +307,12 @@ struct request *request_of(struct port *port, const void *srb, const char *what)
 struct request *request_find(struct port *port, const void *srb);
 /* Calls HwStartIo, at DISPATCH_LEVEL; with the locks around it where calls come one at a time. */
 bool request_call_start_io(struct request *request, bool locked);
+/* From here on it is the driver's; and no longer, false if another processor was quicker. With the
+ * port's mutex. */
+void request_own(struct port *port, struct request *request);
+bool request_disown(struct port *port, struct request *request);
+/* quick.c: a quick request was completed. */
+void quick_complete(struct request *request);
 /* The driver did not take it after all: it is tried again as one that was answered busy. */
 void request_not_accepted(struct request *request);
 /* RequestComplete. */
@@ -552,6 +560,10 @@ struct port_model {
     void (*left)(struct request *request);
     /* Gives a built request to the driver, at DISPATCH_LEVEL. */
     void (*start)(struct request *request);
+    /* Where the command block of a built request lies; and the processor that a message interrupts,
+     * -1: none. NULL: no quick requests. */
+    uint8_t *(*find_cdb)(struct request *request);
+    int (*message_processor)(const struct port *port, unsigned number);
     /* An entry point has returned, its locks still held. NULL: nothing. */
     void (*returned)(struct port *port, const struct frame *frame);
     bool (*build_srb)(struct request *request);

@@ -134,6 +134,24 @@ bool port_should_retry(const struct port_io *io);
 /* The same as port_execute, tried again as long as port_should_retry says so, up to 8 times. */
 void port_execute_retried(struct port *port, struct port_io *io);
 
+/*
+ * Quick requests: for measuring time. What a request needs is made once; each start then goes straight
+ * to the driver, with nothing of this model's between (no queue, no time limit), on the processor that
+ * it is started on. Rules are off (rules_switch_off) from the first start on.
+ */
+struct request;
+/* Makes one of an io, which stays the caller's: its CDB may differ at each start, its data's length and
+ * direction not. NULL: no memory, too much for the adapter, or no port driver for it. Its `done` is called
+ * below driver code, in RequestComplete. */
+struct request *port_quick_prepare(struct port *port, struct port_io *io);
+/* On a processor, at PASSIVE_LEVEL. */
+void port_quick_start(struct request *request);
+void port_quick_end(struct request *request);
+/* Requests that StorPort gives the driver at once, as that has told it. */
+unsigned port_quick_depth(struct port *port);
+/* The processor that a message interrupts; -1: none does. */
+int port_message_processor(struct port *port, unsigned number);
+
 /* Life cycle; each returns when done. */
 bool port_reset_unit(struct port *port);
 bool port_reset_target(struct port *port);

@@ -22,12 +22,14 @@
 
 bool storport_build_srb(struct request *request);
 struct srb_results storport_read_results(const struct request *request);
+uint8_t *storport_find_cdb(struct request *request);
 bool storport_build_list(struct request *request);
 bool storport_shows_data(const struct request *request);
 
 /* ---- start.c --------------------------------------------------------------------------------- */
 
 void storport_start(struct request *request);
+int storport_message_processor(const struct port *port, unsigned number);
 
 /* ---- interrupt.c, dpc.c ---------------------------------------------------------------------- */
 

@@ -241,6 +241,12 @@ uint64_t NTAPI sp_get_physical_address(PVOID extension, PSCSI_REQUEST_BLOCK srb,
     bus_addr bus = 0;
     bool valid;
 
+    if (rules_are_off() && memory_bus_address(address, &bus, &bytes)) {
+        if (length != NULL) {
+            *length = bytes > UINT32_MAX ? UINT32_MAX : (ULONG)bytes;
+        }
+        return bus;
+    }
     if (srb != NULL) {
         request_of(port, srb, "StorPortGetPhysicalAddress");
     }

@@ -269,6 +269,24 @@ bool storport_build_srb(struct request *request)
     return request->port->storport->extended_srbs ? build_extended(request) : build_legacy(request);
 }
 
+uint8_t *storport_find_cdb(struct request *request)
+{
+    const STORAGE_REQUEST_BLOCK *extended = request->srb;
+    uint8_t *bytes = request->srb;
+
+    if (!request->extended) {
+        return bytes + request->port->model->cdb_offset;
+    }
+    for (uint32_t i = 0; i < extended->NumSrbExData; i++) {
+        SRBEX_DATA_SCSI_CDB16 *data = (void *)(bytes + extended->SrbExDataOffset[i]);
+
+        if (data->Type == SrbExDataTypeScsiCdb16 || data->Type == SrbExDataTypeScsiCdb32) {
+            return data->Cdb;
+        }
+    }
+    fatal("a SCSI request without a command block: a bug of the bench");
+}
+
 /* ---- results --------------------------------------------------------------------------------- */
 
 struct srb_results storport_read_results(const struct request *request)

@@ -35,6 +35,12 @@ void storport_start(struct request *request)
     }
 }
 
+int storport_message_processor(const struct port *port, unsigned number)
+{
+    return number < port->storport->message_count ? (int)port->storport->messages[number].processor
+                                                  : -1;
+}
+
 VOID NTAPI sp_complete_request(PVOID extension, UCHAR path, UCHAR target, UCHAR lun, UCHAR status)
 {
     EXPORT_ENTER("StorPortCompleteRequest", extension, IRQL_DEVICE);

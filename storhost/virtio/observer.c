@@ -412,6 +412,9 @@ static uint64_t observed_bar_read(struct device *device, unsigned bar, uint64_t 
     const uint64_t value = observer->inner->ops->bar_read(observer->inner, bar, offset, size);
     uint64_t inside;
 
+    if (rules_are_off()) {
+        return value;
+    }
     pthread_mutex_lock(&observer->lock);
     switch (virtio_layout_find(&observer->layout, bar, offset, &inside)) {
     case AREA_COMMON:
@@ -433,6 +436,10 @@ static void observed_bar_write(struct device *device, unsigned bar, uint64_t off
     struct observer *observer = observer_of(device);
     uint64_t inside;
 
+    if (rules_are_off()) {
+        observer->inner->ops->bar_write(observer->inner, bar, offset, size, value);
+        return;
+    }
     pthread_mutex_lock(&observer->lock);
     switch (virtio_layout_find(&observer->layout, bar, offset, &inside)) {
     case AREA_COMMON:
@@ -597,6 +604,9 @@ void observer_walk(struct device *observed)
 {
     struct observer *observer = observer_of(observed);
 
+    if (rules_are_off()) {
+        return;
+    }
     pthread_mutex_lock(&observer->lock);
     for (unsigned i = 0; i < OBSERVER_QUEUES; ++i) {
         walk_queue(&observer->queues[i]);

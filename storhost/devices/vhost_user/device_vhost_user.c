@@ -205,6 +205,18 @@ int vhost_user_take_call(struct device *device, unsigned queue)
     return taken->call;
 }
 
+void vhost_user_return_call(struct device *device, unsigned queue)
+{
+    struct vhost_user *vhost = lock_device(device);
+    struct vhost_queue *taken = &vhost->queues[queue];
+
+    if (taken->taken) {
+        taken->taken = false;
+        watch_fd(vhost, taken->call, EPOLLIN, WATCH_CALL + queue);
+    }
+    unlock_device(vhost);
+}
+
 /* ---- Operations ---- */
 
 static bool answers(const struct vhost_user *vhost)

@@ -45,6 +45,8 @@ const char *vhost_user_socket(struct device *device);
 /* From now on the caller waits until this descriptor (an eventfd) can be read, and then says
  * vhost_user_called(): the device's own thread leaves the queue alone. */
 int vhost_user_take_call(struct device *device, unsigned queue);
+/* No longer. */
+void vhost_user_return_call(struct device *device, unsigned queue);
 /* Delivers the interrupt of a queue, if the back end has asked for one, on this thread. */
 void vhost_user_called(struct device *device, unsigned queue);
 

@@ -11,5 +11,6 @@ int command_info(const struct options *options);
 int command_script(const struct options *options);
 int command_count(const struct options *options);
 int command_interleave(const struct options *options);
+int command_throughput(const struct options *options);
 
 #endif

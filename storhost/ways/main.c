@@ -12,9 +12,13 @@
 int main(int argc, char **argv)
 {
     static int (*const commands[])(const struct options *options) = {
-        [COMMAND_RUN] = command_run,     [COMMAND_SERVE] = command_serve,
-        [COMMAND_INFO] = command_info,   [COMMAND_SCRIPT] = command_script,
-        [COMMAND_COUNT] = command_count, [COMMAND_INTERLEAVE] = command_interleave,
+        [COMMAND_RUN] = command_run,
+        [COMMAND_SERVE] = command_serve,
+        [COMMAND_INFO] = command_info,
+        [COMMAND_SCRIPT] = command_script,
+        [COMMAND_COUNT] = command_count,
+        [COMMAND_INTERLEAVE] = command_interleave,
+        [COMMAND_THROUGHPUT] = command_throughput,
     };
     static struct options options; /* at_end functions look at them when main has returned */
 

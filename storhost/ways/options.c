@@ -67,6 +67,7 @@ enum key {
     KEY_PROFILE,
     KEY_BARE_LOOP,
     KEY_LIMIT,
+    KEY_SECONDS,
     KEY_SOCKET,
     KEY_NBD_PORT,
     KEY_NBD_SOCKET,
@@ -154,6 +155,10 @@ static const struct argp_option option_table[] = {
     OPTION("profile", KEY_PROFILE, NULL, "with --json: how often each instruction ran"),
     OPTION("bare-loop", KEY_BARE_LOOP, NULL,
            "count the least that native code does for a request, instead of a driver"),
+    GROUP("Command throughput:"),
+    OPTION("seconds", KEY_SECONDS, "N",
+           "how long to measure (default: 3), or until --requests are done; also --workload, "
+           "--request-bytes, --depth, --bare-loop"),
     GROUP("Command interleave:"),
     OPTION("limit", KEY_LIMIT, "N",
            "runs for each number of requests, 1 to --requests of them (default: 20000, 3)"),
@@ -174,7 +179,7 @@ static const struct argp_option option_table[] = {
     {0},
 };
 
-static const char arguments_text[] = "run\nserve\ninfo\nscript FILE\ncount";
+static const char arguments_text[] = "run\nserve\ninfo\nscript FILE\ncount\ninterleave\nthroughput";
 static const char description[] =
     "Loads a Windows storage miniport (viostor.sys) and runs it against a virtio-blk device.\v"
     "Commands:\n"
@@ -183,7 +188,9 @@ static const char description[] =
     "  info          discover the disk and print what was found\n"
     "  script FILE   do what a script says (FILE -: standard input)\n"
     "  count         count what the driver does for a request, on --device=scripted\n"
-    "  interleave    try every order of the driver's and the device's steps\n\n"
+    "  interleave    try every order of the driver's and the device's steps\n"
+    "  throughput    measure requests per second, latency and processor time, on "
+    "--device=vhost-user\n\n"
     "Exit status: 0 well, 1 failed, 2 wrong usage, 3 the driver broke a rule.\n"
     "More in docs/storhost.md.";
 
@@ -495,6 +502,18 @@ static unsigned loading_option(struct argp_state *state, const char *text)
     return number_option(state, "loading", text + 7, 1, 1024);
 }
 
+/* A length of time; a tenth of a second is the least that says anything. */
+static double seconds_option(struct argp_state *state, const char *text)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !(seconds >= 0.1 && seconds <= 3600)) {
+        argp_error(state, "--seconds=%s: a number from 0.1 to 3600 is needed", text);
+    }
+    return seconds;
+}
+
 static bool parse_count_option(int key, char *text, struct argp_state *state,
                                struct options *options)
 {
@@ -523,6 +542,9 @@ static bool parse_count_option(int key, char *text, struct argp_state *state,
         return true;
     case KEY_BARE_LOOP:
         options->count.bare_loop = true;
+        return true;
+    case KEY_SECONDS:
+        options->seconds = seconds_option(state, text);
         return true;
     case KEY_LIMIT:
         options->limit = number_option(state, "limit", text, 1, UINT_MAX);
@@ -595,8 +617,8 @@ static bool parse_output_option(int key, char *text, struct argp_state *state,
 
 static void take_argument(struct argp_state *state, struct options *options, char *text)
 {
-    static const char *const commands[] = {"run",   "serve",      "info", "script",
-                                           "count", "interleave", NULL};
+    static const char *const commands[] = {"run",   "serve",      "info",       "script",
+                                           "count", "interleave", "throughput", NULL};
 
     if (state->arg_num == 0) {
         for (unsigned i = 0; commands[i] != NULL; i++) {
@@ -605,8 +627,10 @@ static void take_argument(struct argp_state *state, struct options *options, cha
                 return;
             }
         }
-        argp_error(state, "unknown command '%s': run, serve, info, script, count or interleave",
-                   text);
+        argp_error(
+            state,
+            "unknown command '%s': run, serve, info, script, count, interleave or throughput",
+            text);
     } else if (state->arg_num == 1 && options->command == COMMAND_SCRIPT) {
         options->script = text;
     } else {
@@ -614,11 +638,32 @@ static void take_argument(struct argp_state *state, struct options *options, cha
     }
 }
 
+static void check_throughput(struct argp_state *state, const struct options *options)
+{
+    if (options->command != COMMAND_THROUGHPUT) {
+        return;
+    }
+    if (options->device != DEVICE_VHOST_USER) {
+        argp_error(state,
+                   "throughput needs --device=vhost-user:socket=PATH: no other device is made "
+                   "for speed");
+    }
+    if (options->scheduler == CPU_DETERMINISTIC) {
+        argp_error(state,
+                   "throughput needs processors that are free: not --scheduler=deterministic");
+    }
+    if (options->count.workload != COUNT_READ && options->count.workload != COUNT_WRITE) {
+        argp_error(state, "throughput measures --workload=read or --workload=write");
+    }
+}
+
 /* What can only be judged when everything was read. */
 static void check_options(struct argp_state *state, const struct options *options)
 {
     if (state->arg_num == 0) {
-        argp_error(state, "a command is needed: run, serve, info, script, count or interleave");
+        argp_error(
+            state,
+            "a command is needed: run, serve, info, script, count, interleave or throughput");
     }
     if (options->command == COMMAND_SCRIPT && options->script == NULL) {
         argp_error(state, "script needs a FILE, or - for standard input");
@@ -640,6 +685,7 @@ static void check_options(struct argp_state *state, const struct options *option
         argp_error(state,
                    "count needs --scheduler=deterministic: counts are then the same each time");
     }
+    check_throughput(state, options);
     if (options->clock == CLOCK_MANUAL && options->command != COMMAND_SCRIPT) {
         argp_error(state, "--clock=manual needs a script that advances the clock");
     }
@@ -711,5 +757,8 @@ void options_parse(struct options *options, int argc, char **argv)
     }
     if (options->processors == 0) {
         options->processors = options->command == COMMAND_INTERLEAVE ? 1 : 2;
+        if (options->command == COMMAND_THROUGHPUT) {
+            options->processors = options->queues != 0 ? options->queues : 1;
+        }
     }
 }

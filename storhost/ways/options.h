@@ -19,7 +19,8 @@ enum command {
     COMMAND_INFO,
     COMMAND_SCRIPT,
     COMMAND_COUNT,
-    COMMAND_INTERLEAVE
+    COMMAND_INTERLEAVE,
+    COMMAND_THROUGHPUT
 };
 /* What the requests of the command count do. */
 enum count_workload {
@@ -90,6 +91,9 @@ struct options {
         bool profile;           /* tell how often each instruction ran */
         bool bare_loop;         /* instead of a driver */
     } count;
+
+    /* throughput */
+    double seconds; /* 0: the default; less if count.requests come first */
 
     /* interleave */
     uint64_t limit; /* runs for each number of requests */

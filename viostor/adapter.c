@@ -486,6 +486,14 @@ VOID AdapterRemove(PADAPTER_EXTENSION Adapter)
     CompleteRequests(Adapter, &Finished);
 }
 
+VOID AdapterRemoveIfGone(PADAPTER_EXTENSION Adapter)
+{
+    if (Adapter->State != AdapterRemoved &&
+        VirtioPciGetStatus(&Adapter->Device) == VIRTIO_STATUS_GONE) {
+        AdapterRemove(Adapter);
+    }
+}
+
 /* ---- Configuration changes ---- */
 
 /*

@@ -84,6 +84,10 @@ VOID AdapterRemakeQueues(PADAPTER_EXTENSION Adapter);
  * IRQL <= DISPATCH_LEVEL, no lock of a queue held. */
 VOID AdapterRemove(PADAPTER_EXTENSION Adapter);
 
+/* The same if the device does not answer any more, else nothing. IRQL <= DISPATCH_LEVEL, no lock of a
+ * queue held. */
+VOID AdapterRemoveIfGone(PADAPTER_EXTENSION Adapter);
+
 /* Looks at what a configuration interrupt may mean: needs a reset, has another capacity.
  * IRQL DISPATCH_LEVEL. */
 VOID AdapterConfigurationChanged(PADAPTER_EXTENSION Adapter);

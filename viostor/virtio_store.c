@@ -14,6 +14,7 @@
  *   DPCs                   DISPATCH        complete, or look at the configuration
  *   HwResetBus             DISPATCH        the last of StorPort's three tiers of resets
  *   HwAdapterControl       up to DIRQL     stop, restart, surprise removal
+ *   HwUnitControl          PASSIVE_LEVEL   Windows 8 and later: surprise removal of the disk
  *   HwFreeAdapterResources PASSIVE_LEVEL   Windows 8 and later: the end
  */
 #include "virtio_store.h"
@@ -36,6 +37,7 @@ HW_DPC_ROUTINE VioStorQueueDpc;
 HW_DPC_ROUTINE VioStorConfigDpc;
 HW_RESET_BUS VioStorResetBus;
 HW_ADAPTER_CONTROL VioStorAdapterControl;
+HW_UNIT_CONTROL VioStorUnitControl;
 HW_FREE_ADAPTER_RESOURCES VioStorFreeAdapterResources;
 
 /* ---- HwFindAdapter, HwInitialize ---- */
@@ -191,6 +193,39 @@ SCSI_ADAPTER_CONTROL_STATUS NTAPI VioStorAdapterControl(PVOID DeviceExtension,
     return CommonAdapterControl((PADAPTER_EXTENSION)DeviceExtension, ControlType, Parameters);
 }
 
+/*
+ * Of what Windows may tell of a unit one thing matters here (docs/architecture.md says why not the
+ * others): the disk may be told to have gone before its adapter is. If the device no longer answers,
+ * its requests are finished now, and not when their time is over.
+ */
+SCSI_UNIT_CONTROL_STATUS NTAPI VioStorUnitControl(PVOID DeviceExtension,
+                                                  SCSI_UNIT_CONTROL_TYPE ControlType,
+                                                  PVOID Parameters)
+{
+    switch (ControlType) {
+    case ScsiQuerySupportedUnitControlTypes: {
+        PSCSI_SUPPORTED_CONTROL_TYPE_LIST List = (PSCSI_SUPPORTED_CONTROL_TYPE_LIST)Parameters;
+
+        List->SupportedTypeList[ScsiQuerySupportedUnitControlTypes] = TRUE;
+        if (List->MaxControlType > ScsiUnitSurpriseRemoval) { /* Windows 8.1 and later */
+            List->SupportedTypeList[ScsiUnitSurpriseRemoval] = TRUE;
+        }
+        return ScsiUnitControlSuccess;
+    }
+    case ScsiUnitSurpriseRemoval: {
+        const STOR_ADDR_BTL8 *Address = (const STOR_ADDR_BTL8 *)Parameters;
+
+        if ((Address->Path | Address->Target | Address->Lun) != 0) {
+            return ScsiUnitControlUnsuccessful;
+        }
+        AdapterRemoveIfGone((PADAPTER_EXTENSION)DeviceExtension);
+        return ScsiUnitControlSuccess;
+    }
+    default:
+        return ScsiUnitControlUnsuccessful;
+    }
+}
+
 VOID NTAPI VioStorFreeAdapterResources(PVOID DeviceExtension)
 {
     CommonFreeResources((PADAPTER_EXTENSION)DeviceExtension);
@@ -216,6 +251,7 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     Data.HwResetBus = VioStorResetBus;
     Data.HwAdapterControl = VioStorAdapterControl;
     Data.HwFreeAdapterResources = VioStorFreeAdapterResources;
+    Data.HwUnitControl = VioStorUnitControl;
     Data.DeviceExtensionSize = sizeof(ADAPTER_EXTENSION);
     Data.SrbExtensionSize = sizeof(SRB_EXTENSION);
     Data.NumberOfAccessRanges = ACCESS_RANGES;

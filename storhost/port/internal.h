@@ -518,11 +518,12 @@ enum adapter_end {
     ADAPTER_END_REMOVED
 };
 
-/* What is told by SRB_FUNCTION_PNP and SRB_FUNCTION_POWER, where Windows sends them. */
+/* What is told by SRB_FUNCTION_PNP and SRB_FUNCTION_POWER or a control routine, where Windows does. */
 enum port_news {
     NEWS_POWER_OFF,
     NEWS_POWER_ON,
     NEWS_REMOVAL,
+    NEWS_UNIT_SURPRISE_REMOVAL, /* before that of the adapter below it */
     NEWS_SURPRISE_REMOVAL
 };
 
@@ -657,6 +658,7 @@ struct port {
     unsigned buses, targets, luns;
     bool caches_data;
     bool control_types[64];
+    bool device_lost; /* taken away by surprise; the unit has been told */
     struct mapping *mappings;
 
     /* locks */

@@ -291,6 +291,19 @@ void port_remove(struct port *port)
     adapter_give_back(port, ADAPTER_END_REMOVED);
 }
 
+void port_lose_device(struct port *port)
+{
+    if (port->state != ADAPTER_RUNNING || port->device_lost) {
+        return;
+    }
+    port->device_lost = true;
+    if (port->device->ops->remove != NULL) {
+        port->device->ops->remove(port->device);
+    }
+    queue_gate_hold(port, &port->gate);
+    tell(port, NEWS_UNIT_SURPRISE_REMOVAL);
+}
+
 /* The device is gone before anybody was asked. The driver may hear of it, requests that it still has
  * come back through it or through a bus reset, and then it is stopped as in an orderly removal. */
 void port_surprise_remove(struct port *port)
@@ -300,10 +313,7 @@ void port_surprise_remove(struct port *port)
     if (port->state != ADAPTER_RUNNING) {
         return;
     }
-    if (port->device->ops->remove != NULL) {
-        port->device->ops->remove(port->device);
-    }
-    queue_gate_hold(port, &port->gate);
+    port_lose_device(port);
     port->state = ADAPTER_REMOVED;
     tell(port, NEWS_SURPRISE_REMOVAL);
     cpu_wait_idle(DRAIN_MILLISECONDS); /* requests on their way have reached the driver */

@@ -119,18 +119,20 @@ static void connect_interrupts(struct port *port)
     interrupts_connect(port);
 }
 
-/* The passive routine that HwInitialize may have asked for. */
+/* The passive routine that HwInitialize may have asked for, and what comes before the first request. */
 static bool initialized(struct port *port)
 {
     struct frame frame;
-    bool success;
+    bool success = true;
 
-    if (port->storport->passive_initialize == NULL) {
-        return true;
+    if (port->storport->passive_initialize != NULL) {
+        entry_begin(&frame, port, ENTRY_PASSIVE_INITIALIZE, 0, NULL);
+        success = port->storport->passive_initialize(port->extension) != FALSE;
+        entry_end(&frame);
     }
-    entry_begin(&frame, port, ENTRY_PASSIVE_INITIALIZE, 0, NULL);
-    success = port->storport->passive_initialize(port->extension) != FALSE;
-    entry_end(&frame);
+    if (success) {
+        unit_control_query(port);
+    }
     return success;
 }
 

@@ -95,6 +95,16 @@ void storport_tell(struct port *port, enum port_news news);
 void storport_found_unit(struct port *port, const struct port_io *address);
 unsigned storport_control_types(const struct port *port);
 
+/* ---- unit_control.c -------------------------------------------------------------------------- */
+
+/* Asks HwUnitControl, where there is one, what it supports. PASSIVE_LEVEL, on a processor. */
+void unit_control_query(struct port *port);
+/* ScsiUnitStart, ScsiUnitRemove, ScsiUnitSurpriseRemoval: nothing where it is not supported, or where
+ * there is no unit (NULL). */
+void unit_control_address(struct port *port, const struct unit *unit, SCSI_UNIT_CONTROL_TYPE type);
+/* ScsiUnitPower. False: not supported, and SRB_FUNCTION_POWER is sent instead. */
+bool unit_control_power(struct port *port, const struct unit *unit, STOR_DEVICE_POWER_STATE state);
+
 /* Calls a driver's HwStateChange routine for StorPortStateChangeDetected, later and with the locks
  * that the reference names. */
 void state_change_tell(struct port *port, PSTOR_ADDRESS address, PHW_STATE_CHANGE routine,
@@ -133,6 +143,8 @@ struct storport {
     uint32_t perf_flags;
     uint32_t concurrent_channels;
     uint32_t first_message, last_message;
+
+    uint32_t unit_control_types; /* SCSI_UNIT_CONTROL_TYPEs that HwUnitControl supports: bits */
 
     struct dpc *dpcs;
     uint32_t next_tag;

@@ -90,7 +90,7 @@ static void send_pnp(struct port *port, const struct unit *unit, uint32_t action
     }
 }
 
-/* The PnP capabilities of a unit are asked for when it is found. */
+/* The PnP capabilities of a unit are asked for when it is found; then it is started. */
 void storport_found_unit(struct port *port, const struct port_io *address)
 {
     STOR_DEVICE_CAPABILITIES data = {.Version = 1};
@@ -107,13 +107,16 @@ void storport_found_unit(struct port *port, const struct port_io *address)
     if (port_sends_pnp(port)) {
         port_execute(port, &io);
     }
+    unit_control_address(port, unit_at(port, address->path, address->target, address->lun, false),
+                         ScsiUnitStart);
 }
 
 static void send_power(struct port *port, STOR_DEVICE_POWER_STATE state)
 {
     const struct unit *unit = first_unit(port);
 
-    if (unit != NULL && !control_supported(port, ScsiAdapterPower)) {
+    if (unit != NULL && !unit_control_power(port, unit, state) &&
+        !control_supported(port, ScsiAdapterPower)) {
         send_function(port, unit, SRB_FUNCTION_POWER, 0, state);
     }
 }
@@ -132,8 +135,12 @@ void storport_tell(struct port *port, enum port_news news)
     case NEWS_REMOVAL:
         if (unit != NULL) {
             send_pnp(port, unit, StorRemoveDevice);
+            unit_control_address(port, unit, ScsiUnitRemove);
         }
         send_pnp(port, NULL, StorRemoveDevice);
+        break;
+    case NEWS_UNIT_SURPRISE_REMOVAL:
+        unit_control_address(port, unit, ScsiUnitSurpriseRemoval);
         break;
     case NEWS_SURPRISE_REMOVAL:
         control_call(port, ScsiAdapterSurpriseRemoval, NULL);

@@ -223,10 +223,19 @@ static bool do_power_cycle(struct script *script)
 
 static bool do_remove(struct script *script)
 {
+    const bool surprise = strcmp(script->line.word[0], "surprise-remove") == 0;
+
     if (!needs_running(script)) {
         return false;
     }
-    bench_remove(script->bench, strcmp(script->line.word[0], "surprise-remove") == 0);
+    if (script->line.words > 1) {
+        if (!surprise || strcmp(script->line.word[1], "unit") != 0) {
+            return script_fail(script, "unexpected '%s'", script->line.word[1]);
+        }
+        port_lose_device(script->bench->port);
+        return true;
+    }
+    bench_remove(script->bench, surprise);
     return true;
 }
 

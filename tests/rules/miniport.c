@@ -15,6 +15,7 @@ static HW_INTERRUPT Interrupt;
 static HW_DPC_ROUTINE DpcRoutine;
 static HW_RESET_BUS ResetBus;
 static HW_ADAPTER_CONTROL AdapterControl;
+static HW_UNIT_CONTROL UnitControl;
 static HW_FREE_ADAPTER_RESOURCES FreeResources;
 
 ULONG InitializeStatus;
@@ -137,6 +138,30 @@ static SCSI_ADAPTER_CONTROL_STATUS NTAPI AdapterControl(PVOID DeviceExtension,
     }
 }
 
+/* Supports all that concerns one unit, and does nothing. */
+static SCSI_UNIT_CONTROL_STATUS NTAPI UnitControl(PVOID DeviceExtension,
+                                                  SCSI_UNIT_CONTROL_TYPE ControlType,
+                                                  PVOID Parameters)
+{
+    static const UCHAR Supported[] = {ScsiQuerySupportedUnitControlTypes, ScsiUnitStart,
+                                      ScsiUnitPower, ScsiUnitRemove, ScsiUnitSurpriseRemoval};
+    PSCSI_SUPPORTED_CONTROL_TYPE_LIST List = (PSCSI_SUPPORTED_CONTROL_TYPE_LIST)Parameters;
+    PEXTENSION Extension = (PEXTENSION)DeviceExtension;
+    ULONG Index;
+
+    Extension->UnitControl = ControlType;
+    Extension->UnitParameters = Parameters;
+    (VOID) BreakRule(PlaceUnitControl, Extension, NULL);
+    if (ControlType == ScsiQuerySupportedUnitControlTypes) {
+        for (Index = 0; Index < RTL_NUMBER_OF(Supported); ++Index) {
+            if (Supported[Index] < List->MaxControlType) {
+                List->SupportedTypeList[Supported[Index]] = TRUE;
+            }
+        }
+    }
+    return ScsiUnitControlSuccess;
+}
+
 static VOID NTAPI FreeResources(PVOID DeviceExtension)
 {
     PEXTENSION Extension = (PEXTENSION)DeviceExtension;
@@ -209,10 +234,13 @@ static BOOLEAN NTAPI StartIo(PVOID DeviceExtension, PSCSI_REQUEST_BLOCK Srb)
         }
         Status = DiskScsi(Extension->Disk, Srb);
         break;
+    case SRB_FUNCTION_POWER:
+        (VOID) BreakRule(PlacePower, Extension, Srb);
+        Status = SRB_STATUS_SUCCESS;
+        break;
     case SRB_FUNCTION_FLUSH:
     case SRB_FUNCTION_SHUTDOWN:
     case SRB_FUNCTION_PNP:
-    case SRB_FUNCTION_POWER:
     case SRB_FUNCTION_RESET_LOGICAL_UNIT:
     case SRB_FUNCTION_RESET_DEVICE:
         Status = SRB_STATUS_SUCCESS;
@@ -242,6 +270,7 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     Data.HwResetBus = ResetBus;
     Data.HwAdapterControl = AdapterControl;
     Data.HwFreeAdapterResources = FreeResources;
+    Data.HwUnitControl = UnitControl;
     Data.DeviceExtensionSize = sizeof(EXTENSION) + DiskExtensionBytes;
     Data.SrbExtensionSize = sizeof(SRB_EXTENSION);
     Data.NumberOfAccessRanges = 6;

@@ -31,6 +31,8 @@ typedef enum _PLACE {
     PlaceDpc,
     PlaceUsed,          /* in the DPC, per used element: TRUE leaves it to the test */
     PlaceFreeResources, /* PASSIVE_LEVEL; TRUE: pool memory is not given back */
+    PlaceUnitControl,   /* HwUnitControl, each call */
+    PlacePower,         /* SRB_FUNCTION_POWER in StartIo */
     /* of the copy that writes a dump, all at HIGH_LEVEL */
     PlaceDumpFindAdapter, /* in HwFindAdapter, before memory is got */
     PlaceDumpInitialize,
@@ -45,8 +47,10 @@ typedef struct _EXTENSION {
     BOOLEAN Dump;                           /* the copy that writes a dump */
     PUCHAR Disk;
     DEVICE Device;
-    PVOID Spare; /* the test's own */
-    ULONG Count; /* the test's own; 0 at the beginning */
+    ULONG UnitControl;    /* with PlaceUnitControl: which, a SCSI_UNIT_CONTROL_TYPE, ... */
+    PVOID UnitParameters; /* ... and its parameters */
+    PVOID Spare;          /* the test's own */
+    ULONG Count;          /* the test's own; 0 at the beginning */
 } EXTENSION, *PEXTENSION;
 
 /* Breaks the rule if this is the place for it. Srb is NULL where there is none. What TRUE means

@@ -294,3 +294,35 @@ def test_zoned_disks(storhost):
 
 def test_secure_erase_is_left_alone(storhost):
     storhost.script("ready\ncheck device.features lacks SECURE_ERASE\n", SCRIPTED + ",offer=SECURE_ERASE")
+
+
+@pytest.mark.every_target(flavours=["wlh"])
+@pytest.mark.parametrize("windows", ["6.3", "10.0"])
+@pytest.mark.parametrize("transport", ["modern", "legacy"])
+def test_the_disk_is_told_to_have_gone_before_the_adapter(storhost, windows, transport):
+    """HwUnitControl: what the device held comes back at once; then the adapter is removed."""
+    storhost.script("""
+        write 0 8 1
+        device hold all
+        async held*200 write 100 8 2
+        idle
+        outstanding held 200
+        surprise-remove unit
+        wait held 30
+        expect srb=no-device
+        surprise-remove
+    """, f"--windows={windows}", f"--device=scripted:transport={transport}", "--clock=manual")
+
+
+def test_windows_8_tells_the_adapter_only(storhost):
+    """It knows no removal of a unit: the requests wait for that of the adapter."""
+    storhost.script("""
+        device hold all
+        async held*20 write 100 8 2
+        idle
+        surprise-remove unit
+        outstanding held 20
+        surprise-remove
+        wait held 30
+        expect srb=no-device
+    """, "--windows=6.2", SCRIPTED, "--clock=manual")

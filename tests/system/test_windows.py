@@ -93,3 +93,34 @@ def test_extended_requests_are_refused(storhost):
                         driver=storhost.rule_driver("server-2003"))
     assert done.returncode == 1
     assert "extended SRBs are asked for" in done.stdout
+
+
+def unit_controls(storhost, version: str, script: str) -> list[str]:
+    """What HwUnitControl was called for, beside the first request and SRB_FUNCTION_POWER."""
+    done = storhost.run(f"--windows={version}", "script", "-", stdin=script, driver=storhost.rule_driver("unit-control"))
+    assert done.returncode == 0, done.stdout
+    return re.findall(r"^driver: (\w+(?: \d+)+)$", done.stdout, re.M)
+
+
+QUERY, START, POWER, REMOVE, SURPRISE_REMOVAL = 0, 2, 3, 9, 10
+ADDRESS_BYTES = 4  # STOR_ADDR_BTL8_ADDRESS_LENGTH
+D3 = 4  # of STOR_DEVICE_POWER_STATE
+
+
+@pytest.mark.parametrize("version, types", [("6.2", 9), ("6.3", 11), ("10.0", 12)])
+def test_unit_control(storhost, version, types):
+    """From Windows 8 on: asked before the first request, then told of the unit's life; and power comes this
+    way, no more as a request. Windows 8 knows no removals."""
+    beginning = [f"unit {QUERY} {types}", "request 0 0", f"unit {START} {ADDRESS_BYTES}"]
+    removals = types > SURPRISE_REMOVAL
+    assert unit_controls(storhost, version, "read 0 1\npower off\n") == beginning + [f"unit {POWER} {D3}"]
+    assert (unit_controls(storhost, version, "read 0 1\nremove\n") ==
+            beginning + [f"unit {REMOVE} {ADDRESS_BYTES}"] * removals)
+    assert (unit_controls(storhost, version, "read 0 1\nsurprise-remove\n") ==
+            beginning + [f"unit {SURPRISE_REMOVAL} {ADDRESS_BYTES}"] * removals)
+
+
+@pytest.mark.parametrize("version", ["6.0", "6.1"])
+def test_no_unit_control_before_windows_8(storhost, version):
+    assert unit_controls(storhost, version, "read 0 1\npower off\n") == ["request 0 0", "power 0 0"]
+    assert unit_controls(storhost, version, "read 0 1\nsurprise-remove\n") == ["request 0 0"]

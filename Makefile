@@ -11,6 +11,7 @@
 #                    Windows; DRIVER=FILE: another one)
 #   make serve IMAGE=disk.qcow2 [QEMU_DEVICE=...]   a disk through the driver, until Ctrl-C
 #   make bench       exact counts of what the driver does for a request (PEER=other.sys: of another, too)
+#   make throughput  requests per second, latency, processor time, as ratios (PEER=other.sys)
 #   make check       all tests (check-full: every combination of the system matrix)
 #   make conformance       SCSI, block and file system tools judge the disk
 #   make clean
@@ -50,6 +51,7 @@ include ddk/ddk.mk
 include storhost/storhost.mk
 -include tests/rules/rules.mk
 include bench/bench.mk
+include bench/throughput.mk
 include tests/packaging/packaging.mk
 include tests/tests.mk
 include tests/conformance/conformance.mk

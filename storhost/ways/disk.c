@@ -183,6 +183,11 @@ void disk_prepare_write(const struct disk *disk, struct port_io *io, uint64_t lb
     prepare_blocks(disk, io, lba, blocks, data, true, fua);
 }
 
+void disk_move(struct port_io *io, uint64_t lba)
+{
+    put_be(io->cdb + 2, io->cdb_length == 10 ? 4 : 8, lba);
+}
+
 void disk_prepare_flush(struct port_io *io)
 {
     clear_io(io);

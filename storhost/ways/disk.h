@@ -49,6 +49,8 @@ void disk_prepare_read(const struct disk *disk, struct port_io *io, uint64_t lba
 void disk_prepare_write(const struct disk *disk, struct port_io *io, uint64_t lba, uint32_t blocks,
                         void *data, bool fua);
 void disk_prepare_flush(struct port_io *io); /* SYNCHRONIZE CACHE (10), everything */
+/* Sends a prepared read or write elsewhere the next time; as far up as its CDB's kind reaches. */
+void disk_move(struct port_io *io, uint64_t lba);
 
 /* Completed with success, and all data moved. */
 bool disk_succeeded(const struct port_io *io);

@@ -152,7 +152,7 @@ static void start(struct throughput_lane *lane, struct throughput_slot *slot)
         start_bare(lane, slot, place);
         return;
     }
-    prepare(load, slot, place * load->blocks);
+    disk_move(&slot->io, place * load->blocks);
     port_quick_start(slot->request);
 }
 
@@ -428,7 +428,7 @@ static void init_slot(struct throughput_load *load, struct throughput_slot *slot
     slot->io.done = driver_done;
     slot->io.context = slot;
     slot->io.page_aligned = true;
-    prepare(load, slot, 0);
+    prepare(load, slot, (load->places - 1) * load->blocks); /* a CDB that reaches so far */
     slot->request = port_quick_prepare(load->bench->port, &slot->io);
     if (slot->request == NULL) {
         fatal(

@@ -228,8 +228,9 @@ struct request {
     struct port_io *io;
     enum request_kind kind;
     enum request_state state;
-    bool bypass;  /* goes past depth, pause and freeze */
-    bool started; /* HwStartIo returned */
+    bool bypass;      /* goes past depth, pause and freeze */
+    bool passes_lock; /* goes past a queue that is locked from above */
+    bool started;     /* HwStartIo returned */
     bool timed_out;
     uint64_t start_order; /* when HwStartIo returned, and ... */
     uint64_t call_order;  /* ... when it was called, in the port's sequence */
@@ -346,6 +347,7 @@ struct queue_gate {
     bool paused;        /* StorPortPause, StorPortPauseDevice */
     struct clock_timer pause_timer;
     unsigned held; /* by the model: reset, power, removal (a count) */
+    bool locked;   /* from above: port_lock_queue */
     struct port *port;
 };
 

@@ -156,6 +156,10 @@ int port_message_processor(struct port *port, unsigned number);
 bool port_reset_unit(struct port *port);
 bool port_reset_target(struct port *port);
 bool port_reset_bus(struct port *port);
+/* Locks the unit's queue, or those of the whole adapter, from above: as a class driver does by
+ * SRB_FUNCTION_LOCK_QUEUE around power changes, and StorPort to all before it stops an adapter. What the driver has
+ * goes on; what comes waits, but FLUSH and SHUTDOWN. `lock` false: lets it go. False: no unit. */
+bool port_lock_queue(struct port *port, bool whole, bool lock);
 bool port_stop_adapter(struct port *port);    /* ScsiStopAdapter */
 bool port_restart_adapter(struct port *port); /* ScsiRestartAdapter: device as after power-on */
 void port_power(struct port *port, bool on);  /* D3 / D0 with flush and shutdown before D3 */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Units, and what holds requests back before they reach the driver: a unit's depth, gates that the
- * driver closes (StorPortBusy, StorPortPause), and the model's own holds during resets and power
- * changes.
+ * driver closes (StorPortBusy, StorPortPause), the model's own holds during resets and power changes,
+ * and what is locked from above (SRB_FUNCTION_LOCK_QUEUE, which the port driver answers itself).
  */
 #include "port/internal.h"
 
@@ -45,6 +45,20 @@ void queue_gate_release(struct port *port, struct queue_gate *gate)
     gate->held--;
     pthread_mutex_unlock(&port->mutex);
     requests_admit(port);
+}
+
+bool port_lock_queue(struct port *port, bool whole, bool lock)
+{
+    struct unit *unit = first_unit(port);
+
+    if (unit == NULL) {
+        return false;
+    }
+    pthread_mutex_lock(&port->mutex);
+    (whole ? &port->gate : &unit->gate)->locked = lock;
+    pthread_mutex_unlock(&port->mutex);
+    requests_admit(port);
+    return true;
 }
 
 static void unit_init(struct port *port, struct unit *unit, uint8_t path, uint8_t target,

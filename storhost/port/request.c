@@ -147,6 +147,8 @@ struct request *request_new(struct port *port, struct port_io *io, enum request_
         io->timeout_seconds != 0 ? io->timeout_seconds : port->options.timeout_seconds;
     request->bypass = kind == REQUEST_RESET || io->function == SRB_FUNCTION_PNP ||
                       io->function == SRB_FUNCTION_POWER;
+    request->passes_lock =
+        io->function == SRB_FUNCTION_FLUSH || io->function == SRB_FUNCTION_SHUTDOWN;
     request->unit =
         io->adapter ? &port->adapter_unit : unit_at(port, io->path, io->target, io->lun, true);
     return request;
@@ -169,9 +171,16 @@ static unsigned choose_processor(struct port *port, const struct request *reques
 }
 
 /* Mutex held. */
-static bool gate_open(const struct queue_gate *gate)
+static bool gate_open(const struct queue_gate *gate, const struct request *request)
 {
-    return !gate->busy && !gate->paused && gate->held == 0;
+    return !gate->busy && !gate->paused && gate->held == 0 &&
+           (!gate->locked || request->passes_lock);
+}
+
+static bool gates_open(const struct port *port, const struct request *request)
+{
+    return request->bypass ||
+           (gate_open(&port->gate, request) && gate_open(&request->unit->gate, request));
 }
 
 static bool may_go(const struct port *port, const struct request *request)
@@ -181,8 +190,8 @@ static bool may_go(const struct port *port, const struct request *request)
     if (request->bypass) {
         return true;
     }
-    return gate_open(&port->gate) && gate_open(&unit->gate) &&
-           port->outstanding < port->max_number_of_io && unit->outstanding < unit->depth &&
+    return gates_open(port, request) && port->outstanding < port->max_number_of_io &&
+           unit->outstanding < unit->depth &&
            (port->model->takes == NULL || port->model->takes(port, request));
 }
 
@@ -256,7 +265,7 @@ static bool put_back(struct request *request)
     bool back;
 
     pthread_mutex_lock(&port->mutex);
-    back = !request->bypass && (!gate_open(&port->gate) || !gate_open(&unit->gate));
+    back = !gates_open(port, request);
     if (back) {
         request->state = REQUEST_QUEUED;
         request->next = unit->queue_first;
@@ -271,6 +280,9 @@ static bool put_back(struct request *request)
         }
     }
     pthread_mutex_unlock(&port->mutex);
+    if (back) {
+        requests_admit(port); /* its place is free for one that passes the gate */
+    }
     return back;
 }
 

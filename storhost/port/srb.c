@@ -119,6 +119,9 @@ uint32_t srb_flags(const struct request *request)
     if (request->bypass) {
         flags |= SRB_FLAGS_BYPASS_FROZEN_QUEUE;
     }
+    if (request->passes_lock) {
+        flags |= SRB_FLAGS_BYPASS_LOCKED_QUEUE;
+    }
     return flags;
 }
 

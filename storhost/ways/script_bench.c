@@ -157,6 +157,26 @@ static bool do_reset(struct script *script)
     return true;
 }
 
+/* queue pause|resume [adapter] */
+static bool do_queue(struct script *script)
+{
+    const char *what = argument(script);
+    const bool pause = strcmp(what, "pause") == 0;
+    const bool whole = script->line.words > 2;
+
+    if (!needs_running(script)) {
+        return false;
+    }
+    if ((!pause && strcmp(what, "resume") != 0) ||
+        (whole && strcmp(script->line.word[2], "adapter") != 0)) {
+        return script_fail(script, "queue pause|resume [adapter]");
+    }
+    if (!port_lock_queue(script->bench->port, whole, pause)) {
+        return script_fail(script, "there is no unit");
+    }
+    return true;
+}
+
 static bool do_stop(struct script *script)
 {
     bool good;
@@ -546,29 +566,17 @@ static bool do_compare(struct script *script)
 }
 
 const struct script_verb script_bench_verbs[] = {
-    {"say", do_say},
-    {"clock", do_clock},
-    {"sleep", do_sleep},
-    {"idle", do_idle},
-    {"reset", do_reset},
-    {"stop", do_stop},
-    {"restart", do_restart},
-    {"power", do_power},
-    {"power-cycle", do_power_cycle},
-    {"remove", do_remove},
-    {"surprise-remove", do_remove},
-    {"device", do_device},
-    {"spoil-ring", do_spoil_ring},
-    {"hold", do_hold},
-    {"release", do_release},
-    {"qmp", do_qmp},
-    {"qmp-event", do_qmp_event},
-    {"resize", do_resize},
-    {"discover", do_discover},
-    {"ready", do_ready},
-    {"check", do_check},
-    {"info", do_info},
-    {"event", do_event},
-    {"compare", do_compare},
-    {NULL, NULL},
+    {"say", do_say},         {"clock", do_clock},
+    {"sleep", do_sleep},     {"idle", do_idle},
+    {"reset", do_reset},     {"queue", do_queue},
+    {"stop", do_stop},       {"restart", do_restart},
+    {"power", do_power},     {"power-cycle", do_power_cycle},
+    {"remove", do_remove},   {"surprise-remove", do_remove},
+    {"device", do_device},   {"spoil-ring", do_spoil_ring},
+    {"hold", do_hold},       {"release", do_release},
+    {"qmp", do_qmp},         {"qmp-event", do_qmp_event},
+    {"resize", do_resize},   {"discover", do_discover},
+    {"ready", do_ready},     {"check", do_check},
+    {"info", do_info},       {"event", do_event},
+    {"compare", do_compare}, {NULL, NULL},
 };

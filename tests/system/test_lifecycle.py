@@ -330,3 +330,89 @@ def test_packed_ring_of_an_odd_size(storhost, size):
 def test_packed_rings_can_be_refused(storhost):
     storhost.script("check device.features lacks RING_PACKED\nwrite 0 8 1\nverify 0 8 1",
                     *qemu("packed=on,", "--parameter", "PackedRing=0"))
+
+
+# ---- StorPort's queue paused and resumed ----
+
+PAUSED = """
+write 0 8 1
+device hold all
+async inside*8 write 100 8 2
+idle
+queue pause {whole}
+async outside*40 write 3000 8 3
+device release all
+wait inside 20
+expect ok
+idle
+outstanding outside 40
+"""
+
+
+@pytest.mark.parametrize("whole", ["", "adapter"])
+@EVERY_RING
+def test_paused_queue(storhost, ring, whole):
+    """What the driver has comes back; what comes later is sent with the resume, by which time the adapter may
+    have been reset, stopped, and without power."""
+    storhost.script(PAUSED.format(whole=whole) + f"""
+        queue resume {whole}
+        wait outside 20
+        expect ok
+        verify 3000 8 3
+        async more*40 read 3000 8
+        wait more 20
+        queue pause {whole}
+        async load depth 64 random-rw 600 7 blocks 1-16 retry
+        idle
+        reset unit
+        reset bus
+        power off
+        power on
+        idle
+        outstanding load 1
+        queue resume {whole}
+        wait load 60
+        verify 3000 8 3
+    """, *scripted(ring))
+
+
+@EVERY_RING
+def test_pauses_under_load(storhost, ring):
+    storhost.script("""
+        async load depth 64 random-rw 3000 3 blocks 1-16 retry
+        queue pause
+        queue resume
+        queue pause adapter
+        reset bus
+        queue resume adapter
+        queue pause
+        stop
+        restart
+        queue resume
+        queue pause
+        queue pause adapter
+        queue resume
+        power off
+        power on
+        queue resume adapter
+        wait load 60
+        check counters.timeouts = 0
+    """, *scripted(ring, "queues=4,order=shuffle,complete=3"), "--processors", "4")
+
+
+def test_surprise_removal_with_a_paused_queue(storhost):
+    """Both kinds of requests end as what they are: those that the driver has by the driver."""
+    storhost.script("""
+        write 0 8 1
+        device hold all
+        async inside*20 write 100 8 2
+        idle
+        queue pause
+        async outside*20 write 500 8 3
+        idle
+        surprise-remove
+        wait inside 30
+        expect srb=no-device
+        wait outside 30
+        expect srb=no-device
+    """, *scripted(""))

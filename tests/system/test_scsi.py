@@ -218,23 +218,38 @@ def test_answers_of_every_length(storhost, name):
     storhost.script("\n".join(lines), RICH)
 
 
+def test_commands_that_are_not_there(storhost):
+    """What REPORT SUPPORTED OPERATION CODES does not list, RESERVE, PERSISTENT RESERVE, COMPARE AND WRITE and
+    FORMAT UNIT among it, ends with INVALID COMMAND OPERATION CODE (that the others do not: unit tests)."""
+    listed = dumped(storhost.script("ready\ncdb a3 0c 00 00 00 00 00 00 10 00 00 00 in 4096\ndump\n", RICH))
+    known = {listed[at] for at in range(4, len(listed), 8)}
+    assert len(listed) - 4 == int.from_bytes(listed[:4], "big") and len(known) > 30
+    assert not known & {0x04, 0x16, 0x17, 0x56, 0x57, 0x5e, 0x5f, 0x89}
+    lines = ["ready"]
+    for opcode in sorted(set(range(256)) - known):
+        lines += [f"cdb {opcode:02x}" + " 00" * 15 + " in 512",
+                  "expect sense-bytes=700005000000000a00000000200000000000 length=0"]
+    storhost.script("\n".join([*lines, "write 0 8 1", "verify 0 8 1"]), RICH)
+
+
 def test_unit_attentions_come_once(storhost):
     """Each event is told to the next command, whichever, and to no other; of several the first comes first.
     INQUIRY and REPORT LUNS are done all the same, and REQUEST SENSE takes it away."""
+    settled = "idle", "clock advance 1", "idle"  # SCSIPort's driver looks at the configuration in a timer
     reading, writing, testing = "read 0 1", "write 0 1 1", "cdb 00 00 00 00 00 00"
     lines = ["ready"]
     for event, code, command in [("reset bus", "29/02", testing), ("device read-only on", "2a/01", reading),
                                  ("device read-only off", "2a/01", writing), ("device resize 262144", "2a/09", testing),
                                  ("device resize 131072", "2a/09", reading)]:
-        lines += [event, "idle", "cdb 12 00 00 00 24 00 in 36", "expect ok length=36",
+        lines += [event, *settled, "cdb 12 00 00 00 24 00 in 36", "expect ok length=36",
                   "cdb a0 00 00 00 00 00 00 00 00 10 00 00 in 16", "expect ok length=16", command,
                   f"expect srb=error sense=6/{code} length=0", command, "expect ok", testing, "expect ok"]
-    lines += ["device read-only on", "idle", "device resize 262144", "idle",
-              "device read-only off", "idle",  # the same event again is still one
+    lines += ["device read-only on", *settled, "device resize 262144", *settled,
+              "device read-only off", *settled,  # the same event again is still one
               "cdb 03 00 00 00 12 00 in 18", "expect ok data=0:700006000000000a000000002a010000",
               "cdb 03 01 00 00 12 00 in 18", "expect ok length=8 data=0:72062a0900000000",
               "cdb 03 00 00 00 12 00 in 18", "expect ok data=0:700000000000000a0000000000000000", testing, "expect ok"]
-    storhost.script("\n".join(lines), SCRIPTED)
+    storhost.script("\n".join(lines), SCRIPTED, "--clock=manual")
 
 
 @pytest.mark.every_target(flavours=["wlh", "wnet"])

@@ -10,6 +10,14 @@ from conftest import BUILD
 from serving import Server, command
 from targets import Target
 
+# How commands end must not depend on the port driver.
+from test_scsi import (  # noqa: F401 (they run here with this file's target)
+    test_answers_of_every_length, test_commands_that_are_not_there, test_fua_is_a_write_and_then_a_flush,
+    test_residuals, test_sense_buffers_of_every_length, test_sense_names_the_first_block_that_is_not_there,
+    test_sense_of_a_miscompare_names_the_first_byte_that_differs,
+    test_sense_of_an_error_of_the_device_names_no_block, test_the_identifier_stays,
+    test_unit_attentions_come_once, test_units_that_are_reported)
+
 pytestmark = pytest.mark.parametrize("target", [Target("wxp/x86")], indirect=True, ids=["wxp-x86"])
 
 MANUAL = ["--clock", "manual", "--timeout", "10", "--events"]

@@ -6,7 +6,7 @@
 Families: libiscsi's test suites (iscsi-test-cu), the reading commands of sg3_utils and sdparm, whose
 output must be what tests/conformance/records/ holds, and copies, verified writes and file systems
 through the block interface; on disks of each kind of blocks (DISKS). Each skipped test of libiscsi must
-be explained in docs/conformance.md by the reason that it gives, and each fault that is the tool's own by
+be named in docs/conformance.md beside the reason that it gives, and each fault that is the tool's own by
 the assertion that fails. Exit status 1 if anything else failed, was skipped without such a reason, or
 if such a fault is there no more. --record writes the records anew: read the difference before you keep it.
 """
@@ -14,6 +14,7 @@ if such a fault is there no more. --record writes the records anew: read the dif
 import argparse
 import collections
 import dataclasses
+import fnmatch
 import pathlib
 import re
 import subprocess
@@ -66,39 +67,42 @@ QUICK = ["Inquiry", "Mandatory", "ModeSense6", "ReadCapacity16", "ReportSupporte
 Tally = dict[str, collections.Counter]
 
 
-def table_in_document(columns: int) -> list[tuple[str, ...]]:
-    """Rows of docs/conformance.md that begin with so many columns in `code` and then a text."""
+def document_table(*columns: str) -> list[tuple[str, ...]]:
+    """Rows of docs/conformance.md whose first columns are these; those in `` are what stands in `code`."""
+    patterns = ["`([^`]+)`" if column == "``" else "([^`|]+)" for column in columns]
     text = (ROOT / "docs/conformance.md").read_text()
-    rows = re.findall(r"^\| " + r"`([^`]+)` \| " * columns + r"[^`\s]", text, re.MULTILINE)
-    return [row if isinstance(row, tuple) else (row,) for row in rows]
+    return re.findall(r"^\| " + r" \| ".join(patterns) + r" \|", text, re.MULTILINE)
 
 
-def explained_reasons() -> list[str]:
-    """The reasons for skipping that docs/conformance.md explains."""
-    return [reason for reason, in table_in_document(1)]
+def explained_skips() -> dict[str, list[str]]:
+    """The reasons for skipping that docs/conformance.md explains, and the tests that it names for each;
+    * stands for any."""
+    return {reason: names.split(", ") for reason, names in document_table("``", "tests")}
 
 
 def tool_faults(disk: Disk) -> dict[str, str]:
     """Tests that fail on this disk through a fault of libiscsi's, as docs/conformance.md tells, with
     the place of the assertion that fails."""
-    return {test: place for test, where, place in table_in_document(3) if where == disk.name}
+    return {test: place for test, where, place in document_table("``", "``", "``") if where == disk.name}
 
 
-def judge_test(name: str, printed: str, fault: str | None) -> tuple[str, list[str]]:
+def judge_test(name: str, disk: str, printed: str, fault: str | None) -> tuple[str, list[str]]:
     """Which of KINDS a test of libiscsi is, by what it printed; complaints."""
+    where = f"{name} on {disk}"
     failed = re.findall(r"^ +\d+\. (\S+:\d+) ", printed, re.MULTILINE)
     skipped = set(re.findall(r"\[SKIPPED\] (.*)", printed))
     if fault is not None:
         if failed == [fault]:
             return "tool's fault", []
-        return "failed", [f"{name} does not fail at {fault}, as docs/conformance.md has it:\n{printed}"]
+        return "failed", [f"{where} does not fail at {fault}, as docs/conformance.md has it:\n{printed}"]
     if failed or "FAILED" in printed:
-        return "failed", [f"{name}:\n{printed}"]
+        return "failed", [f"{where}:\n{printed}"]
     # A suite may skip a part of a test and do the rest: that counts as skipped, too.
-    reasons = explained_reasons()
+    explained = explained_skips()
     return ("skipped" if skipped else "passed"), [
-        f"{name} is skipped for a reason that docs/conformance.md does not explain: {reason}"
-        for reason in skipped if reason not in reasons]
+        f"{where} is skipped for a reason that docs/conformance.md does not explain for it: {reason}"
+        for reason in skipped
+        if not any(fnmatch.fnmatchcase(name, names) for names in explained.get(reason, []))]
 
 
 def judge_suites(server: Server, disk: Disk, suites: Iterable[str], tally: Tally) -> list[str]:
@@ -111,7 +115,7 @@ def judge_suites(server: Server, disk: Disk, suites: Iterable[str], tally: Tally
         tests = printed.split("\n  Test: ")[1:]
         for test in tests:
             name = f"{suite}.{test.split()[0]}"
-            kind, found = judge_test(f"{name} on {disk.name}", test, faults.get(name))
+            kind, found = judge_test(name, disk.name, test, faults.get(name))
             seen.add(name)
             tally[f"iscsi-test-cu {suite}"][kind] += 1
             complaints += found

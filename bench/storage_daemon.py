@@ -15,23 +15,29 @@ class StorageDaemon:
     """Serves one disk at a UNIX socket, from the start of a with block to its end.
 
     image: a raw file; None: QEMU's null device, which moves no data, of `size` bytes.
-    processors: those that it may run on; None: all.
+    processors: those that it may run on; None: all. limit: requests that it does in a second; None: all.
 
     It serves in a thread of its own that does not poll, so that each doorbell and each interrupt that
     is due really is one.
     """
 
     def __init__(self, directory: pathlib.Path, image: pathlib.Path | None = None,
-                 size: int = 1 << 30, queues: int = 1, processors: set[int] | None = None) -> None:
+                 size: int = 1 << 30, queues: int = 1, processors: set[int] | None = None,
+                 limit: int | None = None) -> None:
         self.processors = processors
         self.socket = directory / "vhost.sock"
         self.log = directory / "storage-daemon.txt"
         node = (f"driver=file,filename={image}" if image
                 else f"driver=null-co,size={size},read-zeroes=on")
+        throttle = []
+        if limit:
+            throttle = ["--object", f"throttle-group,id=limit,x-iops-total={limit}",
+                        "--blockdev", f"node-name=below,{node}"]
+            node = "driver=throttle,throttle-group=limit,file=below"
         # It ends with this process, however that ends. SIGTERM would not do: with a client, version 7.2
         # waits for ever.
         self.command = [
-            "setpriv", "--pdeathsig", "KILL", "qemu-storage-daemon", "--blockdev", f"node-name=disk,{node}",
+            "setpriv", "--pdeathsig", "KILL", "qemu-storage-daemon", *throttle, "--blockdev", f"node-name=disk,{node}",
             "--object", "iothread,id=server,poll-max-ns=0",
             "--export", f"vhost-user-blk,id=export,node-name=disk,writable=on,num-queues={queues},"
                         f"iothread=server,addr.type=unix,addr.path={self.socket}"]

@@ -76,6 +76,22 @@ def test_resets_and_power(storhost, tmp_path, disk, vectors):
         """, daemon.device(queues=2), "--vectors", str(vectors))
 
 
+def test_reset_waits_for_requests_in_flight(storhost, tmp_path, disk):
+    """Reads that a slow back end still has when the driver resets: they end before the reset does, or
+    they would be written into memory that is somebody else's by then (rule late-dma)."""
+    with StorageDaemon(tmp_path, disk, limit=100) as daemon:
+        storhost.script("""
+            async held*64 read 0 8
+            sleep 0.1
+            reset bus
+            wait held
+            expect srb=success|bus-reset|error
+            ready
+            write 0 8 1
+            verify 0 8 1
+        """, daemon.device())
+
+
 def test_other_programs_use_it(target, tmp_path, disk):
     """serve: fio verifies what it writes through NBD, storhost and the back end."""
     with StorageDaemon(tmp_path, disk, queues=2) as daemon:

@@ -5,6 +5,8 @@ import struct
 
 import pytest
 
+pytestmark = pytest.mark.every_target(few=1)
+
 SCRIPTED = "--device=scripted:transport=modern"
 SIGNATURE = b"viostor\0"
 COUNTERS = 0x80000001
@@ -99,7 +101,8 @@ def test_every_srb_function(storhost):
 
 def test_only_one_unit(storhost):
     lines = ["ready"]
-    for path, target, lun in [(0, 0, 1), (0, 0, 255), (0, 1, 0), (0, 255, 0), (1, 0, 0), (3, 7, 7)]:
+    places = [place for other in range(1, 256) for place in [(other, 0, 0), (0, other, 0), (0, 0, other)]]
+    for path, target, lun in [*places, (3, 7, 7), (255, 255, 255)]:
         where = f"path {path} target {target} lun {lun}"
         for request in ["cdb 12 00 00 00 24 00 in 36", "cdb 00 00 00 00 00 00",
                         "cdb 42 00 00 00 00 00 00 00 18 00 out 24"]:
@@ -314,6 +317,7 @@ def test_the_disk_is_told_to_have_gone_before_the_adapter(storhost, windows, tra
     """, f"--windows={windows}", f"--device=scripted:transport={transport}", "--clock=manual")
 
 
+@pytest.mark.every_target(flavours=["wlh"], few=1)
 def test_windows_8_tells_the_adapter_only(storhost):
     """It knows no removal of a unit: the requests wait for that of the adapter."""
     storhost.script("""

@@ -294,8 +294,10 @@ static struct device *create_device(struct bench *bench)
 
 static void start_machine(const struct options *options)
 {
-    struct memory_options memory = {
-        .below_4g = BELOW_4G, .above_4g = ABOVE_4G, .seed = options->port.seed};
+    struct memory_options memory = {.below_4g = BELOW_4G,
+                                    .above_4g = ABOVE_4G,
+                                    .bus_offset = options->bus_offset,
+                                    .seed = options->port.seed};
 
     memory_init(&memory);
     trap_init();

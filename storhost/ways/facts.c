@@ -10,6 +10,7 @@
 
 #include "base/violation.h"
 #include "devices/qemu/qemu.h"
+#include "devices/scripted/scripted.h"
 #include "devices/vhost_user/vhost_user.h"
 #include "virtio/observer.h"
 
@@ -82,6 +83,25 @@ static json_t *queue_facts(const struct observer_facts *observed)
     return queues;
 }
 
+/* What the scripted device has done. */
+static json_t *scripted_facts(const struct bench *bench)
+{
+    struct scripted_counters counters;
+    json_t *facts = checked(json_object());
+
+    scripted_get_counters(bench->backend, &counters);
+    set_integer(facts, "reads", counters.in);
+    set_integer(facts, "writes", counters.out);
+    set_integer(facts, "flushes", counters.flush);
+    set_integer(facts, "get_ids", counters.get_id);
+    set_integer(facts, "discards", counters.discard);
+    set_integer(facts, "zeroes", counters.zeroes);
+    set_integer(facts, "zeroes_unmapping", counters.unmapping);
+    set_integer(facts, "secure_erases", counters.erased);
+    set_integer(facts, "segments", counters.segments);
+    return facts;
+}
+
 json_t *facts_device(const struct bench *bench, unsigned vectors)
 {
     static const char *const kinds[] = {
@@ -100,6 +120,8 @@ json_t *facts_device(const struct bench *bench, unsigned vectors)
         set(facts, "qemu", json_string(qemu_version(bench->backend)));
     } else if (bench->options->device == DEVICE_VHOST_USER) {
         set(facts, "socket", json_string(vhost_user_socket(bench->backend)));
+    } else {
+        set(facts, "done", scripted_facts(bench));
     }
     set(facts, "pci_id", json_string(text));
     set(facts, "transport", json_string(observed.modern ? "modern" : "legacy"));

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/violation.h"
+#include "machine/memory.h"
 
 #ifndef STORHOST_VERSION
 #define STORHOST_VERSION "0.1.0"
@@ -39,6 +40,7 @@ enum key {
     KEY_DEVICE,
     KEY_TRANSPORT,
     KEY_QUEUES,
+    KEY_BUS_OFFSET,
     KEY_DEVICE_VECTORS,
     KEY_QEMU_DEVICE,
     KEY_QEMU_ARGUMENT,
@@ -114,6 +116,8 @@ static const struct argp_option option_table[] = {
     OPTION("transport", KEY_TRANSPORT, "legacy|transitional|modern",
            "the device's interfaces (default: transitional)"),
     OPTION("queues", KEY_QUEUES, "N", "request queues of the device"),
+    OPTION("bus-offset", KEY_BUS_OFFSET, "SIZE",
+           "the device's addresses of memory are the processors' and this (default: 0)"),
     OPTION("device-vectors", KEY_DEVICE_VECTORS, "N", "size of the device's MSI-X table"),
     OPTION("qemu-device", KEY_QEMU_DEVICE, "OPTS",
            "more options for -device virtio-blk-pci, such as serial=X,queue-size=64; repeatable"),
@@ -369,6 +373,9 @@ static bool parse_disk_option(int key, char *text, struct argp_state *state,
         return true;
     case KEY_SIZE:
         options->size = size_option(state, "size", text);
+        return true;
+    case KEY_BUS_OFFSET:
+        options->bus_offset = size_option(state, "bus-offset", text);
         return true;
     case KEY_READ_ONLY:
         options->read_only = true;
@@ -680,6 +687,12 @@ static void check_options(struct argp_state *state, const struct options *option
     if (options->command == COMMAND_INTERLEAVE &&
         (options->scheduler == CPU_FREE || options->device != DEVICE_SCRIPTED)) {
         argp_error(state, "interleave needs --device=scripted and --scheduler=deterministic");
+    }
+    if (options->bus_offset != 0 && options->device == DEVICE_QEMU) {
+        argp_error(state, "--bus-offset: QEMU's device has no IOMMU here, use --device=scripted");
+    }
+    if (options->bus_offset % GUEST_PAGE_SIZE != 0) {
+        argp_error(state, "--bus-offset: whole pages, such as 1T");
     }
     if (options->command == COMMAND_COUNT && options->scheduler == CPU_FREE) {
         argp_error(state,

@@ -61,6 +61,7 @@ struct options {
                                   vhost-user device's options; or NULL */
     enum transport transport;
     unsigned queues;             /* 0: the device's choice */
+    uint64_t bus_offset;         /* of bus addresses to physical ones */
     unsigned device_vectors;     /* size of the MSI-X table; 0: the device's choice */
     char *qemu_device;           /* NULL: none; several --qemu-device are joined by commas */
     const char **qemu_arguments; /* ended by NULL */

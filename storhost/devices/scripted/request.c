@@ -125,7 +125,8 @@ static bool has_sectors(const struct request *request)
 
 static bool has_range(const struct request *request)
 {
-    return request->type == VIRTIO_BLK_T_DISCARD || request->type == VIRTIO_BLK_T_WRITE_ZEROES;
+    return request->type == VIRTIO_BLK_T_DISCARD || request->type == VIRTIO_BLK_T_WRITE_ZEROES ||
+           request->type == VIRTIO_BLK_T_SECURE_ERASE;
 }
 
 /* Whether the data is the driver's, for the device to read. */
@@ -215,17 +216,36 @@ static struct virtio_blk_discard_write_zeroes read_range(const struct request *r
     return start.range;
 }
 
+/* What a request with a range needs: the feature, and its length at most. */
+struct range_rule {
+    unsigned feature;
+    uint32_t most, flags;
+};
+
+static struct range_rule range_rule(const struct scripted *scripted, uint32_t type)
+{
+    const struct virtio_blk_config *config = &scripted->config;
+
+    switch (type) {
+    case VIRTIO_BLK_T_DISCARD:
+        return (struct range_rule){VIRTIO_BLK_F_DISCARD, config->max_discard_sectors, 0};
+    case VIRTIO_BLK_T_WRITE_ZEROES:
+        return (struct range_rule){VIRTIO_BLK_F_WRITE_ZEROES, config->max_write_zeroes_sectors,
+                                   VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP};
+    default:
+        return (struct range_rule){VIRTIO_BLK_F_SECURE_ERASE, config->max_secure_erase_sectors, 0};
+    }
+}
+
 static void judge_range(const struct scripted *scripted, const struct queue *queue,
                         const struct request *request)
 {
-    const bool discard = request->type == VIRTIO_BLK_T_DISCARD;
-    const uint32_t most =
-        discard ? scripted->config.max_discard_sectors : scripted->config.max_write_zeroes_sectors;
+    const struct range_rule rule = range_rule(scripted, request->type);
 
     if (!has_range(request)) {
         return;
     }
-    must(scripted->accepted & FEATURE(discard ? VIRTIO_BLK_F_DISCARD : VIRTIO_BLK_F_WRITE_ZEROES),
+    must(scripted->accepted & FEATURE(rule.feature),
          "queue %u, chain %u: a request of type %u without its feature (5.2.6.1)", queue->index,
          request->head, request->type);
     must(data_bytes(request) == sizeof(struct virtio_blk_discard_write_zeroes),
@@ -234,12 +254,11 @@ static void judge_range(const struct scripted *scripted, const struct queue *que
 
     const struct virtio_blk_discard_write_zeroes range = read_range(request);
 
-    must(range.num_sectors <= most,
+    must(range.num_sectors <= rule.most,
          "queue %u, chain %u: a range of %u sectors, the device takes %u (5.2.6.1)", queue->index,
-         request->head, range.num_sectors, most);
-    must(range.flags <= (discard ? 0u : VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP),
-         "queue %u, chain %u: flags %#x of a range (5.2.6.1)", queue->index, request->head,
-         range.flags);
+         request->head, range.num_sectors, rule.most);
+    must(!(range.flags & ~rule.flags), "queue %u, chain %u: flags %#x of a range (5.2.6.1)",
+         queue->index, request->head, range.flags);
     must(range.sector <= scripted->largest_capacity &&
              range.num_sectors <= scripted->largest_capacity - range.sector,
          "queue %u, chain %u: %u sectors at %llu are beyond the capacity of %llu (5.2.6.1)",
@@ -360,12 +379,17 @@ static bool move_piece(void *context, uint64_t address, uint32_t length)
     return true;
 }
 
+/* Logical blocks of the disk, in sectors. */
+static uint32_t block_sectors(const struct scripted *scripted)
+{
+    return scripted->options.block_size < SECTOR ? 1 : scripted->options.block_size / SECTOR;
+}
+
 static uint8_t transfer_data(struct scripted *scripted, const struct request *request)
 {
     const bool write = request->type == VIRTIO_BLK_T_OUT;
     const uint64_t bytes = data_bytes(request), sectors = bytes / SECTOR;
-    const uint32_t block =
-        scripted->options.block_size < SECTOR ? 1 : scripted->options.block_size / SECTOR;
+    const uint32_t block = block_sectors(scripted);
     struct transfer transfer = {scripted, request->sector, 0, write};
 
     if ((write && scripted->options.read_only) || request->sector > scripted->config.capacity ||
@@ -410,17 +434,50 @@ static uint8_t answer_id(struct scripted *scripted, const struct request *reques
     return text.left == 0 ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
 }
 
+/* The whole grains of a discard: parts of grains are kept, as by any device that has them. */
+static struct virtio_blk_discard_write_zeroes
+whole_grains(const struct scripted *scripted, struct virtio_blk_discard_write_zeroes range)
+{
+    const uint32_t grain =
+        scripted->options.discard_alignment != 0 ? scripted->options.discard_alignment : 1;
+    const uint64_t first = (range.sector + grain - 1) / grain * grain;
+    const uint64_t end = (range.sector + range.num_sectors) / grain * grain;
+
+    range.sector = first;
+    range.num_sectors = end > first ? (uint32_t)(end - first) : 0;
+    return range;
+}
+
+static void count_range(struct scripted_counters *counters, uint32_t type, uint32_t flags)
+{
+    switch (type) {
+    case VIRTIO_BLK_T_DISCARD:
+        ++counters->discard;
+        break;
+    case VIRTIO_BLK_T_WRITE_ZEROES:
+        ++counters->zeroes;
+        counters->unmapping += flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP ? 1 : 0;
+        break;
+    default:
+        ++counters->erased;
+    }
+}
+
 /* What is discarded reads as zeroes here, too: a hole in the file. */
 static uint8_t clear_range(struct scripted *scripted, const struct request *request)
 {
-    const struct virtio_blk_discard_write_zeroes range = read_range(request);
+    struct virtio_blk_discard_write_zeroes range = read_range(request);
+    const uint32_t block = block_sectors(scripted);
 
-    if (scripted->options.read_only || range.sector > scripted->config.capacity ||
+    if (scripted->options.read_only || range.sector % block != 0 ||
+        range.num_sectors % block != 0 || range.sector > scripted->config.capacity ||
         range.num_sectors > scripted->config.capacity - range.sector) {
         return VIRTIO_BLK_S_IOERR;
     }
-    ++*(request->type == VIRTIO_BLK_T_DISCARD ? &scripted->counters.discard
-                                              : &scripted->counters.zeroes);
+    count_range(&scripted->counters, request->type, range.flags);
+    if (request->type == VIRTIO_BLK_T_DISCARD) {
+        range = whole_grains(scripted, range);
+    }
     return range.num_sectors == 0 ||
                    fallocate(scripted->store, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                              (off_t)(range.sector * SECTOR),
@@ -446,6 +503,7 @@ static uint8_t perform(struct scripted *scripted, const struct request *request)
     switch (request->type) {
     case VIRTIO_BLK_T_DISCARD:
     case VIRTIO_BLK_T_WRITE_ZEROES:
+    case VIRTIO_BLK_T_SECURE_ERASE:
         return clear_range(scripted, request);
     case T_GET_LIFETIME:
         return answer_lifetime(scripted, request);

@@ -106,8 +106,8 @@ struct scripted_options {
     uint8_t alignment_offset;   /* logical blocks [0] */
     uint16_t min_io_size;       /* logical blocks [0] */
     uint32_t opt_io_size;       /* logical blocks [0] */
-    uint32_t discard_sectors;   /* of one request [8192]; offered only with DISCARD */
-    uint32_t discard_alignment; /* sectors [1] */
+    uint32_t discard_sectors;   /* of one request [8192]; with DISCARD, SECURE_ERASE */
+    uint32_t discard_alignment; /* sectors [1]; only whole ones of them are discarded */
     uint32_t zeroes_sectors;    /* of one request [8192]; offered only with WRITE_ZEROES */
     bool may_unmap;             /* WRITE_ZEROES may give sectors up [false] */
     uint16_t lifetime[2];       /* estimates of types A and B, 0 to 11 [0]; told with LIFETIME */
@@ -256,7 +256,8 @@ enum scripted_area {
 struct scripted_counters {
     uint64_t reads[SCRIPTED_AREAS], writes[SCRIPTED_AREAS];
     uint64_t in, out, flush, get_id, other; /* requests taken */
-    uint64_t discard, zeroes;               /* ranges cleared; taken as other */
+    uint64_t discard, zeroes, erased;       /* ranges cleared; taken as other */
+    uint64_t unmapping;                     /* of zeroes: those that may be unmapped */
     uint64_t completed, failed;             /* failed: with a status other than OK */
     uint64_t bytes_in, bytes_out;
     uint64_t segments, indirect; /* data segments; chains in indirect tables */

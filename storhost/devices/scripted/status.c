@@ -52,6 +52,11 @@ static void build_ranges(const struct scripted *scripted, struct virtio_blk_conf
         config->max_write_zeroes_seg = 1;
         config->write_zeroes_may_unmap = options->may_unmap;
     }
+    if (scripted->offered & FEATURE(VIRTIO_BLK_F_SECURE_ERASE)) {
+        config->max_secure_erase_sectors = options->discard_sectors;
+        config->max_secure_erase_seg = 1;
+        config->secure_erase_sector_alignment = options->discard_alignment;
+    }
 }
 
 /* Fields whose feature is not offered stay 0. */

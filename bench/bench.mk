@@ -1,12 +1,14 @@
-# Exact counts of what the driver does for a request.
+# What a request costs: exact counts of the driver, beside another driver and the bare loop.
 #
-#   make bench           a table; PEER=other.sys counts another StorPort miniport for x64 beside it
-#   make counts          the same
-#   make counts-record   makes today's figures those that "make check" compares with
+#   make bench                  tables, build/bench/bench.json and plots (build/bench/*.svg)
+#   make bench PEER=other.sys   another StorPort miniport for x64 beside it
+#   make bench SERIES="depth queues"   only these (bench/bench.py --help lists them)
+#   make bench-record           makes today's figures those that "make check" compares with and that
+#                               docs/performance.md shows
 
-.PHONY: bench counts counts-record
-bench counts: driver $(STORHOST)
-	@$(PYTHON) bench/counts.py $(if $(PEER),--peer '$(PEER)')
+.PHONY: bench bench-record
+bench: tools-bench driver $(STORHOST)
+	@$(PYTHON) bench/bench.py $(if $(PEER),--peer '$(PEER)') $(SERIES)
 
-counts-record: driver $(STORHOST)
-	@$(PYTHON) bench/counts.py --record
+bench-record: tools-bench driver $(STORHOST)
+	@$(PYTHON) bench/bench.py --record

@@ -1,148 +1,130 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Exact counts of what the driver does for a request, for a few workloads.
+"""Exact counts per request of a driver (or the bare loop) for a workload, by `storhost count`; and whether
+counts have become worse than those recorded."""
 
-Runs `storhost count` (docs/storhost.md) for each workload and prints a table. The counts are the same at
-each run, so they can be held against those recorded in bench/recorded.json: `make check` fails where a
-figure has become worse by more than 2 %.
-
-    bench/counts.py [--driver FILE] [--peer FILE] [--json FILE] [--record] [WORKLOAD...]
-"""
-
-import argparse
-import dataclasses
+import concurrent.futures
 import json
+import os
 import pathlib
 import subprocess
-import sys
+import typing
+
+from workloads import Workload
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STORHOST = ROOT / "build/storhost"
 DRIVER = ROOT / "build/wlh/x64/viostor.sys"
 RECORDED = ROOT / "bench/recorded.json"
+BARE_LOOP = "bare loop"
 
-# A figure that is worse by more than this share fails.
+# A figure that is worse by more than this share fails; so small a difference per request never does.
 TOLERANCE = 0.02
+NOTHING = 0.005
+
+# One workload takes seconds; a driver that loops for ever is ended.
+TIMEOUT_SECONDS = 300
+
+MEMORY = ("driver", "ring", "SRB")  # whose lines and bytes are told; not the stack's
+
+Figures = dict[str, typing.Any]
 
 
-@dataclasses.dataclass(frozen=True)
-class Workload:
-    """A load and a device, as options of storhost."""
-
-    title: str
-    options: tuple[str, ...] = ()
-    device: str = ""  # more options of the scripted device
-    processors: int = 1
+class CountError(Exception):
+    """A workload did not come to its end; the text says why."""
 
 
-WORKLOADS = {
-    "standard": Workload("4 KiB read, depth 32, lock-step"),
-    "closed-4": Workload("4 KiB read, depth 32, 4 at a time", ("--loading", "closed:4")),
-    "depth-1": Workload("4 KiB read, depth 1", ("--depth", "1")),
-    "depth-256": Workload("4 KiB read, depth 256, out of order",
-                          ("--depth", "256", "--requests", "256"), "order=shuffle"),
-    "write": Workload("4 KiB write, depth 32", ("--workload", "write")),
-    "flush": Workload("flush, depth 32", ("--workload", "flush")),
-    "queues-4": Workload("4 KiB read, depth 32, 4 queues", ("--queues", "4"), "vectors=5", 4),
-    "scattered": Workload("64 KiB read in 16 pieces", ("--request-bytes", "64k")),
-    "largest": Workload("largest read that the ring allows",
-                        ("--request-bytes", "max", "--depth", "4", "--requests", "16")),
-    "line": Workload("4 KiB read, depth 32, line interrupt", ("--vectors", "0")),
-    "direct": Workload("4 KiB read, depth 32, no indirect descriptors", (),
-                       "withhold=INDIRECT_DESC"),
-    "packed": Workload("4 KiB read, depth 32, packed ring", (), "offer=RING_PACKED"),
-}
-
-
-def count(driver: pathlib.Path, workload: Workload) -> dict:
-    """Figures per request."""
-    device = "scripted:transport=modern" + ("," + workload.device if workload.device else "")
-    done = subprocess.run(
-        [STORHOST, "--driver", driver, "--processors", str(workload.processors), "--device", device,
-         *workload.options, "--json", "count"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"counts: {workload.title}: storhost ended with status {done.returncode}:\n"
-                 f"{done.stderr}")
-    document = json.loads(done.stdout)
+def figures_of(document: dict) -> Figures:
+    """Figures per request from storhost's document; those that are 0 are left out."""
     requests = document["requests"]
 
     def each(value: int) -> float:
         return round(value / requests, 3)
 
-    lines = {kind: document[f"lines_{kind}"] for kind in ("read", "written", "shared")}
-    return {
-        "instructions": each(document["instructions"]["total"]),
-        "build": each(document["instructions"]["build"]),
-        "start": each(document["instructions"]["start"]),
-        "interrupt": each(document["instructions"]["interrupt"]),
-        "dpc": each(document["instructions"]["DPC"]),
-        "locked": each(document["locked"]),
-        "calls": each(sum(document["calls"].values())),
-        "exits": each(sum(document["exits"].values())),
-        "interrupts": each(document["interrupts"]),
-        "stored": each(sum(bytes_ for kind, bytes_ in document["stored"].items()
-                           if kind != "stack")),
-        "cleared": each(document["cleared"]),
-        "copied": each(document["copied"]),
-        "lines": each(lines["read"]["driver"] + lines["read"]["ring"] + lines["written"]["driver"]
-                      + lines["written"]["ring"]),
-        "srb_extension": document["port"]["srb_extension_bytes"],
-    }
+    calls = document["calls"]
+    figures: Figures = {"instructions": each(document["instructions"]["total"])}
+    for phase in ("build", "start", "interrupt", "DPC", "other"):
+        figures[phase.lower()] = each(document["instructions"][phase])
+    for name in ("locked", "fences"):
+        figures[name] = each(document[name])
+    figures["calls"] = each(sum(calls.values()))
+    figures["exits"] = each(sum(document["exits"].values()))
+    for kind, value in document["exits"].items():
+        figures[f"exits_{kind}"] = each(value)
+    figures["interrupts"] = each(document["interrupts"])
+    figures["stored"] = each(sum(document["stored"][whose] for whose in MEMORY))
+    for name in ("cleared", "copied"):
+        figures[name] = each(document[name])
+    for kind in ("read", "written", "touched"):
+        for whose in MEMORY:
+            figures[f"lines_{kind}_{whose.lower()}"] = each(document[f"lines_{kind}"][whose])
+    figures["lines"] = each(document["lines_touched"]["driver"] + document["lines_touched"]["ring"])
+    # Not per request: lines that several processors wrote, bytes of memory, requests answered busy.
+    # SRBs are left out: the bench gives their memory from one processor to the next.
+    figures["lines_shared"] = document["lines_shared"]["driver"] + document["lines_shared"]["ring"]
+    for kind, value in document["memory"].items():
+        figures[f"memory_{kind}"] = value
+    figures["busy"] = document.get("counters", {}).get("busy", 0)
+    figures["calls_by_name"] = {name: each(value) for name, value in sorted(calls.items())}
+    return {name: value for name, value in figures.items() if value}
 
 
-def worse(recorded: dict, now: dict) -> list[str]:
+def count(driver: pathlib.Path | None, workload: Workload) -> Figures:
+    """Figures of a driver, None: of the bare loop. CountError if storhost does not come to the end."""
+    who = ["--bare-loop"] if driver is None else ["--driver", str(driver)]
+    try:
+        done = subprocess.run([STORHOST, *who, *workload.options(), "--json", "count"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              timeout=TIMEOUT_SECONDS, check=False)
+    except FileNotFoundError as error:
+        raise CountError(f"{STORHOST} is not there: run 'make storhost'") from error
+    except subprocess.TimeoutExpired as error:
+        raise CountError(f"{workload.name}: not done after {TIMEOUT_SECONDS} seconds") from error
+    if done.returncode != 0:
+        raise CountError(f"{workload.name}: storhost ended with status {done.returncode}:\n"
+                         f"{done.stderr.strip()}")
+    return figures_of(json.loads(done.stdout))
+
+
+def count_all(driver: pathlib.Path | None, workloads: list[Workload],
+              progress: typing.Callable[[str], None]) -> dict[str, Figures | CountError]:
+    """Figures, or why there are none, by name of the workload. On all processors: the counts do not
+    depend on what else runs."""
+    results: dict[str, Figures | CountError] = {}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        started = {pool.submit(count, driver, workload): workload for workload in workloads}
+        for number, future in enumerate(concurrent.futures.as_completed(started), 1):
+            workload = started[future]
+            progress(f"[{number}/{len(workloads)}] {workload.name}")
+            error = future.exception()
+            if error is not None and not isinstance(error, CountError):
+                raise error
+            results[workload.name] = error if error is not None else future.result()
+    return {workload.name: results[workload.name] for workload in workloads}
+
+
+def worse(recorded: Figures, now: Figures) -> list[str]:
     """What has become worse than recorded by more than the tolerance, as texts."""
     found = []
-    for figure, before in recorded.items():
-        if now[figure] > before * (1 + TOLERANCE) + 0.005:
-            found.append(f"{figure}: {now[figure]} per request, recorded {before}")
+    for figure, value in now.items():
+        before = recorded.get(figure, 0)
+        if figure != "calls_by_name" and value > before * (1 + TOLERANCE) + NOTHING:
+            found.append(f"{figure}: {value}, recorded {before}")
     return found
 
 
-def print_table(results: dict[str, dict], title: str) -> None:
-    """One line for each workload."""
-    columns = ("instructions", "build", "start", "interrupt", "dpc", "calls", "locked", "exits",
-               "interrupts", "stored", "lines")
-    print(title)
-    print(f"{'per request':45}" + "".join(f"{column[:9]:>10}" for column in columns))
-    for name, figures in results.items():
-        print(f"{WORKLOADS[name].title:45}"
-              + "".join(f"{figures[column]:10.2f}" for column in columns))
+def read_recorded(path: pathlib.Path = RECORDED) -> dict[str, dict[str, Figures]]:
+    """The recorded figures: by "viostor.sys" and "bare loop", by name of the workload."""
+    return json.loads(path.read_text())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--driver", type=pathlib.Path, default=DRIVER)
-    parser.add_argument("--peer", type=pathlib.Path,
-                        help="another StorPort miniport for x64, counted beside it")
-    parser.add_argument("--json", type=pathlib.Path, help="write the figures there, too")
-    parser.add_argument("--record", action="store_true",
-                        help=f"make them the ones that make check compares with "
-                             f"({RECORDED.relative_to(ROOT)})")
-    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD",
-                        help="of: " + ", ".join(WORKLOADS))
-    arguments = parser.parse_args()
-    unknown = set(arguments.workloads) - set(WORKLOADS)
-    if unknown:
-        parser.error(f"no such workload: {', '.join(sorted(unknown))}")
-    if arguments.record and arguments.workloads:
-        parser.error("--record needs all workloads")
-
-    chosen = arguments.workloads or list(WORKLOADS)
-    everything = {}
-    for driver in filter(None, (arguments.driver, arguments.peer)):
-        results = {}
-        for number, name in enumerate(chosen, 1):
-            print(f"[{number}/{len(chosen)}] {WORKLOADS[name].title}", file=sys.stderr)
-            results[name] = count(driver, WORKLOADS[name])
-        print_table(results, str(driver))
-        everything[str(driver)] = results
-    if arguments.json:
-        arguments.json.write_text(json.dumps(everything, indent=2) + "\n")
-    if arguments.record:
-        RECORDED.write_text(json.dumps(everything[str(arguments.driver)], indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+def write_results(path: pathlib.Path, results: dict[str, dict[str, Figures]]) -> None:
+    """As JSON, a line for each workload, so that a change shows which ones it touches."""
+    subjects = []
+    for subject, by_workload in results.items():
+        lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(figures)}"
+                           for name, figures in by_workload.items())
+        subjects.append(f" {json.dumps(subject)}: {{\n{lines}\n }}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text("{\n" + ",\n".join(subjects) + "\n}\n")
+    temporary.replace(path)

@@ -17,6 +17,7 @@ TOOLS_package := /usr/lib/python3/dist-packages/asn1crypto:python3-asn1crypto xo
 TOOLS_sign := osslsigncode:osslsigncode openssl:openssl
 TOOLS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper
 TOOLS_rpm := rpmbuild:rpm
+TOOLS_bench := gnuplot:gnuplot-nox
 TOOLS_run := qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils nbdkit:nbdkit
 TOOLS_check := /usr/sbin/fsck.fat:dosfstools /usr/share/osinfo/os/microsoft.com:osinfo-db /usr/lib/python3/dist-packages/gi:python3-gi \
     $(firstword $(wildcard /usr/lib/*/girepository-1.0/Libosinfo-1.0.typelib) /Libosinfo-1.0.typelib):gir1.2-libosinfo-1.0 softhsm2-util:softhsm2 isoinfo:genisoimage 7z:p7zip-full \
@@ -35,7 +36,7 @@ APPLIANCE_KERNEL = $(if $(wildcard /boot/vmlinuz-*),,/boot/vmlinuz-*:linux-image
 TOOLS_lint := clang-tidy-14:clang-tidy-14 clang-format-14:clang-format-14 cppcheck:cppcheck shellcheck:shellcheck \
     x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64 i686-w64-mingw32-gcc:gcc-mingw-w64-i686
 
-TOOL_GROUPS  := driver package sign deb rpm storhost storhost-x86 storhost-arm64 run check lint
+TOOL_GROUPS  := driver package sign deb rpm storhost storhost-x86 storhost-arm64 bench run check lint
 # qemu-block-extra: what QEMU opens beyond files (iscsi, rbd, ...).
 # libengine-pkcs11-openssl: lets osslsigncode use a key in a token.
 EXTRA_PACKAGES := qemu-block-extra libiscsi-bin libengine-pkcs11-openssl

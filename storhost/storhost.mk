@@ -96,6 +96,9 @@ $(BENCH_OUT_$(1))/bench/%.o: %.c storhost/storhost.mk VERSION | $(call bench_rea
 	$$(call say,CC      $$@)
 	$$(Q)$$(BENCH_CC_$(1)) $$(BENCH_CFLAGS) $$(BENCH_TARGET_$(1)) -MMD -MP -c $$< -o $$@
 
+# The bare loop is compiled as code of a kernel is: it has general registers only.
+$(BENCH_OUT_$(1))/bench/storhost/bare/loop_%.o: BENCH_CFLAGS += -mgeneral-regs-only
+
 # Everything but main(), for unit tests to link with.
 $(BENCH_OUT_$(1))/libstorhost.a: $$(filter-out $$(BENCH_MAIN_$(1)),$$(BENCH_OBJECTS_$(1)))
 	$$(call say,AR      $$@)

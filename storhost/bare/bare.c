@@ -61,7 +61,8 @@ static void describe(struct bare_io *io)
 
     request->type = io->type;
     request->sector = io->sector;
-    request->device_writes = io->type == VIRTIO_BLK_T_IN;
+    request->data_flags =
+        VRING_DESC_F_NEXT | (io->type == VIRTIO_BLK_T_IN ? VRING_DESC_F_WRITE : 0);
     request->failed = false;
     request->piece = holding->data_list;
     request->pieces = holding->data_pieces;

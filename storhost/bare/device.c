@@ -152,7 +152,7 @@ static struct parts parts_of(const struct bare *bare, uint16_t size)
 static void lay_out_split(struct bare_split *ring, uint8_t *memory, const struct parts *parts,
                           uint16_t size)
 {
-    ring->descriptors = (struct vring_desc *)(void *)memory;
+    ring->descriptors = (struct bare_entry *)(void *)memory;
     ring->available = (struct vring_avail *)(void *)(memory + parts->driver);
     ring->used = (struct vring_used *)(void *)(memory + parts->device);
     ring->used_event = &ring->available->ring[size];

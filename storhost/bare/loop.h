@@ -33,6 +33,12 @@ struct bare_block {
 
 #define BARE_DESCRIPTOR_BYTES 16u
 
+/* A descriptor of either format as two words, little-endian as virtio is. */
+struct bare_entry {
+    uint64_t address;
+    uint64_t tail; /* length and what else there is */
+};
+
 struct bare_piece {
     bus_addr address;
     uint32_t length; /* bytes */
@@ -42,9 +48,9 @@ struct bare_piece {
 struct bare_request {
     uint32_t type; /* VIRTIO_BLK_T_* */
     uint32_t pieces;
-    uint64_t sector;    /* of 512 bytes */
-    bool device_writes; /* the data */
-    bool failed;        /* set when it comes back with a status other than OK */
+    uint64_t sector;     /* of 512 bytes */
+    uint16_t data_flags; /* of the data's descriptors, VRING_DESC_F_*: NEXT, and WRITE of a read */
+    bool failed;         /* set when it comes back with a status other than OK */
     struct bare_block *block;
     bus_addr block_address;
     void *io;                       /* whose it is */
@@ -52,7 +58,7 @@ struct bare_request {
 };
 
 struct bare_split {
-    struct vring_desc *descriptors;
+    struct bare_entry *descriptors;
     struct vring_avail *available;
     struct vring_used *used;
     uint16_t *used_event;  /* behind the available ring */

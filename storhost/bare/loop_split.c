@@ -4,29 +4,31 @@
 
 #include "bare/loop.h"
 
-BARE_INLINE struct vring_desc describe(bus_addr address, uint32_t length, unsigned flags,
-                                       unsigned next)
+/* Length, flags and next of a descriptor, as the device finds them: one store instead of three. */
+BARE_INLINE uint64_t tail_of(uint32_t length, unsigned flags, unsigned next)
 {
-    return (struct vring_desc){address, length, (uint16_t)flags, (uint16_t)next};
+    return length | (uint64_t)flags << 32 | (uint64_t)next << 48;
 }
 
 /* Writes the indirect table; its length in bytes. */
 BARE_INLINE uint32_t fill_table(const struct bare_request *request)
 {
-    struct vring_desc *table = (struct vring_desc *)(void *)request->block->table;
-    unsigned flags = VRING_DESC_F_NEXT | (request->device_writes ? VRING_DESC_F_WRITE : 0);
-    uint32_t count = 0;
+    struct bare_entry *entry = (struct bare_entry *)(void *)request->block->table;
+    const struct bare_piece *piece = request->piece;
+    uint32_t pieces = request->pieces;
+    uint64_t tail = tail_of(0, request->data_flags, 2);
 
-    table[count++] = describe(request->block_address + offsetof(struct bare_block, header),
-                              sizeof(struct virtio_blk_outhdr), VRING_DESC_F_NEXT, 1);
-    for (uint32_t i = 0; i < request->pieces; i++) {
-        table[count] =
-            describe(request->piece[i].address, request->piece[i].length, flags, count + 1);
-        count++;
+    entry[0].address = request->block_address + offsetof(struct bare_block, header);
+    entry[0].tail = tail_of(sizeof(struct virtio_blk_outhdr), VRING_DESC_F_NEXT, 1);
+    entry++;
+    for (uint32_t i = 0; i < pieces; i++) {
+        entry[i].address = piece[i].address;
+        entry[i].tail = tail + piece[i].length;
+        tail += tail_of(0, 0, 1);
     }
-    table[count++] = describe(request->block_address + offsetof(struct bare_block, status), 1,
-                              VRING_DESC_F_WRITE, 0);
-    return count * BARE_DESCRIPTOR_BYTES;
+    entry[pieces].address = request->block_address + offsetof(struct bare_block, status);
+    entry[pieces].tail = tail_of(1, VRING_DESC_F_WRITE, 0);
+    return (pieces + 2) * BARE_DESCRIPTOR_BYTES;
 }
 
 /* Whether the device wants to hear of the step from `next` - 1 to `next` (2.7.10). */
@@ -47,8 +49,8 @@ BARE_CODE void bare_split_submit(struct bare_queue *queue, struct bare_request *
 
     bare_fill_header(request);
     bytes = fill_table(request);
-    ring->descriptors[id] = describe(request->block_address + offsetof(struct bare_block, table),
-                                     bytes, VRING_DESC_F_INDIRECT, 0);
+    ring->descriptors[id].address = request->block_address + offsetof(struct bare_block, table);
+    ring->descriptors[id].tail = tail_of(bytes, VRING_DESC_F_INDIRECT, 0);
     ring->available->ring[next & (queue->size - 1u)] = id;
     ring->next = ++next;
     __atomic_store_n(&ring->available->idx, next, __ATOMIC_RELEASE);

@@ -86,15 +86,15 @@ struct choice {
     unsigned processor;
 };
 
-/* 70 of 100 mixed requests read. */
-static struct choice choose(struct count_load *load, uint64_t number)
+/* 70 of 100 mixed requests read. A slot's requests stay on one processor, as a thread's do. */
+static struct choice choose(struct count_load *load, const struct count_slot *slot)
 {
     const struct options *options = load->options;
     uint64_t places = load->disk_blocks / load->blocks;
     struct choice choice = {
         .workload = options->count.workload,
         .lba = random_next(&load->random) % places * load->blocks,
-        .processor = (unsigned)(number % options->processors),
+        .processor = (unsigned)(slot - load->slots) % options->processors,
     };
 
     if (choice.workload == COUNT_MIXED) {
@@ -152,7 +152,8 @@ static struct count_slot *take_next(struct count_load *load, struct count_slot *
     if (load->started == load->target || load->failed) {
         return NULL;
     }
-    choice = choose(load, load->started++);
+    load->started++;
+    choice = choose(load, slot);
     if (load->bare != NULL) {
         prepare_bare(slot, &choice);
     } else {
@@ -184,7 +185,7 @@ static void done(struct count_slot *slot, const char *failure)
     }
     if (load->options->count.closed != 0) {
         next = take_next(load, slot);
-        if (load->finished % load->options->count.closed == 0) {
+        if (load->finished % load->window == 0) {
             count_window();
         }
     }
@@ -345,6 +346,7 @@ static void load_init(struct count_load *load, const struct bench *bench, struct
         .bare = bare,
         .random = options->port.seed * 2 + 1,
         .depth = options->depth,
+        .window = options->count.closed < options->depth ? options->count.closed : options->depth,
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .changed = PTHREAD_COND_INITIALIZER,
     };

@@ -25,6 +25,7 @@ struct count_load {
     uint64_t random;
     struct count_slot *slots;
     unsigned depth;
+    unsigned window; /* closed: requests that complete together */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     uint64_t target; /* requests to send in this run */

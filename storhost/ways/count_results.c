@@ -153,6 +153,7 @@ static void add_machine(const struct count_load *load, json_t *document)
     facts = facts_collect(load->bench);
     json_object_set(document, "device", json_object_get(facts, "device"));
     json_object_set(document, "port", json_object_get(facts, "port"));
+    json_object_set(document, "counters", json_object_get(facts, "counters"));
     json_decref(facts);
 }
 

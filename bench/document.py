@@ -1,0 +1,112 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The figures in docs/performance.md and the plots beside it, made from bench/recorded.json.
+
+    bench/document.py         makes them anew
+"""
+
+import pathlib
+
+import counts
+import plots
+from workloads import SERIES, Series
+
+DOCUMENT = counts.ROOT / "docs/performance.md"
+PLOTS = counts.ROOT / "docs/performance"
+BEGIN = "<!-- Made by bench/document.py from bench/recorded.json: begin -->\n"
+END = "<!-- end -->\n"
+
+DRIVER = "viostor.sys"
+
+COLUMNS = (
+    ("instructions", "instructions"), ("build", "build"), ("start", "start"), ("DPC", "dpc"),
+    ("calls", "calls"), ("fences", "fences"), ("exits", "exits"), ("interrupts", "interrupts"),
+    ("stored", "stored"), ("lines", "lines"),
+)
+
+MEMORY_ROWS = {
+    "request": "SRB extension",
+    "device_extension": "device extension",
+    "uncached": "uncached, one queue",
+    "contiguous": "contiguous, one queue",
+    "pool": "pool, one queue",
+    "per_queue": "each further queue",
+}
+
+ONE_QUEUE = "read 4k, depth 32, lock-step"
+MANY_QUEUES = (16, "read 4k, depth 32, lock-step, queues 16")
+
+
+def memory_of(by_workload: dict) -> dict[str, int]:
+    """Bytes of memory, by MEMORY_ROWS; {} if the workloads for it are not among the figures."""
+    queues, many_name = MANY_QUEUES
+    one, many = by_workload.get(ONE_QUEUE), by_workload.get(many_name)
+    if not isinstance(one, dict) or not isinstance(many, dict):
+        return {}
+
+    def all_of(figures: dict) -> int:
+        return sum(figures.get(f"memory_{kind}", 0)
+                   for kind in ("device_extension", "uncached", "contiguous", "pool"))
+
+    return {"request": one.get("memory_srb_extension", 0),
+            **{kind: one.get(f"memory_{kind}", 0)
+               for kind in ("device_extension", "uncached", "contiguous", "pool")},
+            "per_queue": (all_of(many) - all_of(one)) // (queues - 1)}
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.3g}"
+
+
+def _table(series: Series, recorded: dict) -> list[str]:
+    bare = recorded[counts.BARE_LOOP]
+    lines = [f"### {series.title}", "",
+             "| per request | " + " | ".join(title for title, _ in COLUMNS) + " | bare loop |",
+             "|---|" + "---:|" * (len(COLUMNS) + 1)]
+    for point in series.points:
+        figures = recorded[DRIVER][point.workload.name]
+        floor = bare.get(point.workload.name)
+        cells = [_number(figures.get(figure, 0)) for _, figure in COLUMNS]
+        cells.append(_number(floor["instructions"]) if floor else "")
+        lines.append(f"| {point.label} | " + " | ".join(cells) + " |")
+    return lines + [""]
+
+
+def _memory(recorded: dict) -> list[str]:
+    columns = [memory_of(by_workload) for by_workload in recorded.values()]
+    lines = ["### Memory", "", "| bytes | " + " | ".join(recorded) + " |",
+             "|---|" + "---:|" * len(columns)]
+    lines += [f"| {title} | " + " | ".join(str(memory[name]) for memory in columns) + " |"
+              for name, title in MEMORY_ROWS.items()]
+    return lines + [""]
+
+
+def generated(recorded: dict) -> str:
+    """The text between the marks."""
+    lines: list[str] = [""]
+    for series in SERIES.values():
+        lines += _table(series, recorded)
+        if series.x_label:
+            lines += [f"![{series.title}](performance/{series.name}.svg)", ""]
+    return "\n".join(lines + _memory(recorded))
+
+
+def parts(text: str) -> tuple[str, str, str]:
+    """The document ahead of the marks, between them, behind them."""
+    before, begin, rest = text.partition(BEGIN)
+    between, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{DOCUMENT}: the lines '{BEGIN.strip()}' and '{END.strip()}' must be there")
+    return before, between, after
+
+
+def regenerate() -> None:
+    """Makes the figures in the document and the plots anew."""
+    recorded = counts.read_recorded()
+    before, _, after = parts(DOCUMENT.read_text())
+    DOCUMENT.write_text(before + BEGIN + generated(recorded) + END + after)
+    plots.draw(list(SERIES), recorded, PLOTS)
+
+
+if __name__ == "__main__":
+    regenerate()

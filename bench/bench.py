@@ -14,7 +14,7 @@ import sys
 import counts
 import document
 import plots
-from workloads import SERIES, STANDARD, Series, all_workloads
+from workloads import SERIES, STANDARD, Series, Workload, all_workloads
 
 OUTPUT = counts.ROOT / "build/bench"
 
@@ -107,7 +107,7 @@ def peer_name(peer: pathlib.Path, driver: pathlib.Path) -> str:
     return peer.name if peer.name != driver.name else "peer " + "/".join(peer.parts[-3:])
 
 
-def parse() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         formatter_class=argparse.RawDescriptionHelpFormatter, description=__doc__,
         epilog="series:\n" + "\n".join(f"  {series.name:12} {series.title}"
@@ -117,8 +117,9 @@ def parse() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     parser.add_argument("--peer", type=pathlib.Path, metavar="FILE",
                         help="another StorPort miniport for x64, counted beside it")
     parser.add_argument("--no-bare-loop", action="store_true", help="without the bare loop")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE",
-                        help="where the figures go (default: build/bench/bench.json)")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", default=OUTPUT / "bench.json",
+                        help="where the figures go, and plots beside them (default: "
+                             "build/bench/bench.json)")
     parser.add_argument("--record", action="store_true",
                         help="make them the ones that `make check` compares with and that "
                              "docs/performance.md shows")
@@ -128,57 +129,67 @@ def parse() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     if unknown:
         parser.error(f"no such series: {', '.join(sorted(unknown))} (there are: "
                      f"{', '.join(SERIES)})")
-    if arguments.record and (arguments.series or arguments.peer or arguments.no_bare_loop):
-        parser.error("--record needs all series and the bare loop, and no peer")
+    if arguments.record and (arguments.series or arguments.peer or arguments.no_bare_loop or
+                             arguments.driver != counts.DRIVER):
+        parser.error("--record needs all series, the driver that was built and the bare loop, "
+                     "and no peer")
     if not arguments.driver.is_file():
         parser.error(f"the driver {arguments.driver} is not there: run 'make'")
     if arguments.peer is not None:
         check_peer(parser, arguments.peer)
-    return parser, arguments
+    return arguments
+
+
+def count_subjects(arguments: argparse.Namespace, workloads: list[Workload]) -> Results:
+    """Everything that is asked for, by subject."""
+    subjects: dict[str, pathlib.Path | None] = {arguments.driver.name: arguments.driver}
+    if arguments.peer is not None:
+        subjects[peer_name(arguments.peer, arguments.driver)] = arguments.peer
+    if not arguments.no_bare_loop:
+        subjects[counts.BARE_LOOP] = None
+    results: Results = {}
+    for subject, driver in subjects.items():
+        possible = [workload for workload in workloads if driver or workload.has_bare_loop]
+        results[subject] = counts.count_all(
+            driver, possible, lambda text, who=subject: progress(f"{who} {text}"))
+    if sys.stderr.isatty():
+        progress("")
+    return results
 
 
 def main() -> int:
-    _, arguments = parse()
+    arguments = parse()
     names = arguments.series or list(SERIES)
-    workloads = all_workloads(names)
-    results: Results = {}
+    results = count_subjects(arguments, all_workloads(names))
 
-    subjects: list[tuple[str, pathlib.Path | None]] = [("viostor.sys", arguments.driver)]
-    if arguments.driver != counts.DRIVER:
-        subjects[0] = (arguments.driver.name, arguments.driver)
-    if arguments.peer is not None:
-        subjects.append((peer_name(arguments.peer, arguments.driver), arguments.peer))
-    if not arguments.no_bare_loop:
-        subjects.append((counts.BARE_LOOP, None))
-    for subject, driver in subjects:
-        possible = [workload for workload in workloads if driver or workload.has_bare_loop]
-        results[subject] = counts.count_all(driver, possible,
-                                            lambda text, who=subject: progress(f"{who} {text}"))
-    progress("") if sys.stderr.isatty() else None
-
-    print("Per request; 'cleared' counts copied bytes as well, 'lines' are of driver and ring memory, "
-          "'shared' is in all.")
+    print("Per request. build to other: instructions by entry point; cleared: and copied; lines: of "
+          "driver and ring\nmemory; shared: between processors, in the whole run. "
+          "docs/performance.md says more.")
     for name in names:
         print_series(SERIES[name], results)
     print_memory(results)
-    failed = print_failures({subject: by_workload for subject, by_workload in results.items()})
-    own_failed = any(isinstance(error, counts.CountError)
-                     for subject, driver in subjects if driver != arguments.peer or driver is None
-                     for error in results[subject].values())
+    print_failures(results)
     good = without_failures(results)
-    output = arguments.json or OUTPUT / "bench.json"
-    counts.write_results(output, good)
-    drawn = plots.draw(names, good, output.parent)
-    print(f"\nFigures: {output}\nPlots:   {', '.join(map(str, drawn))}")
-    if failed and own_failed:
+    counts.write_results(arguments.json, good)
+    drawn = plots.draw(names, good, arguments.json.parent)
+    print("\n" + "\n".join(["Figures: " + str(arguments.json),
+                            *(f"Plot:    {path}" for path in drawn)]))
+    peer = arguments.peer and peer_name(arguments.peer, arguments.driver)
+    if any(len(good[subject]) != len(results[subject]) for subject in good if subject != peer):
         return 1
     if arguments.record:
         counts.write_results(counts.RECORDED, good)
         document.regenerate()
         print(f"Recorded: {counts.RECORDED.relative_to(counts.ROOT)}, "
-              f"{document.DOCUMENT.relative_to(counts.ROOT)}")
+              f"{document.DOCUMENT.relative_to(counts.ROOT)}, "
+              f"{document.PLOTS.relative_to(counts.ROOT)}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except RuntimeError as failure:
+        sys.exit(f"bench: {failure}")
+    except KeyboardInterrupt:
+        sys.exit(130)

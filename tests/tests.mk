@@ -68,10 +68,10 @@ $(foreach a,$(UNIT_ARCHS),$(eval unit-$(a): $(UNIT_PROGRAMS_$(a))))
 PYTEST := $(PYTHON) -m pytest -c tests/pytest.ini -q --durations=5
 
 .PHONY: check check-full
-check: tools-run tools-check tools-lint tools-package tools-sign tools-deb tools-rpm driver inf $(INF_REPORT) $(CATALOG_REPORT) storhost storhost-x86 storhost-arm64 unit check-ddk rules
+check: tools-run tools-check tools-bench tools-lint tools-package tools-sign tools-deb tools-rpm driver inf $(INF_REPORT) $(CATALOG_REPORT) storhost storhost-x86 storhost-arm64 unit check-ddk rules
 	$(PYTEST) tests
 
-check-full: tools-run tools-check tools-lint tools-package tools-sign tools-deb tools-rpm driver inf $(INF_REPORT) $(CATALOG_REPORT) storhost storhost-x86 storhost-arm64 unit check-ddk rules
+check-full: tools-run tools-check tools-bench tools-lint tools-package tools-sign tools-deb tools-rpm driver inf $(INF_REPORT) $(CATALOG_REPORT) storhost storhost-x86 storhost-arm64 unit check-ddk rules
 	$(PYTEST) --full tests
 
 # The miniports that each break one rule: tests/rules/rules.mk.

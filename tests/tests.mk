@@ -40,8 +40,8 @@ $(UNIT_WITH_BENCH:%=$(BUILD)/unit/%): $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/l
 # For other processors: build/ARCH/unit/test_*, with the driver's sources that they name and all of
 # the bench. One in tests/unit/ARCH/ takes the place of the one of its name.
 UNIT_ARCHS := x86 arm64
-# They make a file of x64 or x86 and run it.
-UNIT_EXCEPT_arm64 := test_pe_image
+# One makes a file of x64 or x86 and runs it, the other needs a processor that steps.
+UNIT_EXCEPT_arm64 := test_pe_image test_count
 unit_source = $(or $(wildcard tests/unit/$(1)/$(2).c),tests/unit/$(2).c $(filter viostor/%,$(call unit_sources,$(2),$(1))))
 
 # $(1): architecture

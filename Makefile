@@ -10,8 +10,8 @@
 #                    (ARCH=x86, ARCH=arm64: the driver for that processor; TARGET=wnet/x86: that for that
 #                    Windows; DRIVER=FILE: another one)
 #   make serve IMAGE=disk.qcow2 [QEMU_DEVICE=...]   a disk through the driver, until Ctrl-C
-#   make bench       exact counts of what the driver does for a request (PEER=other.sys: of another, too;
-#                    SERIES="depth queues": only these)
+#   make bench       exact counts of what the driver does for a request, then throughput (PEER=other.sys: of
+#                    another driver, too; SERIES="depth queues": only these counts)
 #   make throughput  requests per second, latency, processor time, as ratios (PEER=other.sys)
 #   make check       all tests (check-full: every combination of the system matrix)
 #   make conformance       SCSI, block and file system tools judge the disk

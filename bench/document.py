@@ -72,6 +72,26 @@ def _table(series: Series, recorded: dict) -> list[str]:
     return lines + [""]
 
 
+def _by_name(recorded: dict) -> list[str]:
+    """Calls by name and exits by kind, of a few workloads."""
+    columns = {"depth 32, lock-step": "read 4k, depth 32, lock-step",
+               "depth 32, 4 at a time": "read 4k, depth 32, closed:4",
+               "depth 1": "read 4k, depth 1, lock-step",
+               "4 queues": "read 4k, depth 32, lock-step, queues 4",
+               "line interrupt": "read 4k, depth 32, lock-step, line"}
+    figures = [recorded[DRIVER][name] for name in columns.values()]
+    rows = {f"`{name}`": [one["calls_by_name"].get(name, 0) for one in figures]
+            for name in sorted({name for one in figures for name in one["calls_by_name"]})}
+    for kind, text in (("doorbell", "exit: doorbell"), ("isr", "exit: interrupt status"),
+                       ("configuration", "exit: configuration")):
+        rows[text] = [one.get(f"exits_{kind}", 0) for one in figures]
+    lines = ["### Calls into the port driver by name, VM exits by kind (4 KiB random read)", "",
+             "| per request | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
+    lines += [f"| {name} | " + " | ".join(_number(value) for value in values) + " |"
+              for name, values in rows.items()]
+    return lines + [""]
+
+
 def _memory(recorded: dict) -> list[str]:
     columns = [memory_of(by_workload) for by_workload in recorded.values()]
     lines = ["### Memory", "", "| bytes | " + " | ".join(recorded) + " |",
@@ -88,7 +108,7 @@ def generated(recorded: dict) -> str:
         lines += _table(series, recorded)
         if series.x_label:
             lines += [f"![{series.title}](performance/{series.name}.svg)", ""]
-    return "\n".join(lines + _memory(recorded))
+    return "\n".join(lines + _by_name(recorded) + _memory(recorded))
 
 
 def parts(text: str) -> tuple[str, str, str]:

@@ -3,7 +3,8 @@
 """Where the driver's instructions go: by function, or line by line.
 
 Runs `storhost count --profile` with the options given and folds what ran by the functions of the
-driver's PDB (llvm-symbolizer), instructions per request, the most first.
+driver's PDB (llvm-symbolizer), instructions per request, the most first. Then, for several processors, the
+cache lines that more than one of them has written.
 
     bench/profile.py [--lines] [--driver FILE] -- OPTIONS OF STORHOST
 """
@@ -62,6 +63,8 @@ def main() -> None:
         by_name[name] += times
     for name, times in by_name.most_common():
         print(f"{times / document['requests']:10.2f}  {name}")
+    for place in sorted(document["shared_lines"]):
+        print(f"{'shared':>10}  {place}")
 
 
 if __name__ == "__main__":

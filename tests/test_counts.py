@@ -66,9 +66,13 @@ def test_a_little_worse_is_not():
         "copied: 1.0, recorded 0"]
 
 
-def test_counts_are_the_same_each_time():
-    workload = workloads.GUARDED[1]
-    assert counts.count(counts.DRIVER, workload) == counts.count(counts.DRIVER, workload)
+@pytest.mark.parametrize("workload", [
+    workloads.GUARDED[1], workloads.Workload(queues=4, depth=8, loading="closed:4"),
+    workloads.Workload(depth=1, messages=1)], ids=lambda workload: workload.name)
+def test_counts_are_the_same_each_time(workload):
+    """Also with several processors, and where the driver has a timer (one message for all)."""
+    first = counts.count(counts.DRIVER, workload)
+    assert [counts.count(counts.DRIVER, workload) for _ in range(3)] == [first] * 3
 
 
 # ---- What is recorded and shown ----

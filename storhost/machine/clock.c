@@ -130,6 +130,19 @@ void clock_start(enum clock_mode mode)
     }
 }
 
+void clock_stop(void)
+{
+    pthread_mutex_lock(&mutex);
+    if (clock_mode == CLOCK_REAL_TIME) {
+        atomic_store(&manual_now, real_now());
+        clock_mode = CLOCK_MANUAL;
+        if (thread_runs) {
+            pthread_cond_signal(&changed);
+        }
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
 static void disarm(struct clock_timer *timer)
 {
     struct clock_timer **link = &timers;

@@ -19,6 +19,9 @@ enum clock_mode {
 void clock_start(enum clock_mode mode);
 uint64_t clock_now(void); /* microseconds */
 
+/* Real mode becomes manual: from now on time stands still until clock_advance. Not on a processor. */
+void clock_stop(void);
+
 /* Manual mode: moves the clock on and queues what became due, in order of due time; returns after
  * the queued work ran (cpu_wait_idle between steps). Not from a processor thread. */
 void clock_advance(uint64_t microseconds);

@@ -152,6 +152,15 @@ void count_each_instruction(void (*each)(void *context, const char *place, uint6
     }
 }
 
+void count_each_shared_line(void (*each)(void *context, uint64_t address), void *context)
+{
+    for (unsigned i = 0; i < LINE_SLOTS; i++) {
+        if (counter.lines[i].number != 0 && counter.lines[i].shared) {
+            each(context, counter.lines[i].number * COUNT_LINE_BYTES);
+        }
+    }
+}
+
 void count_instruction(const struct count_instruction *instruction)
 {
     if (!instruction->again) {

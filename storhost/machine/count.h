@@ -68,6 +68,9 @@ void count_get(struct count_totals *totals);
 void count_each_instruction(void (*each)(void *context, const char *place, uint64_t times),
                             void *context);
 
+/* Calls `each` with the address of every line that more than one processor has written. In no order. */
+void count_each_shared_line(void (*each)(void *context, uint64_t address), void *context);
+
 /* Around each call into the driver, by the port model, on the processor's thread. */
 void count_enter(enum count_phase phase);
 void count_leave(void);

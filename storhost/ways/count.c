@@ -19,6 +19,7 @@
 #include <linux/virtio_blk.h>
 
 #include "base/violation.h"
+#include "machine/clock.h"
 #include "machine/cpu.h"
 #include "machine/memory.h"
 #include "ways/count.h"
@@ -28,11 +29,14 @@
 #define DEFAULT_ROUNDS 4   /* of depth requests are counted, */
 #define LEAST_REQUESTS 128 /* but so many at least */
 #define WARM_ROUNDS    2
-#define QUIET_SECONDS  2  /* without anything to do: a request is lost */
-#define UNMAP_BYTES    24 /* header and one descriptor (SBC-3, 5.28) */
-#define SCSI_UNMAP     0x42
-#define SECTOR_BYTES   512u /* virtio's */
-#define FAILURE_BYTES  256
+#define LOOK_NANOSECONDS \
+    100000000 /* of real time, from one look whether anything happens to the next */
+#define QUIET_MICROSECONDS 100000 /* by which the clock goes on where nothing does, */
+#define QUIET_LOOKS        20     /* so often, until requests are lost */
+#define UNMAP_BYTES        24     /* header and one descriptor (SBC-3, 5.28) */
+#define SCSI_UNMAP         0x42
+#define SECTOR_BYTES       512u /* virtio's */
+#define FAILURE_BYTES      256
 
 struct count_slot {
     struct count_load *load;
@@ -228,7 +232,8 @@ static void judge_hang(const struct count_load *load)
           missing, scripted_outstanding(load->bench->backend));
 }
 
-/* Waits until no request is outstanding. The load's lock is held. */
+/* Waits until no request is outstanding. Time stands still, so that no timer runs at a chance moment;
+ * only when nobody has anything to do does it go on. The load's lock is held. */
 static void wait_for_all(struct count_load *load)
 {
     unsigned quiet = 0;
@@ -236,20 +241,23 @@ static void wait_for_all(struct count_load *load)
     while (load->finished != load->started) {
         uint64_t finished = load->finished;
         struct timespec until;
-        bool idle;
 
         clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += 1;
+        until.tv_nsec += LOOK_NANOSECONDS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
         if (pthread_cond_timedwait(&load->changed, &load->lock, &until) != ETIMEDOUT) {
             continue;
         }
+        quiet = load->finished == finished ? quiet + 1 : 0;
         pthread_mutex_unlock(&load->lock);
-        idle = cpu_wait_idle(0);
-        pthread_mutex_lock(&load->lock);
-        quiet = idle && load->finished == finished ? quiet + 1 : 0;
-        if (quiet == QUIET_SECONDS) {
-            judge_hang(load);
+        if (quiet > 1 && cpu_wait_idle(0)) {
+            if (quiet > QUIET_LOOKS) {
+                judge_hang(load);
+            }
+            clock_advance(QUIET_MICROSECONDS);
         }
+        pthread_mutex_lock(&load->lock);
     }
 }
 
@@ -455,6 +463,7 @@ int command_count(const struct options *options)
         bench_open(&bench, options);
     }
     set_device(&bench);
+    clock_stop();
     load_init(&load, &bench, bare);
     good = count_load(&load, &document);
     if (bare != NULL) {

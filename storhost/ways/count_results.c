@@ -5,7 +5,33 @@
 #include <stdio.h>
 
 #include "machine/memory.h"
+#include "machine/trap.h"
 #include "ways/facts.h"
+
+static void note_shared_line(void *context, uint64_t address)
+{
+    enum memory_kind kind;
+    char text[256];
+
+    /* SRBs are left out: their memory goes from one processor to the next. */
+    if (memory_kind_at((void *)(uintptr_t)address, &kind) &&
+        (kind == MEMORY_SRB || kind == MEMORY_SRB_EXTENSION || kind == MEMORY_SENSE)) {
+        return;
+    }
+    if (memory_describe((void *)(uintptr_t)address, text, sizeof(text)) ||
+        trap_describe_code((void *)(uintptr_t)address, text, sizeof(text))) {
+        json_array_append_new(context, json_string(text));
+    }
+}
+
+/* Where the lines lie that more than one processor has written. */
+static json_t *shared_lines(void)
+{
+    json_t *array = json_array();
+
+    count_each_shared_line(note_shared_line, array);
+    return array;
+}
 
 static void note_call(void *context, const char *name, uint64_t calls)
 {
@@ -179,6 +205,7 @@ json_t *count_results(const struct count_load *load, const struct count_snapshot
         json_integer((json_int_t)(interrupts(&after->device) - interrupts(&before->device))));
     if (load->options->count.profile) {
         json_object_set_new(document, "profile", profile());
+        json_object_set_new(document, "shared_lines", shared_lines());
     }
     add_machine(load, document);
     return document;

@@ -8,7 +8,7 @@
 #                               docs/performance.md shows
 
 .PHONY: bench bench-record
-bench: tools-bench tools-run driver $(STORHOST)
+bench: tools-bench driver $(STORHOST)
 	@$(PYTHON) bench/bench.py $(if $(PEER),--peer '$(PEER)') $(SERIES)
 	$(if $(SERIES),,@$(PYTHON) bench/throughput.py $(if $(PEER),--peer '$(PEER)'))
 

@@ -19,9 +19,10 @@ END = "<!-- end -->\n"
 DRIVER = "viostor.sys"
 
 COLUMNS = (
-    ("instructions", "instructions"), ("build", "build"), ("start", "start"), ("DPC", "dpc"),
-    ("calls", "calls"), ("fences", "fences"), ("exits", "exits"), ("interrupts", "interrupts"),
-    ("stored", "stored"), ("lines", "lines"),
+    ("instructions", ("instructions",)), ("build", ("build",)), ("start", ("start",)),
+    ("DPC", ("dpc",)), ("calls", ("calls",)), ("locked", ("locked",)), ("exits", ("exits",)),
+    ("interrupts", ("interrupts",)), ("stored", ("stored",)), ("cleared", ("cleared", "copied")),
+    ("lines", ("lines",)), ("shared", ("lines_shared",)),
 )
 
 MEMORY_ROWS = {
@@ -66,7 +67,7 @@ def _table(series: Series, recorded: dict) -> list[str]:
     for point in series.points:
         figures = recorded[DRIVER][point.workload.name]
         floor = bare.get(point.workload.name)
-        cells = [_number(figures.get(figure, 0)) for _, figure in COLUMNS]
+        cells = [_number(sum(figures.get(name, 0) for name in names)) for _, names in COLUMNS]
         cells.append(_number(floor["instructions"]) if floor else "")
         lines.append(f"| {point.label} | " + " | ".join(cells) + " |")
     return lines + [""]

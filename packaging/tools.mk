@@ -17,7 +17,7 @@ TOOLS_package := /usr/lib/python3/dist-packages/asn1crypto:python3-asn1crypto xo
 TOOLS_sign := osslsigncode:osslsigncode openssl:openssl
 TOOLS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper
 TOOLS_rpm := rpmbuild:rpm
-TOOLS_bench := gnuplot:gnuplot-nox
+TOOLS_bench := gnuplot:gnuplot-nox qemu-storage-daemon:qemu-system-common
 TOOLS_run := qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils nbdkit:nbdkit
 TOOLS_check := /usr/sbin/fsck.fat:dosfstools /usr/share/osinfo/os/microsoft.com:osinfo-db /usr/lib/python3/dist-packages/gi:python3-gi \
     $(firstword $(wildcard /usr/lib/*/girepository-1.0/Libosinfo-1.0.typelib) /Libosinfo-1.0.typelib):gir1.2-libosinfo-1.0 softhsm2-util:softhsm2 isoinfo:genisoimage 7z:p7zip-full \

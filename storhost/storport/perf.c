@@ -144,6 +144,21 @@ ULONG ext_initialize_perf_opts(struct port *port, const uint64_t *a)
     return status;
 }
 
+/* The message of the range that interrupts this processor, which is what the number is for; any of
+ * them if none does. */
+static uint32_t message_for(const struct port *port, uint32_t processor)
+{
+    uint32_t first = port->storport->first_message, last = port->storport->last_message;
+
+    for (uint32_t number = first; number <= last && number < port->storport->message_count;
+         number++) {
+        if (port->storport->messages[number].processor == processor) {
+            return number;
+        }
+    }
+    return first + processor % (last - first + 1);
+}
+
 ULONG ext_get_start_io_perf_params(struct port *port, const uint64_t *a)
 {
     struct request *request =
@@ -169,9 +184,7 @@ ULONG ext_get_start_io_perf_params(struct port *port, const uint64_t *a)
     data->MessageNumber = 0;
     data->ChannelNumber = 0;
     if ((port->storport->perf_flags & STOR_PERF_INTERRUPT_MESSAGE_RANGES) != 0) {
-        uint32_t range = port->storport->last_message - port->storport->first_message + 1;
-
-        data->MessageNumber = port->storport->first_message + here % range;
+        data->MessageNumber = message_for(port, here);
     }
     if (port->storport->concurrent_channels > 1) {
         data->ChannelNumber = here % port->storport->concurrent_channels;

@@ -214,18 +214,43 @@ static const struct notification notifications[] = {
 
 static struct export_site notification_sites[NOTIFICATIONS];
 
+/* Types are numbered from 0 and from 0x1000 on, so that a few bits tell one from all others. */
+#define PLACES_BITS 5u
+#define PLACES      (2u << PLACES_BITS)
+
+static unsigned place_of(ULONG type)
+{
+    return (type >> 12 & 1) << PLACES_BITS | (type & ((1u << PLACES_BITS) - 1));
+}
+
+/* The notification of a type, NULL: no Windows knows it. Found ones are remembered by their place. */
+static const struct notification *find_notification(ULONG type)
+{
+    static const struct notification *_Atomic known[PLACES];
+    const struct notification *found =
+        atomic_load_explicit(&known[place_of(type)], memory_order_relaxed);
+
+    if (found != NULL && found->type == type) {
+        return found;
+    }
+    for (size_t i = 0; i < NOTIFICATIONS; i++) {
+        if (notifications[i].type == type) {
+            found = &notifications[i];
+            atomic_store_explicit(&known[place_of(type)], found, memory_order_relaxed);
+            return found;
+        }
+    }
+    return NULL;
+}
+
 VOID NTAPIV sp_notification(ULONG type, PVOID extension, ...)
 {
-    const struct notification *found = NULL;
+    const struct notification *found = find_notification(type);
     uint64_t arguments[8] = {0};
     struct export_site *notified;
     struct port *port;
     struct arguments list;
-    size_t i;
 
-    for (i = 0; i < NOTIFICATIONS && found == NULL; i++) {
-        found = notifications[i].type == type ? &notifications[i] : NULL;
-    }
     rule_checked(RULE_UNKNOWN_CODE);
     if (found == NULL) {
         violation(RULE_UNKNOWN_CODE, "StorPortNotification with the unknown type 0x%x", type);

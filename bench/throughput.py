@@ -22,6 +22,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+import plots
 from storage_daemon import StorageDaemon
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -88,7 +89,8 @@ def progress(text: str) -> None:
 
 def processors_for(queues: int) -> tuple[set[int] | None, set[int] | None]:
     """Processors of the back end and of the driver: apart, so that whoever wakes the other goes on at
-    once; the driver's all of them where there are too few for its queues."""
+    once; the driver's all of them where there are too few for its queues. On these storhost gives each queue
+    one of its own."""
     every = sorted(os.sched_getaffinity(0))
     if len(every) < 2:
         return None, None
@@ -197,7 +199,7 @@ def measure(subjects: list[Subject], arguments: argparse.Namespace) -> dict:
                         cases.append({**dataclasses.asdict(case), "subjects": medians(found)})
     progress("")
     return {"rules": "off", "note": RULES_OFF, "rounds": arguments.rounds,
-            "seconds": arguments.seconds, "processors": os.cpu_count(),
+            "seconds": arguments.seconds, "real_time": arguments.real_time, "processors": os.cpu_count(),
             "back_end": version_of("qemu-storage-daemon"), "cases": cases}
 
 
@@ -212,6 +214,13 @@ COLUMNS = (
 )
 
 
+def conditions(document: dict) -> str:
+    """What the figures were taken with, for tables."""
+    ahead = ", ahead of all other work" if document["real_time"] else ""
+    return (f"Medians of {document['rounds']} rounds of {document['seconds']:g} s{ahead}; "
+            f"{document['back_end']}; {document['processors']} processors for driver and back end.")
+
+
 def case_of(found: dict) -> Case:
     """The load that figures are of."""
     return Case(found["disk"], found["workload"], found["queues"], found["depth"])
@@ -224,8 +233,7 @@ def cells(figures: dict[str, float]) -> list[str]:
 
 def print_tables(document: dict) -> None:
     """All cases; a blank line between tables."""
-    print(f"{RULES_OFF}\nMedians of {document['rounds']} rounds of {document['seconds']:g} s; "
-          f"{document['back_end']}; {document['processors']} processors in all.")
+    print(f"{RULES_OFF}\n{conditions(document)}")
     table = ""
     for found in document["cases"]:
         case = case_of(found)
@@ -240,8 +248,9 @@ def print_tables(document: dict) -> None:
 
 def generated(document: dict) -> str:
     """The section's tables for docs/performance.md, between the marks."""
-    lines = ["", f"{RULES_OFF} Medians of {document['rounds']} rounds of {document['seconds']:g} s each; "
-                 f"{document['back_end']}; {document['processors']} processors for driver and back end.", ""]
+    lines = ["", f"{RULES_OFF} {conditions(document)}", ""]
+    for name, _, _, axis in DRAWN:
+        lines += [f"![{axis}](performance/{name}.svg)", ""]
     table = ""
     for found in document["cases"]:
         case = case_of(found)
@@ -258,6 +267,36 @@ def generated(document: dict) -> str:
     return "\n".join(lines)
 
 
+# Of the plots: file name, title, figure, what the axis says.
+DRAWN = (
+    ("throughput-iops", "Random 4 KiB reads, one queue", "iops", "requests per second"),
+    ("throughput-processor", "Random 4 KiB reads, one queue", "processor_us",
+     "processor time per request (us)"),
+)
+
+
+def draw(document: dict, folder: pathlib.Path) -> list[pathlib.Path]:
+    """A line for each subject and disk, over the depth; the files."""
+    cases = [found for found in document["cases"]
+             if found["workload"] == "read" and found["queues"] == min(QUEUES)]
+    depths = sorted({found["depth"] for found in cases})
+    disks = list(dict.fromkeys(found["disk"] for found in cases))
+    subjects = list(cases[0]["subjects"]) if cases else []
+    drawn = []
+    for name, title, figure, axis in DRAWN if len(depths) > 1 else ():
+        lines = [
+            plots.Line(f"{subject}, {DISKS[disk]}",
+                       [(found["depth"], found["subjects"][subject][figure])
+                        for found in cases if found["disk"] == disk],
+                       plots.BARE_LOOP_COLOUR if subject == BARE_LOOP else number, dash)
+            for number, subject in enumerate(subjects) for dash, disk in enumerate(disks)]
+        path = folder / f"{name}.svg"
+        plots.draw_lines(path, title, plots.Axis("depth", tuple(depths), True),
+                         plots.Axis(axis, (), True), lines)
+        drawn.append(path)
+    return drawn
+
+
 def parts(text: str) -> tuple[str, str, str]:
     """The document ahead of the marks, between them, behind them."""
     before, begin, rest = text.partition(BEGIN)
@@ -268,9 +307,10 @@ def parts(text: str) -> tuple[str, str, str]:
 
 
 def regenerate(document: dict) -> None:
-    """Makes the figures in docs/performance.md anew."""
+    """Makes the figures in docs/performance.md and the plots beside it anew."""
     before, _, after = parts(DOCUMENT.read_text())
     DOCUMENT.write_text(before + BEGIN + generated(document) + END + after)
+    draw(document, PLOTS)
 
 
 # ---- The command line ----
@@ -315,10 +355,15 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=positive(int), default=5, help="default: %(default)s")
     parser.add_argument("--seconds", type=positive(float), default=0.5,
                         help="of each run; default: %(default)s")
+    parser.add_argument("--real-time", action="store_true",
+                        help="ahead of all other work of this machine, which must wait: for one that is "
+                             "not quiet; needs root")
     parser.add_argument("--tmpfs", type=pathlib.Path, help="a folder on one; default: /dev/shm or so")
     parser.add_argument("--json", metavar="FILE",
                         help="where the figures go; default: build/bench/throughput.json; -: standard "
                              "output, and no tables")
+    parser.add_argument("--document", action="store_true",
+                        help="only make docs/performance.md anew from the recorded figures")
     parser.add_argument("--record", action="store_true",
                         help="record the figures, and make docs/performance.md anew")
     return parser.parse_args(arguments)
@@ -339,10 +384,26 @@ def write(document: dict, arguments: argparse.Namespace) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     print_tables(document)
-    print(f"\n{path}")
+    print("\n" + "\n".join(map(str, [path, *draw(document, path.parent)])))
     if arguments.record:
         RECORDED.write_text(text)
         regenerate(document)
+
+
+def go_ahead_of_others() -> None:
+    """Everything that is started from here on runs before ordinary work."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError as error:
+        raise ThroughputError("--real-time needs root") from error
+
+
+def warn_if_busy(real_time: bool) -> None:
+    """Other work makes a measurement useless, and is not seen in it."""
+    load = os.getloadavg()[0]
+    if not real_time and load > 0.5 * (os.cpu_count() or 1):
+        print(f"throughput: this machine is busy (load average {load:.1f}): expect figures that differ "
+              "from run to run; --real-time helps", file=sys.stderr)
 
 
 def end_by_signal(number: int, _frame: object) -> None:
@@ -353,6 +414,9 @@ def end_by_signal(number: int, _frame: object) -> None:
 def main(words_given: list[str]) -> int:
     arguments = parse_arguments(words_given)
     signal.signal(signal.SIGTERM, end_by_signal)
+    if arguments.document:
+        regenerate(json.loads(RECORDED.read_text()))
+        return 0
     subjects = [Subject(arguments.driver.name, (f"--driver={arguments.driver}",))]
     if arguments.peer:
         subjects.append(Subject(f"peer {arguments.peer.name}", (f"--driver={arguments.peer}",)))
@@ -365,8 +429,11 @@ def main(words_given: list[str]) -> int:
             print(f"throughput: {program}: not there (make builds driver and storhost)", file=sys.stderr)
             return 1
     try:
+        warn_if_busy(arguments.real_time)
+        if arguments.real_time:
+            go_ahead_of_others()
         write(measure(subjects, arguments), arguments)
-    except ThroughputError as error:
+    except (ThroughputError, RuntimeError) as error:
         progress("")
         print(f"throughput: {error}", file=sys.stderr)
         return 1

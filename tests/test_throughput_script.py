@@ -51,6 +51,24 @@ def test_tables_say_what_was_off(tmp_path):
     assert json.loads((tmp_path / "figures.json").read_text())["cases"]
 
 
+def test_plots(tmp_path):
+    """A line for each subject, where there is more than one depth."""
+    done = run(*SHORT, "--depths=1,8", "--disks=null", f"--json={tmp_path}/figures.json")
+    assert done.returncode == 0, done.stderr
+    for name in ("throughput-iops.svg", "throughput-processor.svg"):
+        drawing = (tmp_path / name).read_text()
+        assert drawing.startswith("<?xml")
+        assert "viostor.sys, null disk" in drawing and "bare loop, null disk" in drawing
+
+
+def test_document_shows_what_is_recorded():
+    """docs/performance.md and its plots, from bench/throughput.json: make throughput-record."""
+    recorded = json.loads(bench.RECORDED.read_text())
+    _, shown, _ = bench.parts(bench.DOCUMENT.read_text())
+    assert shown == bench.generated(recorded), "run: bench/throughput.py --document"
+    assert len(recorded["cases"]) == 24
+
+
 @pytest.mark.parametrize("option, status, text", [
     ("--disks=floppy", 2, "of null, tmpfs"),
     ("--depths=0", 2, "1 and more"),

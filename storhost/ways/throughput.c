@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <linux/virtio_blk.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,13 +266,36 @@ static void check_progress(const struct throughput_lane *lane, uint64_t *seen, u
     }
 }
 
+/* Keeps a lane on one of the processors that this program may use, each lane on its own, if there are
+ * enough: where it runs must not be a matter of luck. */
+static void keep_place(const struct throughput_lane *lane, const cpu_set_t *all)
+{
+    unsigned left = lane->index;
+    cpu_set_t own;
+
+    CPU_ZERO(&own);
+    for (int i = 0; i < CPU_SETSIZE; i++) {
+        if (CPU_ISSET(i, all) && left-- == 0) {
+            CPU_SET(i, &own);
+            sched_setaffinity(0, sizeof(own), &own);
+            return;
+        }
+    }
+}
+
 static void run_lane(void *context)
 {
     struct throughput_lane *lane = context;
     struct throughput_load *load = lane->load;
     uint64_t seen = 0, since = clock_ns(CLOCK_MONOTONIC);
     uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    cpu_set_t all;
 
+    CPU_ZERO(&all);
+    if (sched_getaffinity(0, sizeof(all), &all) == 0 &&
+        (unsigned)CPU_COUNT(&all) >= load->options->processors) {
+        keep_place(lane, &all);
+    }
     start_ready(lane);
     while (!load->over || outstanding(load) != 0) {
         const uint64_t finished = lane->finished;
@@ -283,6 +307,7 @@ static void run_lane(void *context)
         }
     }
     lane->processor_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
+    sched_setaffinity(0, sizeof(all), &all);
     pthread_mutex_lock(&load->lock);
     load->running--;
     pthread_cond_signal(&load->changed);

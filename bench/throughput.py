@@ -55,6 +55,7 @@ class Subject:
 
     name: str
     options: tuple[str, ...]
+    peer: bool = False  # not ours: it may fail
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,15 +122,24 @@ def run(subject: Subject, case: Case, daemon: StorageDaemon, seconds: float) -> 
 
 
 def in_turns(case: Case, subjects: list[Subject], daemon: StorageDaemon, rounds: int,
-             seconds: float) -> dict[str, list[Figures]]:
-    """The figures of each subject, round by round."""
+             seconds: float) -> tuple[dict[str, list[Figures]], dict[str, str]]:
+    """The figures of each subject, round by round; and why a peer has none, which is no reason to stop."""
     found: dict[str, list[Figures]] = {subject.name: [] for subject in subjects}
+    failed: dict[str, str] = {}
     for number in range(rounds):
         for subject in subjects:
+            if subject.name in failed:
+                continue
             progress(f"{case.table}, depth {case.depth}, round {number + 1} of {rounds}: "
                      f"{subject.name}")
-            found[subject.name].append(run(subject, case, daemon, seconds))
-    return found
+            try:
+                found[subject.name].append(run(subject, case, daemon, seconds))
+            except ThroughputError as error:
+                if not subject.peer:
+                    raise
+                failed[subject.name] = str(error)
+                del found[subject.name]
+    return found, failed
 
 
 def medians(found: dict[str, list[Figures]]) -> dict[str, dict[str, float]]:
@@ -194,9 +204,10 @@ def measure(subjects: list[Subject], arguments: argparse.Namespace) -> dict:
                 for workload in arguments.workloads:
                     for depth in arguments.depths:
                         case = Case(disk, workload, queues, depth)
-                        found = in_turns(case, subjects, daemon, arguments.rounds,
-                                         arguments.seconds)
-                        cases.append({**dataclasses.asdict(case), "subjects": medians(found)})
+                        found, failed = in_turns(case, subjects, daemon, arguments.rounds,
+                                                 arguments.seconds)
+                        cases.append({**dataclasses.asdict(case), "subjects": medians(found),
+                                      "failed": failed})
     progress("")
     return {"rules": "off", "note": RULES_OFF, "rounds": arguments.rounds,
             "seconds": arguments.seconds, "real_time": arguments.real_time, "processors": os.cpu_count(),
@@ -244,6 +255,8 @@ def print_tables(document: dict) -> None:
         for name, figures in found["subjects"].items():
             print(f"{case.depth:>7}  {name[:16]:16}" +
                   "".join(f"{cell:>11}" for cell in cells(figures)))
+        for why in found["failed"].values():
+            print(f"{case.depth:>7}  {' '.join(why.split())}")
 
 
 def generated(document: dict) -> str:
@@ -281,13 +294,14 @@ def draw(document: dict, folder: pathlib.Path) -> list[pathlib.Path]:
              if found["workload"] == "read" and found["queues"] == min(QUEUES)]
     depths = sorted({found["depth"] for found in cases})
     disks = list(dict.fromkeys(found["disk"] for found in cases))
-    subjects = list(cases[0]["subjects"]) if cases else []
+    subjects = list(dict.fromkeys(name for found in cases for name in found["subjects"]))
     drawn = []
     for name, title, figure, axis in DRAWN if len(depths) > 1 else ():
         lines = [
             plots.Line(f"{subject}, {DISKS[disk]}",
                        [(found["depth"], found["subjects"][subject][figure])
-                        for found in cases if found["disk"] == disk],
+                        for found in cases
+                        if found["disk"] == disk and subject in found["subjects"]],
                        plots.BARE_LOOP_COLOUR if subject == BARE_LOOP else number, dash)
             for number, subject in enumerate(subjects) for dash, disk in enumerate(disks)]
         path = folder / f"{name}.svg"
@@ -419,7 +433,8 @@ def main(words_given: list[str]) -> int:
         return 0
     subjects = [Subject(arguments.driver.name, (f"--driver={arguments.driver}",))]
     if arguments.peer:
-        subjects.append(Subject(f"peer {arguments.peer.name}", (f"--driver={arguments.peer}",)))
+        subjects.append(Subject(f"peer {arguments.peer.name}", (f"--driver={arguments.peer}",),
+                                True))
     subjects.append(Subject(BARE_LOOP, ("--bare-loop",)))
     if shutil.which("qemu-storage-daemon") is None:
         print("throughput: qemu-storage-daemon is not there: run 'make setup' once", file=sys.stderr)
@@ -432,7 +447,8 @@ def main(words_given: list[str]) -> int:
         warn_if_busy(arguments.real_time)
         if arguments.real_time:
             go_ahead_of_others()
-        write(measure(subjects, arguments), arguments)
+        document = measure(subjects, arguments)
+        write(document, arguments)
     except (ThroughputError, RuntimeError) as error:
         progress("")
         print(f"throughput: {error}", file=sys.stderr)
@@ -440,7 +456,7 @@ def main(words_given: list[str]) -> int:
     except KeyboardInterrupt:
         progress("")
         return 130
-    return 0
+    return 1 if any(found["failed"] for found in document["cases"]) else 0
 
 
 if __name__ == "__main__":

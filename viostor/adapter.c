@@ -130,7 +130,7 @@ static BOOLEAN AskIdentity(PADAPTER_EXTENSION Adapter)
     }
     for (Poll = 0; Poll < IDENTIFY_POLLS; ++Poll) {
         if (QueuePoll(&Adapter->Queues[0]) != VirtQueueEmpty) {
-            return Request->State == RequestFinished;
+            return Request->Finished;
         }
         PortStallMicroseconds(IDENTIFY_POLL_MICROSECONDS);
     }
@@ -205,8 +205,15 @@ static BOOLEAN EnterReset(PADAPTER_EXTENSION Adapter, PLONG Before)
     }
 }
 
+/* Where the port driver has called the driver: it decides how a queue's lock is had. */
+typedef enum _CALL_CONTEXT {
+    CallInStartIo, /* StartIo, the timer routine, HwResetBus */
+    CallElsewhere,
+} CALL_CONTEXT;
+
 /* What is done to each queue in turn, under its lock. */
 typedef struct _QUEUE_CHANGE {
+    CALL_CONTEXT Context;
     REQUEST_RESULT Result; /* of what is given up */
     QUEUE_STATE State;     /* afterwards */
     ULONG Held;            /* requests that the device holds, counted */
@@ -218,7 +225,11 @@ static VOID ChangeQueues(PADAPTER_EXTENSION Adapter, QUEUE_ROUTINE *Routine, QUE
     ULONG Index;
 
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-        (VOID) PortWithQueueLock(&Adapter->Queues[Index], Routine, Change);
+        if (Change->Context == CallInStartIo) {
+            (VOID) PortWithQueueLockInStartIo(&Adapter->Queues[Index], Routine, Change);
+        } else {
+            (VOID) PortWithQueueLock(&Adapter->Queues[Index], Routine, Change);
+        }
     }
 }
 
@@ -231,9 +242,9 @@ static BOOLEAN StopQueue(PVIO_QUEUE Queue, PVOID Context)
 }
 
 /* Last look into all rings; afterwards queues keep what comes. Returns what the device holds. */
-static ULONG StopQueues(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
+static ULONG StopQueues(PADAPTER_EXTENSION Adapter, CALL_CONTEXT Context, PREQUEST_LIST Finished)
 {
-    QUEUE_CHANGE Change = {RequestResultDevice, QueueStopped, 0, Finished};
+    QUEUE_CHANGE Change = {Context, RequestResultDevice, QueueStopped, 0, Finished};
 
     ChangeQueues(Adapter, StopQueue, &Change);
     return Change.Held;
@@ -244,14 +255,14 @@ static BOOLEAN AbandonQueue(PVIO_QUEUE Queue, PVOID Context)
     const QUEUE_CHANGE *Change = (const QUEUE_CHANGE *)Context;
 
     QueueAbandon(Queue, Change->Result, Change->Finished);
-    Queue->State = (UCHAR)Change->State;
+    QueueSetState(Queue, Change->State);
     return TRUE;
 }
 
-static VOID AbandonQueues(PADAPTER_EXTENSION Adapter, REQUEST_RESULT Result, QUEUE_STATE State,
-                          PREQUEST_LIST Finished)
+static VOID AbandonQueues(PADAPTER_EXTENSION Adapter, CALL_CONTEXT Context, REQUEST_RESULT Result,
+                          QUEUE_STATE State, PREQUEST_LIST Finished)
 {
-    QUEUE_CHANGE Change = {Result, State, 0, Finished};
+    QUEUE_CHANGE Change = {Context, Result, State, 0, Finished};
 
     ChangeQueues(Adapter, AbandonQueue, &Change);
 }
@@ -275,7 +286,7 @@ static BOOLEAN ResumeQueue(PVIO_QUEUE Queue, PVOID Context)
 /* The queues of a device that works again send what has gathered. */
 static VOID ResumeQueues(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
 {
-    QUEUE_CHANGE Change = {RequestResultDevice, QueueRunning, 0, Finished};
+    QUEUE_CHANGE Change = {CallInStartIo, RequestResultDevice, QueueRunning, 0, Finished};
 
     ChangeQueues(Adapter, ResumeQueue, &Change);
     Adapter->State = AdapterRunning;
@@ -283,9 +294,9 @@ static VOID ResumeQueues(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
 
 /* The device has not ended its reset: what it holds stays with it, what waits is given back, and the
  * device is looked at again. */
-static VOID WaitForReset(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
+static VOID WaitForReset(PADAPTER_EXTENSION Adapter, CALL_CONTEXT Context, PREQUEST_LIST Finished)
 {
-    QUEUE_CHANGE Change = {RequestResultReset, QueueStopped, 0, Finished};
+    QUEUE_CHANGE Change = {Context, RequestResultReset, QueueStopped, 0, Finished};
 
     ChangeQueues(Adapter, GiveWaitingBack, &Change);
     Adapter->State = AdapterHung;
@@ -297,9 +308,9 @@ static VOID GiveUpReset(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_RESULT Result,
                         PREQUEST_LIST Finished)
 {
     if (Result == VirtioPciResetTimeout) {
-        WaitForReset(Adapter, Finished);
+        WaitForReset(Adapter, CallInStartIo, Finished);
     } else {
-        AbandonQueues(Adapter, RequestResultGone, QueueClosed, Finished);
+        AbandonQueues(Adapter, CallInStartIo, RequestResultGone, QueueClosed, Finished);
         Adapter->State = Result == VirtioPciGone ? AdapterRemoved : AdapterFailed;
     }
 }
@@ -307,7 +318,7 @@ static VOID GiveUpReset(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_RESULT Result,
 /* Stops the queues and tells the device to reset. */
 static VIRTIO_PCI_RESULT BeginReset(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
 {
-    const ULONG Held = StopQueues(Adapter, Finished);
+    const ULONG Held = StopQueues(Adapter, CallInStartIo, Finished);
     VIRTIO_PCI_RESULT Result;
 
     ++Adapter->Counters.Resets;
@@ -333,7 +344,7 @@ BOOLEAN AdapterReset(PADAPTER_EXTENSION Adapter, SCSI_UNIT_ATTENTION Attention)
     Result = Before == AdapterHung ? VirtioPciPollReset(&Adapter->Device)
                                    : BeginReset(Adapter, &Finished);
     if (Result == VirtioPciOk) {
-        AbandonQueues(Adapter, RequestResultReset, QueueStopped, &Finished);
+        AbandonQueues(Adapter, CallInStartIo, RequestResultReset, QueueStopped, &Finished);
         if (StartAfterReset(Adapter)) {
             if (!Adapter->Dump) { /* nobody there asks again after a unit attention */
                 ScsiDiskRaiseUnitAttention(&Adapter->Disk, Attention);
@@ -403,7 +414,7 @@ VOID AdapterRemakeQueues(PADAPTER_EXTENSION Adapter)
         return; /* a reset has made, or will make, all queues anew */
     }
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-        (VOID) PortWithQueueLock(&Adapter->Queues[Index], RemakeBrokenQueue, &Remaking);
+        (VOID) PortWithQueueLockInStartIo(&Adapter->Queues[Index], RemakeBrokenQueue, &Remaking);
     }
     Adapter->State = AdapterRunning;
     CompleteRequests(Adapter, &Remaking.Finished);
@@ -475,13 +486,13 @@ VOID AdapterRemove(PADAPTER_EXTENSION Adapter)
     REQUEST_LIST Finished = {NULL, NULL};
 
     Adapter->State = AdapterRemoved;
-    (VOID) StopQueues(Adapter, &Finished);
+    (VOID) StopQueues(Adapter, CallElsewhere, &Finished);
     /* A device that has gone answers all ones and touches no memory; one that is still there after
      * all must let go of it first. */
     if (VirtioPciReset(&Adapter->Device) == VirtioPciResetTimeout) {
-        WaitForReset(Adapter, &Finished);
+        WaitForReset(Adapter, CallElsewhere, &Finished);
     } else {
-        AbandonQueues(Adapter, RequestResultGone, QueueClosed, &Finished);
+        AbandonQueues(Adapter, CallElsewhere, RequestResultGone, QueueClosed, &Finished);
     }
     CompleteRequests(Adapter, &Finished);
 }
@@ -541,7 +552,7 @@ VOID AdapterConfigurationChanged(PADAPTER_EXTENSION Adapter)
         (VOID) AdapterReset(Adapter, ScsiAttentionDeviceReset);
         return;
     }
-    if (PortWithQueueLock(&Adapter->Queues[0], ReadChanges, NULL)) {
+    if (PortWithQueueLockInStartIo(&Adapter->Queues[0], ReadChanges, NULL)) {
         DebugPrint(DebugInformation, "the disk is now: %I64u blocks, read-only %u, cache %u",
                    Adapter->Disk.BlockCount, Adapter->Disk.ReadOnly,
                    Adapter->Disk.WriteCacheEnabled);

@@ -59,8 +59,8 @@ VOID AdapterRun(PADAPTER_EXTENSION Adapter);
 
 /*
  * Resets the device and starts it again. Each outstanding and waiting request is completed, by the
- * device's answer if it is there, else as reset, before this returns. IRQL <= DISPATCH_LEVEL, no
- * lock of a queue held. On several processors at once they take turns. FALSE: there was nothing to
+ * device's answer if it is there, else as reset, before this returns. From StartIo, the timer routine or
+ * HwResetBus. On several processors at once they take turns. FALSE: there was nothing to
  * reset (not started, stopped, removed), or the device did not come back; logged. If it has not ended
  * its reset (Hung), what it holds is completed by a later call.
  */
@@ -76,23 +76,22 @@ BOOLEAN AdapterRestart(PADAPTER_EXTENSION Adapter);
 /*
  * Makes the queues anew that are broken and have nothing outstanding (RING_RESET); resets the device
  * where it refuses. Requests that wait in them go out then. Nothing if the adapter is not running.
- * DISPATCH_LEVEL, no lock of a queue held.
+ * From the timer routine.
  */
 VOID AdapterRemakeQueues(PADAPTER_EXTENSION Adapter);
 
 /* The device has gone, without a word: finishes all requests and any later one as "no device".
- * IRQL <= DISPATCH_LEVEL, no lock of a queue held. */
+ * IRQL <= DISPATCH_LEVEL, no lock held: from HwAdapterControl or HwBuildIo. */
 VOID AdapterRemove(PADAPTER_EXTENSION Adapter);
 
-/* The same if the device does not answer any more, else nothing. IRQL <= DISPATCH_LEVEL, no lock of a
- * queue held. */
+/* The same if the device does not answer any more, else nothing. From HwUnitControl: no lock held. */
 VOID AdapterRemoveIfGone(PADAPTER_EXTENSION Adapter);
 
-/* Looks at what a configuration interrupt may mean: needs a reset, has another capacity.
- * IRQL DISPATCH_LEVEL. */
+/* Looks at what a configuration interrupt may mean: needs a reset, has another capacity. From the
+ * timer routine. */
 VOID AdapterConfigurationChanged(PADAPTER_EXTENSION Adapter);
 
-/* Does what PortRequestTimerWork asked for. DISPATCH_LEVEL, no lock of a queue held. */
+/* Does what PortRequestTimerWork asked for. The timer routine: DISPATCH_LEVEL, StartIo lock held. */
 VOID AdapterTimerWork(PADAPTER_EXTENSION Adapter);
 
 #endif

@@ -9,8 +9,8 @@
  *   │ (aligned)  │ (2 cache lines each)         │ x LongTableBytes              │   the end: identity,
  *   └────────────┴──────────────────────────────┴───────────────────────────────┘   scratch memory
  *
- * Private memory: the VIO_QUEUE array, then for each queue the ring's private state, the table of
- * requests by ring id, and the stack of free long tables.
+ * Private memory: the VIO_QUEUE array, then for each queue the ring's private state, and what the driver
+ * keeps of each slot and of each long table.
  */
 #include "adapter_internal.h"
 
@@ -32,8 +32,9 @@ typedef struct _QUEUE_SIZES {
     ULONG SlotsOffset;
     ULONG LongTablesOffset;
     ULONG SharedBytes; /* the next queue begins at the next page */
-    ULONG PlacesOffset;
-    ULONG FreeTablesOffset;
+    ULONG TableStatesOffset;
+    ULONG FreeTablesOffset; /* the stacks of all directions */
+    ULONG PreparedOffset;
     ULONG PrivateBytes; /* to the next queue, cache line aligned */
 } QUEUE_SIZES;
 
@@ -45,10 +46,13 @@ static VOID ComputeQueueSizes(const ADAPTER_EXTENSION *Adapter, ULONG RingSize, 
     Sizes->SlotsOffset = AdapterRoundUp(Sizes->Ring.RingBytes, CACHE_LINE_SIZE);
     Sizes->LongTablesOffset = Sizes->SlotsOffset + Limits->RingUse * (ULONG)sizeof(blk_req);
     Sizes->SharedBytes = Sizes->LongTablesOffset + Limits->LongTableCount * Limits->LongTableBytes;
-    Sizes->PlacesOffset = AdapterRoundUp(Sizes->Ring.PrivateBytes, CACHE_LINE_SIZE);
-    Sizes->FreeTablesOffset = Sizes->PlacesOffset + Limits->RingUse * (ULONG)sizeof(REQUEST_PLACE);
-    Sizes->PrivateBytes = AdapterRoundUp(
-        Sizes->FreeTablesOffset + Limits->LongTableCount * (ULONG)sizeof(USHORT), CACHE_LINE_SIZE);
+    Sizes->TableStatesOffset = AdapterRoundUp(Sizes->Ring.PrivateBytes, CACHE_LINE_SIZE);
+    Sizes->FreeTablesOffset =
+        Sizes->TableStatesOffset + Limits->LongTableCount * (ULONG)sizeof(LONG_TABLE);
+    Sizes->PreparedOffset =
+        Sizes->FreeTablesOffset + TableDirections * Limits->LongTableCount * (ULONG)sizeof(USHORT);
+    Sizes->PrivateBytes =
+        AdapterRoundUp(Sizes->PreparedOffset + Limits->RingUse + 1, CACHE_LINE_SIZE);
 }
 
 VOID AdapterMemorySize(const ADAPTER_EXTENSION *Adapter, PULONG SharedBytes, PULONG PrivateBytes)
@@ -69,6 +73,37 @@ VOID AdapterMemorySize(const ADAPTER_EXTENSION *Adapter, PULONG SharedBytes, PUL
     *PrivateBytes = Private;
 }
 
+/* Puts all long tables into the stacks of free ones: into one, as none is prepared for a direction. */
+static VOID FreeAllLongTables(PVIO_QUEUE Queue, PUSHORT Indices, ULONG Count)
+{
+    ULONG Index;
+
+    for (Index = 0; Index < TableDirections; ++Index) {
+        Queue->FreeLongTables[Index].Indices = Indices + Index * Count;
+        Queue->FreeLongTables[Index].Count = 0;
+    }
+    for (Index = 0; Index < Count; ++Index) {
+        Queue->FreeLongTables[TableRead].Indices[Index] = (USHORT)Index;
+        Queue->Memory.LongTableStates[Index].Prepared = FALSE;
+        Queue->Memory.LongTableStates[Index].Direction = TableRead;
+    }
+    Queue->FreeLongTables[TableRead].Count = Count;
+}
+
+/* Where the parts of a queue's memory lie but the ring. */
+static VOID PlaceMemory(PVIO_QUEUE Queue, const QUEUE_SIZES *Sizes, PUCHAR Shared,
+                        ULONGLONG Address, PUCHAR Private)
+{
+    Queue->Memory.Slots = (pblk_req)(Shared + Sizes->SlotsOffset);
+    Queue->Memory.SlotsAddress = Address + Sizes->SlotsOffset;
+    Queue->Memory.LongTables = Shared + Sizes->LongTablesOffset;
+    Queue->Memory.LongTablesAddress = Address + Sizes->LongTablesOffset;
+    Queue->Memory.LongTableStates = (PLONG_TABLE)(Private + Sizes->TableStatesOffset);
+    Queue->Memory.Prepared = Private + Sizes->PreparedOffset;
+    FreeAllLongTables(Queue, (PUSHORT)(Private + Sizes->FreeTablesOffset),
+                      Queue->Adapter->Limits.LongTableCount);
+}
+
 /* Lays one queue out in its part of shared and private memory. */
 static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
                                    const QUEUE_SIZES *Sizes, ULONG SharedOffset, PUCHAR Private)
@@ -77,42 +112,32 @@ static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
     PUCHAR Shared = Adapter->Shared.Base + SharedOffset;
     const ULONGLONG Address = Adapter->Shared.Address + SharedOffset;
     VIRTQUEUE_SETUP Setup;
-    VIRTQUEUE_FAULT Fault;
-    ULONG Table;
 
     Queue->Adapter = Adapter;
     Queue->Index = Index;
     Queue->Size = Adapter->RingSizes[Index];
     Queue->State = QueueStopped;
+    Queue->Open = FALSE;
+    Queue->OpenBytes = 0;
     Queue->Vector = VIRTIO_MSI_NO_VECTOR;
     Queue->Polled = Adapter->Dump;
     Queue->Waiting.Head = NULL;
     Queue->Scratch.Base = NULL;
     Queue->Scratch.Owner = NULL;
-    Queue->Memory.Slots = (pblk_req)(Shared + Sizes->SlotsOffset);
-    Queue->Memory.SlotsAddress = Address + Sizes->SlotsOffset;
-    Queue->Memory.LongTables = Shared + Sizes->LongTablesOffset;
-    Queue->Memory.LongTablesAddress = Address + Sizes->LongTablesOffset;
-    Queue->Memory.Places = (PREQUEST_PLACE)(Private + Sizes->PlacesOffset);
-    Queue->ShortBytes = Adapter->IndirectDescriptors ? Adapter->Limits.SegmentBytes : 0;
-    Queue->Memory.FreeLongTables = (PUSHORT)(Private + Sizes->FreeTablesOffset);
-    Queue->FreeLongTableCount = Adapter->Limits.LongTableCount;
-    for (Table = 0; Table < Queue->FreeLongTableCount; ++Table) {
-        Queue->Memory.FreeLongTables[Table] = (USHORT)Table;
-    }
+    Queue->TableBytes = Adapter->IndirectDescriptors ? Adapter->Limits.SegmentBytes : 0;
+    PlaceMemory(Queue, Sizes, Shared, Address, Private);
 
     Setup.Layout = RingLayout(Adapter);
     Setup.Size = Queue->Size;
     Setup.Use = Adapter->Limits.RingUse;
     Setup.EventIndex = AdapterHasFeature(Adapter, VIRTIO_F_EVENT_IDX);
+    Setup.Single = Adapter->IndirectDescriptors;
     Setup.InOrder = AdapterHasFeature(Adapter, VIRTIO_F_IN_ORDER);
     Setup.CheckUsedLength = Adapter->Device.Transport == VirtioPciTransportModern;
     Setup.Ring = Shared;
     Setup.RingAddress = Address;
     Setup.Private = Private;
-    Fault = VirtQueueInitialize(&Queue->Ring, &Setup);
-    Queue->OneSegmentBytes = VirtQueueIsSplit(&Queue->Ring) ? Queue->ShortBytes : 0;
-    return Fault;
+    return VirtQueueInitialize(&Queue->Ring, &Setup);
 }
 
 BOOLEAN AdapterCreateQueues(PADAPTER_EXTENSION Adapter)

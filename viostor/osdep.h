@@ -36,4 +36,8 @@
 #define LIKELY(Condition)   __builtin_expect(!!(Condition), 1)
 #define UNLIKELY(Condition) __builtin_expect(!!(Condition), 0)
 
+/* The same: has the compiler keep a value in a register as it is, instead of computing it from others
+ * once more, or later. */
+#define KEEP_COMPUTED(Value) __asm__("" : "+r"(Value))
+
 #endif

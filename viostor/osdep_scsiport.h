@@ -38,7 +38,7 @@ typedef struct _PORT_SEGMENT_LIST {
 #define PORT_RING_USE_MAXIMUM 256u
 
 /* Shared memory that the long descriptor tables of one queue may take, in bytes. */
-#define PORT_LONG_TABLE_BUDGET (12u * 1024u)
+#define PORT_LONG_TABLE_BUDGET (11u * 1024u)
 
 /* Scratch memory of an adapter, in bytes: what one step of VERIFY or WRITE SAME moves. Disks of larger
  * blocks go without those commands. */

@@ -30,9 +30,12 @@ typedef STOR_SCATTER_GATHER_LIST PORT_SEGMENT_LIST, *PPORT_SEGMENT_LIST;
 
 /* What guards a queue (PortWithQueueLock). Constant once requests come. */
 typedef enum _PORT_LOCKING {
-    PortLockingInterrupt, /* no DPCs: the interrupt lock, which the completing ISR holds */
-    PortLockingDpc,       /* the lock of the queue's DPC */
     PortLockingNone,      /* crash dump: nothing else runs */
+    PortLockingInterrupt, /* no DPCs: the interrupt lock, which the completing ISR holds */
+    /* with DPCs: */
+    PortLockingStartIo, /* the only queue: the lock that StorPort holds in StartIo anyway */
+    PortLockingDpc, /* one of several: the lock of the queue's DPC, as StartIo may run on several
+                           processors at once */
 } PORT_LOCKING;
 
 /* What StorPort's hints for a request (StorPortGetStartIoPerfParams) name. */
@@ -44,17 +47,20 @@ typedef enum _QUEUE_HINTS {
 
 /* Of a queue. */
 typedef struct _PORT_QUEUE {
-    STOR_DPC Dpc; /* completes its requests; its lock guards the queue */
+    STOR_DPC Dpc;       /* completes its requests */
+    STOR_SPINLOCK Lock; /* with PortLockingStartIo and PortLockingDpc: guards the queue */
+    PVOID LockContext;  /* goes with it */
 } PORT_QUEUE;
 
 /* Of the adapter. */
 typedef struct _PORT_ADAPTER {
     UCHAR Locking;                 /* PORT_LOCKING */
     UCHAR QueueHints;              /* QUEUE_HINTS */
+    ULONG OwnMessages;             /* message n is queue n - 1's alone, up to this one; 0: there are
+                                      no DPCs, or no such messages */
     BOOLEAN ExtendedConfiguration; /* StorPort of Windows 8 or later took what only it knows */
     BOOLEAN DepthTold;             /* StorPortSetDeviceQueueDepth was called (before Windows 8) */
     PVOID PrivateBlock;            /* pool allocation of Private; NULL: there is none */
-    STOR_DPC ConfigDpc;            /* looks at a changed configuration */
 } PORT_ADAPTER;
 
 #endif

@@ -89,6 +89,12 @@ VOID PortUnitChanged(PADAPTER_EXTENSION Adapter);
  * SRB_STATUS_...; SRB_STATUS_INVALID_REQUEST for a function that is not known. <= DISPATCH_LEVEL. */
 UCHAR PortAnswerSrb(PADAPTER_EXTENSION Adapter, PVOID Srb, ULONG Function);
 
+/* The kinds of SRBs that port drivers send. */
+typedef enum _PORT_SRB_KIND {
+    PortSrbLegacy,   /* SCSI_REQUEST_BLOCK */
+    PortSrbExtended, /* STORAGE_REQUEST_BLOCK, Windows 8 and later */
+} PORT_SRB_KIND;
+
 /*
  * What the short way of a READ or WRITE needs of an SRB, found in one look. The pointers are good
  * until the SRB is completed.
@@ -96,9 +102,8 @@ UCHAR PortAnswerSrb(PADAPTER_EXTENSION Adapter, PVOID Srb, ULONG Function);
 typedef struct _PORT_TRANSFER_SRB {
     const UCHAR *Cdb; /* 16 bytes may be read, whatever CdbLength says */
     PUCHAR ScsiStatus;
-    PSRB_EXTENSION Extension;
+    const UCHAR *CdbLength;
     ULONG DataLength; /* bytes */
-    UCHAR CdbLength;
 } PORT_TRANSFER_SRB, *PPORT_TRANSFER_SRB;
 
 /* ---- Queues ---- */
@@ -119,9 +124,15 @@ VOID PortScheduleQueue(PVIO_QUEUE Queue);
  *
  *   PortWithQueueLock(Queue, Routine, Context)  calls Routine under the queue's lock, and returns
  *                                               what it returns
- *   PortLookAtTransfer(Srb, Transfer)           fills a PORT_TRANSFER_SRB; FALSE: not the usual
+ *   PortWithQueueLockInStartIo(...)             the same from StartIo, the timer routine and
+ *                                               HwResetBus
+ *   PortStartIoIsQueueLock(Adapter)             whether those hold the lock of the only queue
+ *                                               already
+ *   PortSrbKind(Srb)                            which kind of SRB it is
+ *   PortLookAtTransfer(Kind, Srb, Transfer)     fills a PORT_TRANSFER_SRB; FALSE: not the usual
  *                                               kind of SRB for the one unit that there is
  *   PortSrbExtension(Srb)                       its SRB_EXTENSION
+ *   PortSrbExtensionOf(Kind, Srb)               the same of a known kind
  *   PortCompleteSrb(Adapter, Srb)               hands a finished SRB back
  *   PortGetSegments(Adapter, Srb)               its data as a PORT_SEGMENT_LIST
  *   PortSelectQueue(Adapter, Srb)               the queue that it goes to

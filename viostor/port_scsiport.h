@@ -23,24 +23,49 @@ FORCEINLINE BOOLEAN PortWithQueueLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, 
     return Routine(Queue, Context);
 }
 
+FORCEINLINE BOOLEAN PortWithQueueLockInStartIo(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine,
+                                               PVOID Context)
+{
+    return Routine(Queue, Context);
+}
+
+FORCEINLINE BOOLEAN PortStartIoIsQueueLock(const ADAPTER_EXTENSION *Adapter)
+{
+    UNREFERENCED_PARAMETER(Adapter);
+    return TRUE;
+}
+
+/* SCSIPort knows one kind. */
+FORCEINLINE PORT_SRB_KIND PortSrbKind(PVOID Srb)
+{
+    UNREFERENCED_PARAMETER(Srb);
+    return PortSrbLegacy;
+}
+
 /* Understands the usual SRB that carries a command: for path, target and unit 0. */
-FORCEINLINE BOOLEAN PortLookAtTransfer(PVOID Srb, PPORT_TRANSFER_SRB Transfer)
+FORCEINLINE BOOLEAN PortLookAtTransfer(PORT_SRB_KIND Kind, PVOID Srb, PPORT_TRANSFER_SRB Transfer)
 {
     PSCSI_REQUEST_BLOCK Block = (PSCSI_REQUEST_BLOCK)Srb;
 
+    UNREFERENCED_PARAMETER(Kind);
     Transfer->Cdb = Block->Cdb;
     Transfer->ScsiStatus = &Block->ScsiStatus;
-    Transfer->Extension = (PSRB_EXTENSION)Block->SrbExtension;
     Transfer->DataLength = Block->DataTransferLength;
-    Transfer->CdbLength = Block->CdbLength;
+    Transfer->CdbLength = &Block->CdbLength;
     return Block->Function == SRB_FUNCTION_EXECUTE_SCSI &&
            (Block->PathId | Block->TargetId | Block->Lun) == 0;
 }
 
 /* The extension of an SRB. */
+FORCEINLINE PSRB_EXTENSION PortSrbExtensionOf(PORT_SRB_KIND Kind, PVOID Srb)
+{
+    UNREFERENCED_PARAMETER(Kind);
+    return (PSRB_EXTENSION)((PSCSI_REQUEST_BLOCK)Srb)->SrbExtension;
+}
+
 FORCEINLINE PSRB_EXTENSION PortSrbExtension(PVOID Srb)
 {
-    return (PSRB_EXTENSION)((PSCSI_REQUEST_BLOCK)Srb)->SrbExtension;
+    return PortSrbExtensionOf(PortSrbLegacy, Srb);
 }
 
 /* Hands a finished SRB back; the driver does not touch it afterwards. */

@@ -272,7 +272,7 @@ static BOOLEAN NTAPI CallSynchronized(PVOID DeviceExtension, PVOID Context)
     return Call->Routine(Call->Queue, Call->Context);
 }
 
-BOOLEAN PortWithoutDpcLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context)
+BOOLEAN PortWithoutDpcs(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context)
 {
     if (Queue->Adapter->Port.Locking == PortLockingInterrupt) {
         /* A StorPort without DPCs has no StorPortAcquireSpinLock either, but always this. */
@@ -283,16 +283,9 @@ BOOLEAN PortWithoutDpcLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Conte
     return Routine(Queue, Context);
 }
 
-PVIO_QUEUE PortHintedQueue(PADAPTER_EXTENSION Adapter, PVOID Srb)
-{
-    const ULONG Queue = PortExtendedHintedQueue(Adapter, Srb);
-
-    return &Adapter->Queues[Queue < Adapter->QueueCount ? Queue : 0];
-}
-
 VOID PortOnQueueInterrupt(PVIO_QUEUE Queue)
 {
-    if (LIKELY(Queue->Adapter->Port.Locking == PortLockingDpc)) {
+    if (LIKELY(PortHasDpcs(Queue->Adapter))) {
         StorPortIssueDpc(Queue->Adapter, &Queue->Port.Dpc, Queue, NULL);
     } else {
         QueueProcessLocked(Queue);
@@ -301,16 +294,13 @@ VOID PortOnQueueInterrupt(PVIO_QUEUE Queue)
 
 VOID PortOnConfigurationInterrupt(PADAPTER_EXTENSION Adapter)
 {
-    if (Adapter->Port.Locking == PortLockingDpc) {
-        StorPortIssueDpc(Adapter, &Adapter->Port.ConfigDpc, NULL, NULL);
-    } else {
-        PortRequestTimerWork(Adapter, TimerWorkConfiguration);
-    }
+    /* Not a DPC: a device that needs a reset wants StartIo kept out, and nothing is in a hurry. */
+    PortRequestTimerWork(Adapter, TimerWorkConfiguration);
 }
 
 VOID PortScheduleQueue(PVIO_QUEUE Queue)
 {
-    if (LIKELY(Queue->Adapter->Port.Locking == PortLockingDpc)) {
+    if (LIKELY(PortHasDpcs(Queue->Adapter))) {
         StorPortIssueDpc(Queue->Adapter, &Queue->Port.Dpc, Queue, NULL);
     } else {
         PortRequestTimerWork(Queue->Adapter, TimerWorkQueues);

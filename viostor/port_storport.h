@@ -17,83 +17,144 @@
 /* The entry point for interrupt messages (virtio_store.c). DIRQL. */
 HW_MESSAGE_SIGNALED_INTERRUPT_ROUTINE VioStorMessageInterrupt;
 
-/* PortWithQueueLock where the lock is not that of a DPC. IRQL <= DISPATCH_LEVEL; HIGH_LEVEL in a
- * dump. */
-BOOLEAN PortWithoutDpcLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context);
+/* PortWithQueueLock where there are no DPCs. IRQL <= DISPATCH_LEVEL; HIGH_LEVEL in a dump. */
+BOOLEAN PortWithoutDpcs(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context);
+
+/* Whether DPCs complete requests. Constant once requests come. Any IRQL. */
+FORCEINLINE BOOLEAN PortHasDpcs(const ADAPTER_EXTENSION *Adapter)
+{
+    return Adapter->Port.Locking >= PortLockingStartIo;
+}
+
+/* Whether whoever is called with StorPort's StartIo lock held has the lock of the only queue with it.
+ * The table of who is: reference, page of StorPortAcquireSpinLock. */
+FORCEINLINE BOOLEAN PortStartIoIsQueueLock(const ADAPTER_EXTENSION *Adapter)
+{
+    return Adapter->Port.Locking == PortLockingStartIo;
+}
 
 /*
- * Calls a routine under a queue's lock: that of the queue's DPC; where StorPort grants no DPCs the
- * interrupt lock, as completion then runs in the interrupt routine, which holds it already and does
- * not come here. IRQL <= DISPATCH_LEVEL. Routine is known at each call, so it is compiled in.
+ * Calls a routine under a queue's lock; where StorPort grants no DPCs that is the interrupt lock, as
+ * completion then runs in the interrupt routine, which holds it already and does not come here.
+ * IRQL <= DISPATCH_LEVEL. Routine is known at each call, so it is compiled in. Not from StartIo, the
+ * timer routine and HwResetBus.
  */
 FORCEINLINE BOOLEAN PortWithQueueLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context)
 {
     PADAPTER_EXTENSION Adapter = Queue->Adapter;
 
-    if (LIKELY(Adapter->Port.Locking == PortLockingDpc)) {
+    if (LIKELY(PortHasDpcs(Adapter))) {
         STOR_LOCK_HANDLE Lock;
         BOOLEAN Result;
 
-        StorPortAcquireSpinLock(Adapter, DpcLock, &Queue->Port.Dpc, &Lock);
+        StorPortAcquireSpinLock(Adapter, Queue->Port.Lock, Queue->Port.LockContext, &Lock);
         Result = Routine(Queue, Context);
         StorPortReleaseSpinLock(Adapter, &Lock);
         return Result;
     }
-    return PortWithoutDpcLock(Queue, Routine, Context);
+    return PortWithoutDpcs(Queue, Routine, Context);
 }
 
-/* The legacy kind. */
+/* The same from StartIo, the timer routine and HwResetBus, which hold the StartIo lock. */
+FORCEINLINE BOOLEAN PortWithQueueLockInStartIo(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine,
+                                               PVOID Context)
+{
+    if (PortStartIoIsQueueLock(Queue->Adapter)) {
+        return Routine(Queue, Context);
+    }
+    return PortWithQueueLock(Queue, Routine, Context);
+}
+
+/* The kind of an SRB. Any IRQL. */
+FORCEINLINE PORT_SRB_KIND PortSrbKind(PVOID Srb)
+{
+    return LIKELY(((PSTORAGE_REQUEST_BLOCK)Srb)->Function == SRB_FUNCTION_STORAGE_REQUEST_BLOCK)
+               ? PortSrbExtended
+               : PortSrbLegacy;
+}
+
+/* PortLookAtTransfer for the legacy kind. */
 FORCEINLINE BOOLEAN PortLookAtLegacy(PSCSI_REQUEST_BLOCK Srb, PPORT_TRANSFER_SRB Transfer)
 {
     Transfer->Cdb = Srb->Cdb;
     Transfer->ScsiStatus = &Srb->ScsiStatus;
-    Transfer->Extension = (PSRB_EXTENSION)Srb->SrbExtension;
     Transfer->DataLength = Srb->DataTransferLength;
-    Transfer->CdbLength = Srb->CdbLength;
+    Transfer->CdbLength = &Srb->CdbLength;
     return Srb->Function == SRB_FUNCTION_EXECUTE_SCSI &&
            (Srb->PathId | Srb->TargetId | Srb->Lun) == 0;
 }
 
+/* The shortest extended SRB with a command of 16 bytes, and more than the longest that there is. */
+#define SRB_WITH_COMMAND_LENGTH \
+    (sizeof(STORAGE_REQUEST_BLOCK) + sizeof(SRBEX_DATA_SCSI_CDB16) + sizeof(STOR_ADDR_BTL8))
+#define SRB_LENGTH_MAXIMUM 0xffffffu
+
+_Static_assert(SRB_FUNCTION_EXECUTE_SCSI == 0 && offsetof(STORAGE_REQUEST_BLOCK, SrbFunction) ==
+                                                     offsetof(STORAGE_REQUEST_BLOCK, SrbLength) + 4,
+               "PortLookAtTransfer reads length and function at once");
+_Static_assert(sizeof(STOR_ADDR_BTL8) <= sizeof(SRBEX_DATA_SCSI_CDB16),
+               "an offset that is good for a command is good for an address");
+
 /*
- * Understands the usual SRB that carries a command: of either kind, with an address of path, target
+ * Understands the usual SRB that carries a command: of the kind given, with an address of path, target
  * and unit 0, a command block of 16 bytes as its first extra data. What it lets pass has been
  * checked as far as it is used; anything else is for the long way. Any IRQL.
  */
-FORCEINLINE BOOLEAN PortLookAtTransfer(PVOID Srb, PPORT_TRANSFER_SRB Transfer)
+FORCEINLINE BOOLEAN PortLookAtTransfer(PORT_SRB_KIND Kind, PVOID Srb, PPORT_TRANSFER_SRB Transfer)
 {
     PSTORAGE_REQUEST_BLOCK Block = (PSTORAGE_REQUEST_BLOCK)Srb;
-    const ULONG Room = Block->SrbLength;
     PSRBEX_DATA_SCSI_CDB16 Command;
     const STOR_ADDR_BTL8 *Address;
+    ULONGLONG LengthAndFunction;
+    ULONG Room; /* offsets of what is no longer than a command lie in it */
+    ULONG Unit; /* path, target, unit, and a reserved byte */
 
-    if (UNLIKELY(Block->Function != SRB_FUNCTION_STORAGE_REQUEST_BLOCK)) {
+    if (Kind == PortSrbLegacy) {
         return PortLookAtLegacy((PSCSI_REQUEST_BLOCK)Srb, Transfer);
     }
-    if (UNLIKELY(Block->SrbFunction != SRB_FUNCTION_EXECUTE_SCSI || Block->NumSrbExData == 0 ||
-                 Room < sizeof(*Block) + sizeof(*Command) + sizeof(*Address) ||
-                 Block->AddressOffset > Room - sizeof(*Address) ||
-                 Block->SrbExDataOffset[0] > Room - sizeof(*Command))) {
+    /* SRB_FUNCTION_EXECUTE_SCSI is 0: then this is the length, and else far beyond any. */
+    __builtin_memcpy(&LengthAndFunction, &Block->SrbLength, sizeof(LengthAndFunction));
+    if (UNLIKELY(LengthAndFunction - SRB_WITH_COMMAND_LENGTH > SRB_LENGTH_MAXIMUM)) {
+        return FALSE;
+    }
+    Room = (ULONG)LengthAndFunction - (ULONG)sizeof(*Command);
+    if (UNLIKELY(Block->NumSrbExData == 0 || Block->AddressOffset > Room ||
+                 Block->SrbExDataOffset[0] > Room)) {
         return FALSE;
     }
     Command = (PSRBEX_DATA_SCSI_CDB16)((PUCHAR)Srb + Block->SrbExDataOffset[0]);
     Address = (const STOR_ADDR_BTL8 *)((PUCHAR)Srb + Block->AddressOffset);
+    __builtin_memcpy(&Unit, &Address->Path, sizeof(Unit));
     Transfer->Cdb = Command->Cdb;
     Transfer->ScsiStatus = &Command->ScsiStatus;
-    Transfer->Extension = (PSRB_EXTENSION)Block->MiniportContext;
     Transfer->DataLength = Block->DataTransferLength;
-    Transfer->CdbLength = Command->CdbLength;
+    Transfer->CdbLength = &Command->CdbLength;
     return Command->Type == SrbExDataTypeScsiCdb16 && Address->Type == STOR_ADDRESS_TYPE_BTL8 &&
-           (Address->Path | Address->Target | Address->Lun) == 0;
+           (Unit & 0x00ffffff) == 0;
 }
 
-/* The extension of an SRB of either kind. Any IRQL. */
+_Static_assert(offsetof(STOR_ADDR_BTL8, Lun) == offsetof(STOR_ADDR_BTL8, Path) + 2 &&
+                   offsetof(STOR_ADDR_BTL8, Reserved) == offsetof(STOR_ADDR_BTL8, Path) + 3,
+               "PortLookAtTransfer reads path, target and unit at once");
+
+/* The extension of an SRB, of a kind that is known. Any IRQL. */
+FORCEINLINE PSRB_EXTENSION PortSrbExtensionOf(PORT_SRB_KIND Kind, PVOID Srb)
+{
+    return (PSRB_EXTENSION)(Kind == PortSrbExtended ? ((PSTORAGE_REQUEST_BLOCK)Srb)->MiniportContext
+                                                    : ((PSCSI_REQUEST_BLOCK)Srb)->SrbExtension);
+}
+
+/* The same, of any. */
 FORCEINLINE PSRB_EXTENSION PortSrbExtension(PVOID Srb)
 {
-    const STORAGE_REQUEST_BLOCK *Block = (const STORAGE_REQUEST_BLOCK *)Srb;
+    PSRB_EXTENSION Extension;
 
-    return (PSRB_EXTENSION)(LIKELY(Block->Function == SRB_FUNCTION_STORAGE_REQUEST_BLOCK)
-                                ? Block->MiniportContext
-                                : ((PSCSI_REQUEST_BLOCK)Srb)->SrbExtension);
+    if (LIKELY(PortSrbKind(Srb) == PortSrbExtended)) {
+        return PortSrbExtensionOf(PortSrbExtended, Srb);
+    }
+    Extension = PortSrbExtensionOf(PortSrbLegacy, Srb);
+    KEEP_COMPUTED(Extension);
+    return Extension;
 }
 
 /* Hands a finished SRB back; the driver does not touch it afterwards. IRQL <= DIRQL, no queue lock
@@ -110,8 +171,13 @@ FORCEINLINE PPORT_SEGMENT_LIST PortGetSegments(PADAPTER_EXTENSION Adapter, PVOID
     return StorPortGetScatterGatherList(Adapter, (PSCSI_REQUEST_BLOCK)Srb);
 }
 
-/* The queue that StorPort's hints name. */
-PVIO_QUEUE PortHintedQueue(PADAPTER_EXTENSION Adapter, PVOID Srb);
+/* The queue that StorPort's hints name. DISPATCH_LEVEL (StartIo). */
+FORCEINLINE PVIO_QUEUE PortHintedQueue(PADAPTER_EXTENSION Adapter, PVOID Srb)
+{
+    const ULONG Index = PortExtendedHintedQueue(Adapter, Srb);
+
+    return &Adapter->Queues[LIKELY(Index < Adapter->QueueCount) ? Index : 0];
+}
 
 /*
  * The queue that a request goes to: the one whose completions StorPort wants on the processor that

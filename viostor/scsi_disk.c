@@ -99,10 +99,12 @@ SCSI_DISK_RESULT ScsiDiskInitialize(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS 
         return ScsiDiskBadTransferLimit;
     }
     Disk->BlockShift = Shift;
+    Disk->BlockByteShift = Shift + 9;
     Disk->BlockSize = BlockSize;
     Disk->MaximumTransferLength = Limit == 0 ? 0xffffffffu : Limit;
     Disk->PendingAttention = 0;
     Disk->ReadOnly = Parameters->ReadOnly != FALSE;
+    ScsiUpdateOpenTransferLength(Disk);
     Disk->FlushSupported = Parameters->FlushSupported != FALSE;
     Disk->WriteCacheEnabled = Disk->FlushSupported && Parameters->WriteCacheEnabled;
     Disk->WriteCacheChosen = FALSE;

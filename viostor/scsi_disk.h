@@ -51,6 +51,9 @@
 /* Bytes in a virtio-blk sector, the unit of capacity and of request positions (VIRTIO 1.2, 5.2). */
 #define DISK_SECTOR_SIZE 512u
 
+/* The bit that makes the operation code of a READ, of any length, that of a WRITE. */
+#define OPCODE_WRITE_BIT 0x02u
+
 /* Bytes that VIRTIO_BLK_T_GET_ID returns (VIRTIO 1.2, 5.2.6); not terminated when all are used. */
 #define DISK_SERIAL_LENGTH 20u
 
@@ -164,8 +167,13 @@ typedef struct _SCSI_DISK {
     ULONG MaximumTransferLength;
     /* SCSI_UNIT_ATTENTION bits that no command has reported yet. */
     volatile LONG PendingAttention;
-    /* log2(block size / 512) */
+    /* Bytes that one READ [0] or WRITE [OPCODE_WRITE_BIT] may transfer that nothing stands in the way
+     * of: 0 while a unit attention is pending, and of writes to a read-only disk. For a quick look;
+     * what exactly stands in the way, ScsiInterpretCommand finds out. */
+    volatile ULONG OpenTransferLength[OPCODE_WRITE_BIT + 1];
+    /* log2(block size / 512), and log2(block size) */
     UCHAR BlockShift;
+    UCHAR BlockByteShift;
     /* Writes are refused with DATA PROTECT. */
     volatile BOOLEAN ReadOnly;
     /* A flush may be sent to the device. */
@@ -224,9 +232,10 @@ typedef struct _SCSI_DISK_SENSE {
 
 /* What the device has to do for a command, or for one step of it. */
 typedef enum _DISK_OPERATION {
-    DiskOperationNone = 0,    /* nothing: the command was answered */
-    DiskOperationRead,        /* VIRTIO_BLK_T_IN: Length bytes from Sector on */
-    DiskOperationWrite,       /* VIRTIO_BLK_T_OUT: Length bytes from Sector on */
+    DiskOperationRead = 0,    /* VIRTIO_BLK_T_IN: Length bytes from Sector on */
+    DiskOperationNone = 1,    /* nothing: the command was answered */
+    DiskOperationWrite = 2,   /* VIRTIO_BLK_T_OUT: Length bytes from Sector on. Differs from Read as
+                                 the commands' operation codes do */
     DiskOperationFlush,       /* VIRTIO_BLK_T_FLUSH; no sector, no data */
     DiskOperationDiscard,     /* VIRTIO_BLK_T_DISCARD: Length sectors from Sector on */
     DiskOperationZero,        /* VIRTIO_BLK_T_WRITE_ZEROES: the same, blocks kept */

@@ -194,4 +194,7 @@ void ScsiWriteLifetimeLog(const UCHAR *Lifetime, UCHAR *Data, ULONG Length);
  * change, so each range is read once, and judged whenever it is read. */
 void ScsiReadUnmapRange(const UCHAR *List, ULONG Index, DISK_RANGE *Range);
 
+/* Works SCSI_DISK.OpenTransferLength out anew: after each change of what it depends on. */
+void ScsiUpdateOpenTransferLength(PSCSI_DISK Disk);
+
 #endif

@@ -66,9 +66,27 @@ UCHAR ScsiTranslateCompletion(DISK_OPERATION Operation, UCHAR DeviceStatus, PSCS
 
 /* ---- Unit attentions ---- */
 
+void ScsiUpdateOpenTransferLength(PSCSI_DISK Disk)
+{
+    LONG Pending;
+    BOOLEAN ReadOnly;
+
+    /* Two processors may do this at once: whoever writes last has seen the last change, as each looks
+     * again behind its interlocked, that is, ordered write. */
+    do {
+        Pending = Disk->PendingAttention;
+        ReadOnly = Disk->ReadOnly;
+        (void)InterlockedExchange((volatile LONG *)&Disk->OpenTransferLength[0],
+                                  Pending != 0 ? 0 : (LONG)Disk->MaximumTransferLength);
+        (void)InterlockedExchange((volatile LONG *)&Disk->OpenTransferLength[OPCODE_WRITE_BIT],
+                                  Pending != 0 || ReadOnly ? 0 : (LONG)Disk->MaximumTransferLength);
+    } while (Pending != Disk->PendingAttention || ReadOnly != Disk->ReadOnly);
+}
+
 void ScsiDiskRaiseUnitAttention(PSCSI_DISK Disk, SCSI_UNIT_ATTENTION Event)
 {
     InterlockedOr(&Disk->PendingAttention, (LONG)Event);
+    ScsiUpdateOpenTransferLength(Disk);
 }
 
 /* Takes the first pending event out of Disk; 0 if there is none. Each event is given to one caller
@@ -83,6 +101,7 @@ static LONG TakeUnitAttention(PSCSI_DISK Disk)
             return 0;
         }
         if ((InterlockedAnd(&Disk->PendingAttention, ~Event) & Event) != 0) {
+            ScsiUpdateOpenTransferLength(Disk);
             return Event;
         }
         /* Another command was faster: look for the next event. */

@@ -6,9 +6,6 @@
  */
 #include "scsi_internal.h"
 
-/* The bit that makes a READ command, of any length, the WRITE command of that length. */
-#define OPCODE_WRITE_BIT 0x02u
-
 FORCEINLINE BOOLEAN IsWrite(const SCSI_COMMAND *Command)
 {
     return (Command->Cdb[0] & OPCODE_WRITE_BIT) != 0;

@@ -47,7 +47,7 @@ DRIVER_DEFINES := -DVIOSTOR_VERSION_MAJOR=$(word 1,$(DRIVER_VERSION)) \
     -DVIOSTOR_VERSION_PATCH=$(word 3,$(DRIVER_VERSION))
 # Of every flavour and architecture; tests compile their own miniports by them, too.
 DRIVER_CFLAGS := -std=c11 -O2 -g -gcodeview -ffreestanding -fno-stack-protector -fshort-wchar \
-    -fasynchronous-unwind-tables -ffile-compilation-dir=. -mno-incremental-linker-compatible -mno-implicit-float -D_WIN32_WINNT=0x0A00 -DNTDDI_VERSION=0x0A000006 \
+    -fasynchronous-unwind-tables -falign-loops=1 -ffile-compilation-dir=. -mno-incremental-linker-compatible -mno-implicit-float -D_WIN32_WINNT=0x0A00 -DNTDDI_VERSION=0x0A000006 \
     -Iviostor -isystem ddk $(DRIVER_DEFINES) $(DRIVER_WARNINGS)
 # $(call source_flags,SOURCE): what a source needs that is of one flavour only, for checks that look
 # at each source once.

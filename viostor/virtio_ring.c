@@ -80,6 +80,8 @@ static VOID VirtQueueInitializeCommon(PVIRTQUEUE Queue)
     Submit->Committed = 0;
     Submit->Mode = (UCHAR)Mode;
     Submit->EventIndex = Setup->EventIndex;
+    Submit->Plain = Mode == VirtQueueModeSplit && Setup->EventIndex && Setup->Single;
+    Submit->Use = Submit->FreeCount;
 
     Complete->Ids = Submit->Ids;
     Complete->Mask = Submit->Mask;
@@ -101,9 +103,12 @@ VOID VirtQueueReinitialize(PVIRTQUEUE Queue)
 
     VirtQueueInitializeCommon(Queue);
     for (Id = 0; Id < Queue->Setup.Size; Id++) {
-        /* The last one's is only followed in order. */
-        Queue->Submit.Ids[Id].Next = (USHORT)((Id + 1) & Queue->Submit.Mask);
-        Queue->Submit.Ids[Id].Count = 0;
+        /* The last one's is followed in order. Else that of Use ends the list. */
+        Queue->Submit.Ids[Id].Next = (USHORT)(Id + 1);
+        if (Queue->Setup.InOrder) {
+            Queue->Submit.Ids[Id].Next &= Queue->Submit.Mask;
+        }
+        Queue->Submit.Ids[Id].Count = Queue->Submit.Plain;
         Queue->Submit.Ids[Id].UsedLimit = 0;
     }
     if (Queue->Setup.Layout == VirtQueueLayoutPacked) {

@@ -4,8 +4,8 @@
  *
  * Theory of operation
  *   A request reserves an id (0..Use-1). Until the device has used the request, the id is its
- *   alone, so that a caller keeps one slot per id (header, status byte, descriptor table, pointer
- *   to the request) and finds it again at completion by an array access.
+ *   alone, so that a caller keeps one slot per id (header, status byte, descriptor table) and finds
+ *   it again at completion by an array access, and the request itself by VirtQueueContext.
  *
  *       VirtQueueReserve ──> VirtQueueBeginIndirect / BeginDirect ──> VirtQueueAppend ...
  *            │                                                             │
@@ -92,11 +92,13 @@ typedef enum _VIRTQUEUE_FAULT {
 /* What the caller gives VirtQueueInitialize; kept for VirtQueueReinitialize. */
 typedef struct _VIRTQUEUE_SETUP {
     VIRTQUEUE_LAYOUT Layout;
-    ULONG Size;              /* descriptors: a power of two, 1..32768; as the device said or less */
-    ULONG Use;               /* descriptors that are used, the first ones: 1..Size; 0: all of them.
+    ULONG Size;         /* descriptors: a power of two, 1..32768; as the device said or less */
+    ULONG Use;          /* descriptors that are used, the first ones: 1..Size; 0: all of them.
                                 Ids are below it. In order: all */
-    BOOLEAN EventIndex;      /* VIRTIO_F_EVENT_IDX is negotiated */
-    BOOLEAN InOrder;         /* VIRTIO_F_IN_ORDER is negotiated */
+    BOOLEAN EventIndex; /* VIRTIO_F_EVENT_IDX is negotiated */
+    BOOLEAN InOrder;    /* VIRTIO_F_IN_ORDER is negotiated */
+    BOOLEAN Single;     /* every chain takes one descriptor of the ring (tables of indirect ones),
+                                and is committed or cancelled before the next one is reserved */
     BOOLEAN CheckUsedLength; /* a too long used length breaks the queue. FALSE for a legacy device,
                                 many of which write it wrong (2.7.8.3): it is cut to what can be */
     PVOID Ring;              /* VIRTQUEUE_MEMORY.RingBytes, shared with the device */
@@ -117,6 +119,7 @@ typedef struct _VIRTQUEUE_ID {
     USHORT Next;     /* next descriptor of the chain, or next id of the free list */
     USHORT Count;    /* of the chain with this id: ring descriptors reserved for it */
     ULONG UsedLimit; /* of the chain with this id: writable bytes + 1; 0: not outstanding */
+    PVOID Context;   /* the caller's, for the chain with this id */
 } VIRTQUEUE_ID, *PVIRTQUEUE_ID;
 
 /* What submission touches. */
@@ -140,6 +143,9 @@ typedef struct _VIRTQUEUE_SUBMIT {
     USHORT Committed;   /* packed: chains committed, free running */
     UCHAR Mode;         /* VIRTQUEUE_MODE */
     BOOLEAN EventIndex;
+    BOOLEAN
+    Plain;     /* VirtQueueIsPlain: FreeCount says nothing, FreeHead is Use where none is free */
+    ULONG Use; /* of the setup */
 } VIRTQUEUE_SUBMIT;
 
 /* What completion touches. */
@@ -313,7 +319,7 @@ FORCEINLINE BOOLEAN VirtQueueModeIsSplit(UCHAR Mode)
 /* Descriptors (and ids) that VirtQueueReserve can still give. */
 FORCEINLINE ULONG VirtQueueFreeDescriptors(const VIRTQUEUE *Queue)
 {
-    return Queue->Submit.FreeCount;
+    return VirtSplitFreeDescriptors(Queue); /* of a packed one, too */
 }
 
 /* Requests that are committed and not yet taken back by VirtQueueGetUsed. */
@@ -341,6 +347,18 @@ FORCEINLINE VOID VirtQueueCancel(PVIRTQUEUE Queue, ULONG Id)
     } else {
         VirtPackedCancel(Queue, Id);
     }
+}
+
+/* Keeps a pointer of the caller's with a reserved id: VirtQueueContext gives it back until the id is
+ * reserved again. */
+FORCEINLINE VOID VirtQueueSetContext(PVIRTQUEUE Queue, ULONG Id, PVOID Context)
+{
+    Queue->Submit.Ids[Id].Context = Context;
+}
+
+FORCEINLINE PVOID VirtQueueContext(const VIRTQUEUE *Queue, ULONG Id)
+{
+    return Queue->Complete.Ids[Id].Context;
 }
 
 /* What the Begin functions share. */
@@ -498,6 +516,19 @@ FORCEINLINE VOID VirtQueueCommitTable(BOOLEAN Split, PVIRTQUEUE Queue, ULONG Id,
     } else {
         VirtPackedCommitTable(Queue, Id, TableAddress, Count, WritableBytes);
     }
+}
+
+/* Whether a device interrupts once for each time that it was asked to (VIRTIO_F_EVENT_IDX). */
+FORCEINLINE BOOLEAN VirtQueueHasEventIndex(const VIRTQUEUE *Queue)
+{
+    return Queue->Complete.EventIndex;
+}
+
+/* The queue is a split one with event index, not in order, and Single: virtio_ring_split.h has a plain
+ * way for it, which is the only one that it may be taken from then. */
+FORCEINLINE BOOLEAN VirtQueueIsPlain(const VIRTQUEUE *Queue)
+{
+    return Queue->Submit.Plain;
 }
 
 /*

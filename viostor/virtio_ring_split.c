@@ -72,6 +72,23 @@ VOID VirtSplitInitialize(PVIRTQUEUE Queue)
         Setup->EventIndex ? (PUSHORT)(Ring + Parts.UsedEventOffset) : &Submit->Avail->Flags;
 }
 
+BOOLEAN VirtSplitTakeOdd(PVIRTQUEUE Queue, const VIRTQ_SPLIT_TAKE *Take, ULONG Id, ULONG Length)
+{
+    VIRTQ_SPLIT_TAKE Odd = *Take;
+
+    VirtSplitEndTake(Queue, &Odd);
+    if (Id > Queue->Complete.Mask) {
+        VirtQueueBreak(Queue, VirtQueueFaultUsedId, Id);
+        return FALSE;
+    }
+    if (!VirtQueueJudgeLength(Queue, Id, &Length)) {
+        return FALSE;
+    }
+    VirtSplitTake(&Odd, Id);
+    VirtSplitEndTake(Queue, &Odd);
+    return TRUE;
+}
+
 VIRTQUEUE_RESULT VirtSplitGetUsedInOrder(PVIRTQUEUE Queue, PULONG Id, PULONG Written)
 {
     VIRTQUEUE_COMPLETE *Complete = &Queue->Complete;

@@ -43,6 +43,13 @@ FORCEINLINE ULONG VirtSplitOutstanding(const VIRTQUEUE *Queue)
     return (USHORT)(Queue->Submit.AvailIndex - Queue->Complete.UsedIndex);
 }
 
+/* See VirtQueueFreeDescriptors. */
+FORCEINLINE ULONG VirtSplitFreeDescriptors(const VIRTQUEUE *Queue)
+{
+    return Queue->Submit.Plain ? Queue->Submit.Use - VirtSplitOutstanding(Queue)
+                               : Queue->Submit.FreeCount;
+}
+
 FORCEINLINE ULONG VirtSplitReserve(PVIRTQUEUE Queue, ULONG Count)
 {
     ULONG Id = Queue->Submit.FreeHead;
@@ -50,7 +57,7 @@ FORCEINLINE ULONG VirtSplitReserve(PVIRTQUEUE Queue, ULONG Count)
     ULONG Index;
 
     VIO_ASSERT(Count != 0);
-    if (Count > Queue->Submit.FreeCount) {
+    if (Count > VirtSplitFreeDescriptors(Queue)) {
         return VIRTQUEUE_FULL;
     }
     for (Index = 1; Index < Count; Index++) {
@@ -144,16 +151,24 @@ FORCEINLINE VOID VirtSplitSetTable(PVIRTQUEUE Queue, ULONG Id, ULONGLONG TableAd
     Descriptor->Flags = VIRTQ_DESC_F_INDIRECT;
 }
 
+/* Puts an id into the available ring and publishes it: what it names is written. */
+FORCEINLINE VOID VirtSplitPublish(PVIRTQUEUE Queue, ULONG Id)
+{
+    VIRTQUEUE_SUBMIT *Submit = &Queue->Submit;
+    PVIRTQ_AVAIL Avail = Submit->Avail;
+    const USHORT Index = Submit->AvailIndex;
+
+    Submit->AvailIndex = Index + 1;
+    Avail->Ring[Index & Submit->Mask] = (USHORT)Id;
+    VirtioStoreBarrier();
+    VirtRingStore16(&Avail->Index, Index + 1);
+}
+
 /* Makes the chain of an id available whose descriptor is written. */
 FORCEINLINE VOID VirtSplitCommitTable(PVIRTQUEUE Queue, ULONG Id, ULONG WritableBytes)
 {
-    VIRTQUEUE_SUBMIT *Submit = &Queue->Submit;
-
-    Submit->Ids[Id].UsedLimit = WritableBytes + 1;
-    Submit->Avail->Ring[Submit->AvailIndex & Submit->Mask] = (USHORT)Id;
-    VirtioStoreBarrier();
-    Submit->AvailIndex++;
-    VirtRingStore16(&Submit->Avail->Index, Submit->AvailIndex);
+    Queue->Submit.Ids[Id].UsedLimit = WritableBytes + 1;
+    VirtSplitPublish(Queue, Id);
 }
 
 FORCEINLINE VOID VirtSplitCommit(PVIRTQUEUE_CHAIN Chain)
@@ -168,10 +183,7 @@ FORCEINLINE VOID VirtSplitCommit(PVIRTQUEUE_CHAIN Chain)
         Submit->Descriptors[Id].Flags = VIRTQ_DESC_F_INDIRECT;
     }
     Submit->Ids[Id].UsedLimit = Chain->WritableBytes + 1;
-    Submit->Avail->Ring[Submit->AvailIndex & Submit->Mask] = (USHORT)Id;
-    VirtioStoreBarrier();
-    Submit->AvailIndex++;
-    VirtRingStore16(&Submit->Avail->Index, Submit->AvailIndex);
+    VirtSplitPublish(Chain->Queue, Id);
 }
 
 FORCEINLINE BOOLEAN VirtSplitKickNeeded(PVIRTQUEUE Queue)
@@ -193,6 +205,55 @@ FORCEINLINE BOOLEAN VirtSplitKickNeeded(PVIRTQUEUE Queue)
         return (USHORT)(New - Hint - 1) < (USHORT)(New - Old);
     }
     return (Hint & VIRTQ_USED_F_NO_NOTIFY) == 0;
+}
+
+/*
+ * The plain way (VirtQueueIsPlain): submits one chain at a time, and takes back all that is there.
+ * Chains of tables may be submitted as usual beside it; VirtQueueGetUsed is not for such a queue. Not for
+ * a broken queue.
+ *
+ *     Id = VirtSplitNextFree(Queue)            an index that is no id (VIRTQUEUE_SETUP.Use): none is free
+ *     VirtSplitSubmitOne(Queue, Id, ...)       reserves and commits it, the ring's descriptor being as it
+ *                                              must be; TRUE: ring the doorbell
+ *
+ *     while (VirtSplitBeginTake(Queue, &Take) == VirtQueueElement) {
+ *         do {
+ *             VirtSplitLook(&Take, &Id, &Length)       FALSE: VirtSplitTakeOdd, and begin anew
+ *             VirtSplitTake(&Take, Id)
+ *         } while (VirtSplitHasMore(&Take));
+ *         VirtSplitEndTake(Queue, &Take);
+ *     }
+ *     VirtSplitRearm(Queue)                    asks for an interrupt; TRUE: there is more already
+ */
+FORCEINLINE ULONG VirtSplitNextFree(const VIRTQUEUE *Queue)
+{
+    return Queue->Submit.FreeHead;
+}
+
+FORCEINLINE BOOLEAN VirtSplitSubmitOne(PVIRTQUEUE Queue, ULONG Id, PVOID Context,
+                                       ULONG WritableBytes)
+{
+    VIRTQUEUE_SUBMIT *Submit = &Queue->Submit;
+    ULONG Index = Submit->AvailIndex;
+    const USHORT Next = (USHORT)(Index + 1);
+    PVIRTQUEUE_ID State = &Submit->Ids[Id];
+    PVIRTQ_AVAIL Avail;
+
+    KEEP_COMPUTED(Index);
+    KEEP_COMPUTED(State);
+    VIO_ASSERT(Submit->Plain && Id == Submit->FreeHead && Id < Submit->Use);
+    VIO_ASSERT(State->Count == 1 && State->UsedLimit == 0 && Submit->KickedIndex == Index);
+    State->UsedLimit = WritableBytes + 1;
+    State->Context = Context;
+    Submit->FreeHead = State->Next;
+    Submit->AvailIndex = Next;
+    Submit->KickedIndex = Next;
+    Avail = Submit->Avail;
+    Avail->Ring[Index & Submit->Mask] = (USHORT)Id;
+    VirtioStoreBarrier();
+    VirtRingStore16(&Avail->Index, Next);
+    VirtioFullBarrier(); /* as in VirtSplitKickNeeded, whose question this is for one chain */
+    return VirtRingLoad16(Submit->KickHint) == Index;
 }
 
 /* ---- Completion ---- */
@@ -256,6 +317,91 @@ FORCEINLINE VIRTQUEUE_RESULT VirtSplitGetUsed(PVIRTQUEUE Queue, PULONG Id, PULON
     *Id = UsedId;
     *Written = Length;
     return VirtQueueElement;
+}
+
+/* The plain way's state while it takes. Between Begin and End nothing else uses the queue. */
+typedef struct _VIRTQ_SPLIT_TAKE {
+    PVIRTQ_USED Used;
+    PVIRTQUEUE_ID Ids;
+    ULONG Mask;
+    ULONG FreeHead; /* of the free list */
+    ULONG Index;    /* next element to take, not reduced to 16 bits */
+    ULONG End;      /* behind the last one that is there */
+} VIRTQ_SPLIT_TAKE;
+
+FORCEINLINE VIRTQUEUE_RESULT VirtSplitBeginTake(PVIRTQUEUE Queue, VIRTQ_SPLIT_TAKE *Take)
+{
+    const VIRTQUEUE_COMPLETE *Complete = &Queue->Complete;
+    const USHORT UsedIndex = Complete->UsedIndex;
+    const USHORT Seen = VirtRingLoad16(&Complete->Used->Index);
+    const USHORT Ready = (USHORT)(Seen - UsedIndex);
+
+    if (Ready == 0) {
+        return VirtQueueEmpty;
+    }
+    if (UNLIKELY(Ready > VirtSplitOutstanding(Queue))) {
+        VirtQueueBreak(Queue, VirtQueueFaultUsedIndex, Seen);
+        return VirtQueueBroken;
+    }
+    VirtioLoadBarrier(); /* the index before the elements that it stands for */
+    Take->Used = Complete->Used;
+    Take->Ids = Complete->Ids;
+    Take->Mask = Complete->Mask;
+    Take->FreeHead = Queue->Submit.FreeHead;
+    Take->Index = UsedIndex;
+    Take->End = (ULONG)UsedIndex + Ready;
+    return VirtQueueElement;
+}
+
+FORCEINLINE BOOLEAN VirtSplitHasMore(const VIRTQ_SPLIT_TAKE *Take)
+{
+    return Take->Index != Take->End;
+}
+
+/* Makes what was taken known to the queue. */
+FORCEINLINE VOID VirtSplitEndTake(PVIRTQUEUE Queue, const VIRTQ_SPLIT_TAKE *Take)
+{
+    Queue->Submit.FreeHead = Take->FreeHead;
+    Queue->Complete.UsedIndex = (USHORT)Take->Index;
+}
+
+/*
+ * A used element that is not as it should be, with Take at it: judges it, and ends the taking. TRUE: it
+ * is to be taken nevertheless, and has been. FALSE: the queue is broken.
+ */
+BOOLEAN VirtSplitTakeOdd(PVIRTQUEUE Queue, const VIRTQ_SPLIT_TAKE *Take, ULONG Id, ULONG Length);
+
+/* Looks at the next element. TRUE: it may be taken. FALSE: it is odd. */
+FORCEINLINE BOOLEAN VirtSplitLook(const VIRTQ_SPLIT_TAKE *Take, PULONG Id, PULONG Length)
+{
+    const VIRTQ_USED_ELEMENT *Element = &Take->Used->Ring[Take->Index & Take->Mask];
+
+    *Id = VirtRingLoad32(&Element->Id);
+    *Length = VirtRingLoad32(&Element->Length);
+    /* The limit of an id that is not outstanding is 0, so this catches that as well. */
+    return LIKELY(*Id <= Take->Mask && *Length < Take->Ids[*Id].UsedLimit);
+}
+
+/* Takes it. Its id is free then, as after VirtQueueGetUsed. */
+FORCEINLINE VOID VirtSplitTake(VIRTQ_SPLIT_TAKE *Take, ULONG Id)
+{
+    PVIRTQUEUE_ID State = &Take->Ids[Id];
+
+    VIO_ASSERT(State->Count == 1);
+    State->UsedLimit = 0;
+    State->Next = (USHORT)Take->FreeHead;
+    Take->FreeHead = Id;
+    Take->Index++;
+}
+
+FORCEINLINE BOOLEAN VirtSplitRearm(PVIRTQUEUE Queue)
+{
+    VIRTQUEUE_COMPLETE *Complete = &Queue->Complete;
+    const USHORT UsedIndex = Complete->UsedIndex;
+
+    VirtRingStore16(Complete->InterruptControl, UsedIndex);
+    VirtioFullBarrier(); /* as in VirtSplitEnableInterrupts */
+    return VirtRingLoad16(&Complete->Used->Index) != UsedIndex;
 }
 
 /* ---- Interrupts ---- */

@@ -11,7 +11,8 @@
  *   HwBuildIo              <= DISPATCH     understand a request (any processor, no lock)
  *   HwStartIo              DISPATCH        submit it
  *   HwInterrupt, message   DIRQL           queue DPCs
- *   DPCs                   DISPATCH        complete, or look at the configuration
+ *   DPCs                   DISPATCH        complete
+ *   HwTimer                DISPATCH        look at the configuration, reset a device that wants it
  *   HwResetBus             DISPATCH        the last of StorPort's three tiers of resets
  *   HwAdapterControl       up to DIRQL     stop, restart, surprise removal
  *   HwUnitControl          PASSIVE_LEVEL   Windows 8 and later: surprise removal of the disk
@@ -23,7 +24,7 @@
 #include "port.h"
 #include "virtio_store_common.h"
 #include "virtio_store_hw_helper.h"
-#include "virtio_store_srb.h"
+#include "virtio_store_short_way.h"
 #include "virtio_store_utils.h"
 
 DRIVER_INITIALIZE DriverEntry;
@@ -34,7 +35,6 @@ HW_BUILDIO VioStorBuildIo;
 HW_STARTIO VioStorStartIo;
 HW_INTERRUPT VioStorInterrupt;
 HW_DPC_ROUTINE VioStorQueueDpc;
-HW_DPC_ROUTINE VioStorConfigDpc;
 HW_RESET_BUS VioStorResetBus;
 HW_ADAPTER_CONTROL VioStorAdapterControl;
 HW_UNIT_CONTROL VioStorUnitControl;
@@ -61,6 +61,7 @@ BOOLEAN NTAPI VioStorInitialize(PVOID DeviceExtension)
         return CommonInitializeDump(Adapter);
     }
     Adapter->Port.Locking = PortLockingInterrupt;
+    Adapter->Port.OwnMessages = 0;
     Adapter->MessageCount = PortExtendedMessageCount(Adapter);
     Adapter->MsixEnabled = Adapter->MessageCount != 0;
     PortExtendedSetPerformance(Adapter);
@@ -83,13 +84,19 @@ BOOLEAN NTAPI VioStorInitialize(PVOID DeviceExtension)
 BOOLEAN NTAPI VioStorPassiveInitialize(PVOID DeviceExtension)
 {
     PADAPTER_EXTENSION Adapter = (PADAPTER_EXTENSION)DeviceExtension;
+    const BOOLEAN Several = Adapter->QueueCount > 1;
     ULONG Index;
 
-    StorPortInitializeDpc(Adapter, &Adapter->Port.ConfigDpc, VioStorConfigDpc);
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-        StorPortInitializeDpc(Adapter, &Adapter->Queues[Index].Port.Dpc, VioStorQueueDpc);
+        PORT_QUEUE *Queue = &Adapter->Queues[Index].Port;
+
+        StorPortInitializeDpc(Adapter, &Queue->Dpc, VioStorQueueDpc);
+        Queue->Lock = Several ? DpcLock : StartIoLock;
+        Queue->LockContext = Several ? &Queue->Dpc : NULL;
     }
-    Adapter->Port.Locking = PortLockingDpc;
+    Adapter->Port.Locking = Several ? PortLockingDpc : PortLockingStartIo;
+    Adapter->Port.OwnMessages =
+        Adapter->MessageCount > Adapter->QueueCount ? Adapter->QueueCount : 0;
     return CommonBeginService(Adapter);
 }
 
@@ -135,22 +142,18 @@ static VOID OnOnlyMessage(PADAPTER_EXTENSION Adapter)
     }
 }
 
-BOOLEAN NTAPI VioStorMessageInterrupt(PVOID DeviceExtension, ULONG MessageId)
+/* A message that is not that of just one queue. */
+DECLSPEC_NOINLINE static BOOLEAN OnSharedMessage(PADAPTER_EXTENSION Adapter, ULONG MessageId)
 {
-    PADAPTER_EXTENSION Adapter = (PADAPTER_EXTENSION)DeviceExtension;
     ULONG Index;
 
-    if (Adapter->Port.Locking != PortLockingDpc) {
+    if (!PortHasDpcs(Adapter)) {
         return TRUE;
     }
     if (Adapter->MessageCount == 1) {
         OnOnlyMessage(Adapter);
     } else if (MessageId == 0) {
         PortOnConfigurationInterrupt(Adapter);
-    } else if (LIKELY(Adapter->MessageCount > Adapter->QueueCount)) {
-        if (MessageId <= Adapter->QueueCount) {
-            PortOnQueueInterrupt(&Adapter->Queues[MessageId - 1]);
-        }
     } else {
         for (Index = MessageId - 1; Index < Adapter->QueueCount;
              Index += Adapter->MessageCount - 1) {
@@ -160,6 +163,19 @@ BOOLEAN NTAPI VioStorMessageInterrupt(PVOID DeviceExtension, ULONG MessageId)
     return TRUE;
 }
 
+BOOLEAN NTAPI VioStorMessageInterrupt(PVOID DeviceExtension, ULONG MessageId)
+{
+    PADAPTER_EXTENSION Adapter = (PADAPTER_EXTENSION)DeviceExtension;
+
+    if (LIKELY(MessageId - 1 < Adapter->Port.OwnMessages)) {
+        PVIO_QUEUE Queue = &Adapter->Queues[MessageId - 1];
+
+        (VOID) StorPortIssueDpc(Adapter, &Queue->Port.Dpc, Queue, NULL);
+        return TRUE;
+    }
+    return OnSharedMessage(Adapter, MessageId);
+}
+
 VOID NTAPI VioStorQueueDpc(PSTOR_DPC Dpc, PVOID HwDeviceExtension, PVOID SystemArgument1,
                            PVOID SystemArgument2)
 {
@@ -167,15 +183,6 @@ VOID NTAPI VioStorQueueDpc(PSTOR_DPC Dpc, PVOID HwDeviceExtension, PVOID SystemA
     UNREFERENCED_PARAMETER(HwDeviceExtension);
     UNREFERENCED_PARAMETER(SystemArgument2);
     QueueProcess((PVIO_QUEUE)SystemArgument1);
-}
-
-VOID NTAPI VioStorConfigDpc(PSTOR_DPC Dpc, PVOID HwDeviceExtension, PVOID SystemArgument1,
-                            PVOID SystemArgument2)
-{
-    UNREFERENCED_PARAMETER(Dpc);
-    UNREFERENCED_PARAMETER(SystemArgument1);
-    UNREFERENCED_PARAMETER(SystemArgument2);
-    AdapterConfigurationChanged((PADAPTER_EXTENSION)HwDeviceExtension);
 }
 
 /* ---- Reset, control, the end ---- */

@@ -7,14 +7,14 @@
  *       REQUEST_SLOT[]  one per ring id, shared with the device: header, status, short table
  *   SRB_EXTENSION       one per request, in the memory that StorPort gives with each SRB
  *
- * The life of a request (REQUEST_STATE):
+ * The life of a request:
  *
  *     BuildIo            StartIo                      device           DPC
  *   ┌─────────┐     ┌──────────────┐             ┌────────────┐   ┌────────────┐
- *   │ Built   ├────>│ Submitted    ├────────────>│  ...       ├──>│ Finished   ├──> RequestComplete
+ *   │ built   ├────>│ in the ring  ├────────────>│  ...       ├──>│ finished   ├──> RequestComplete
  *   └─────────┘  │  └──────────────┘             └────────────┘   └────────────┘
  *                │         ^ ring has room                              ^
- *                └──> Waiting (queue's list) ───────────────────────────┘ reset, removal
+ *                └──> queue's waiting list ─────────────────────────────┘ reset, removal
  *
  * Locking: everything in a VIO_QUEUE is guarded by that queue's lock (port.h), but for the fields
  * that are constant between HwInitialize and the adapter's end. Two queues' locks are never held at
@@ -150,14 +150,6 @@ _Static_assert(sizeof(blk_req) == 2 * CACHE_LINE_SIZE, "a slot is two cache line
 #define LONG_TABLE_MINIMUM 4u
 #define LONG_TABLE_MAXIMUM 64u
 
-/* Where a request is. */
-typedef enum _REQUEST_STATE {
-    RequestBuilt,     /* HwBuildIo has understood it; StorPort holds it */
-    RequestWaiting,   /* in its queue's waiting list */
-    RequestSubmitted, /* in the ring */
-    RequestFinished,  /* off the ring, on its way to RequestComplete */
-} REQUEST_STATE;
-
 /* What a request asks for. */
 typedef enum _REQUEST_KIND {
     RequestKindDevice,   /* a virtio-blk request: read, write, flush */
@@ -175,9 +167,10 @@ typedef enum _REQUEST_RESULT {
     RequestResultBadData,  /* the scatter/gather list is missing or has more segments than agreed */
 } REQUEST_RESULT;
 
-/* What makes a request more than its one device request: bits of SRB_EXTENSION.Special. */
+/* What makes a request more than one of the device that ends as it was asked for: bits of
+ * SRB_EXTENSION.Special. */
 typedef enum _REQUEST_SPECIAL {
-    RequestSpecialSequence = 1,  /* of RequestKindSequence: another step may follow */
+    RequestSpecialReport = 1,    /* its SRB does not hold the results of success yet */
     RequestSpecialUnderrun = 2,  /* the SRB's buffer is longer than what is transferred */
     RequestSpecialLongTable = 4, /* it has a table of the queue's pool: LongTable */
 } REQUEST_SPECIAL;
@@ -190,21 +183,28 @@ typedef struct _SRB_EXTENSION {
     struct _SRB_EXTENSION *Next; /* in a REQUEST_LIST */
     PVOID Srb;                   /* legacy or extended; NULL for RequestKindIdentify */
     PPORT_SEGMENT_LIST Segments; /* of the data; NULL if there is none, or a step has none */
-    PUCHAR ScsiStatus;           /* where its SCSI status goes; NULL: look for it */
     ULONGLONG Sector;            /* first 512-byte sector */
-    ULONG Length;                /* bytes of data; of a range: sectors */
-    UCHAR Kind;                  /* REQUEST_KIND */
-    UCHAR State;                 /* REQUEST_STATE */
-    UCHAR Result;                /* REQUEST_RESULT, in RequestFinished */
-    UCHAR Operation;             /* DISK_OPERATION that is next or under way */
-    UCHAR DeviceStatus;          /* as read once from the slot */
-    UCHAR Special;               /* REQUEST_SPECIAL bits; 0: an ordinary one */
-    USHORT LongTable;            /* index in the queue's pool, with RequestSpecialLongTable */
+    ULONG Length;                /* bytes of data; of a range: sectors; 0: it has none (yet) */
+    union {
+        struct {
+            UCHAR DeviceStatus; /* VIRTIO_BLK_S_..., as read once from the slot */
+            UCHAR Result;       /* REQUEST_RESULT, once it has ended */
+            UCHAR Kind;         /* REQUEST_KIND */
+            UCHAR Special;      /* REQUEST_SPECIAL bits */
+        };
+        ULONG Unusual; /* 0: an ordinary read or write, and all is well so far */
+    };
+    UCHAR Operation;  /* DISK_OPERATION that is next or under way */
+    BOOLEAN Finished; /* of RequestKindIdentify: it has ended */
+    USHORT LongTable; /* index in the queue's pool, with RequestSpecialLongTable */
     /* of RequestKindSequence: */
     UCHAR StepData;                     /* where this step's data lies: DISK_STEP_DATA */
     PPORT_SEGMENT_LIST CommandSegments; /* of StepDataCommand; NULL if no step has that */
     DISK_SEQUENCE Sequence;
 } SRB_EXTENSION, *PSRB_EXTENSION;
+
+_Static_assert(RequestKindDevice == 0 && RequestResultDevice == 0 && VIRTIO_BLK_S_OK == 0,
+               "SRB_EXTENSION.Unusual is 0 for what is ordinary");
 
 /* A list of requests, first in first out. */
 typedef struct _REQUEST_LIST {
@@ -212,7 +212,7 @@ typedef struct _REQUEST_LIST {
     PSRB_EXTENSION Tail; /* valid while Head is not NULL */
 } REQUEST_LIST, *PREQUEST_LIST;
 
-/* What a queue does with a request that comes. Changed under its lock. */
+/* What a queue does with a request that comes. Changed under its lock, by QueueSetState. */
 typedef enum _QUEUE_STATE {
     QueueStopped, /* a reset or start is under way: keep it in the waiting list */
     QueueRunning, /* submit it, or keep it if the ring is full */
@@ -221,12 +221,26 @@ typedef enum _QUEUE_STATE {
     QueueClosed,  /* there is no device: finish it as RequestResultGone */
 } QUEUE_STATE;
 
-/* What the driver alone knows of a ring id and its slot. */
-typedef struct _REQUEST_PLACE {
-    PSRB_EXTENSION Request; /* submitted under it */
-    ULONG Prepared; /* data segments that the slot's table and the ring's descriptor were last
-                               written for; 0: for none, they must be written whole */
-} REQUEST_PLACE, *PREQUEST_PLACE;
+/* What a descriptor table is used for. */
+typedef enum _TABLE_DIRECTION {
+    TableRead,
+    TableWrite,
+    TableDirections, /* how many there are */
+} TABLE_DIRECTION;
+
+/* What the driver alone knows of a long table. */
+typedef struct _LONG_TABLE {
+    BOOLEAN Prepared; /* flags and links of all entries are those of data of its direction, but for
+                         the entry behind Segments ones, which was the status byte's */
+    UCHAR Direction;  /* TABLE_DIRECTION */
+    USHORT Segments;  /* of its last request */
+} LONG_TABLE, *PLONG_TABLE;
+
+/* Free long tables of one direction. */
+typedef struct _LONG_TABLE_STACK {
+    PUSHORT Indices; /* has room for all */
+    ULONG Count;
+} LONG_TABLE_STACK;
 
 /* Memory of a queue beside its ring; the addresses are the device's. */
 typedef struct _QUEUE_MEMORY {
@@ -234,8 +248,11 @@ typedef struct _QUEUE_MEMORY {
     ULONGLONG SlotsAddress;
     PUCHAR LongTables; /* LongTableCount tables of LongTableBytes each */
     ULONGLONG LongTablesAddress;
-    PREQUEST_PLACE Places;  /* per ring id. Not shared */
-    PUSHORT FreeLongTables; /* stack of FreeLongTableCount indices. Not shared */
+    /* Not shared: */
+    PUCHAR Prepared; /* per ring id: data segments that the slot's table and the ring's descriptor
+                        were last written for; 0: they must be written whole. One entry more is 0
+                        for good: VirtSplitNextFree's answer where no id is free */
+    PLONG_TABLE LongTableStates; /* per long table */
 } QUEUE_MEMORY;
 
 /* Memory that steps of sequences read into and write from: of queue 0 only, for one request at a
@@ -253,14 +270,17 @@ typedef struct _VIO_QUEUE {
     QUEUE_MEMORY Memory;
     REQUEST_LIST Waiting;
     SCRATCH_MEMORY Scratch;
-    ULONG FreeLongTableCount;
-    ULONG ShortBytes; /* requests of segments up to so many bytes go the short way; 0: none does */
-    ULONG OneSegmentBytes; /* the same where the ring is a split one, else 0 */
-    UCHAR State;           /* QUEUE_STATE */
-    USHORT Index;          /* of the virtqueue */
-    USHORT Vector;         /* MSI-X message, or VIRTIO_MSI_NO_VECTOR */
-    ULONG Size;            /* descriptors */
-    BOOLEAN Polled;        /* a dump's: never asks for an interrupt */
+    LONG_TABLE_STACK FreeLongTables[TableDirections];
+    ULONG OpenBytes;  /* a request of one segment of up to so many bytes goes straight into the
+                         ring: TableBytes while a plain queue runs and nothing waits, else 0 */
+    ULONG TableBytes; /* constant: longest segment that a table takes as it is; 0: there are no
+                         tables of indirect descriptors */
+    BOOLEAN Open;     /* the queue runs and nothing waits */
+    UCHAR State;      /* QUEUE_STATE */
+    USHORT Index;     /* of the virtqueue */
+    USHORT Vector;    /* MSI-X message, or VIRTIO_MSI_NO_VECTOR */
+    ULONG Size;       /* descriptors */
+    BOOLEAN Polled;   /* a dump's: never asks for an interrupt */
     struct _ADAPTER_EXTENSION *Adapter;
     PORT_QUEUE Port;
 } VIO_QUEUE, *PVIO_QUEUE;

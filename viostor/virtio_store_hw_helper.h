@@ -13,12 +13,20 @@ VOID RequestListAppend(PREQUEST_LIST List, PSRB_EXTENSION Request);
 /* Moves all of Source to the end of List. */
 VOID RequestListConcat(PREQUEST_LIST List, PREQUEST_LIST Source);
 
+/* Changes what the queue does with requests that come. The caller holds the queue's lock, or nothing
+ * can run beside it. */
+VOID QueueSetState(PVIO_QUEUE Queue, QUEUE_STATE State);
+
 /*
- * Sends a request of RequestKindDevice on its way: into the ring, or into the queue's waiting list,
- * or, where there is no device, straight to its completion. Takes the queue's lock.
- * IRQL <= DISPATCH_LEVEL. The request may be completed before this returns. TRUE.
+ * Sends a request on its way: into the ring, or into the queue's waiting list, or, where there is no
+ * device, straight to its completion. Takes the queue's lock. From StartIo. The request may be completed
+ * before this returns. TRUE.
  */
 BOOLEAN QueueSubmitRequest(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
+
+/* The same for a request of RequestKindDevice, by the queue that the port driver's hints for its SRB
+ * select. Where StartIo holds the lock of the only queue it has failed QueueTrySubmitOne. */
+BOOLEAN QueueSubmitSelected(PADAPTER_EXTENSION Adapter, PVOID Srb, PSRB_EXTENSION Request);
 
 /*
  * Takes back what the device has used, sends what was waiting, and completes. The body of a queue's
@@ -58,8 +66,8 @@ VOID QueueResume(PVIO_QUEUE Queue, PREQUEST_LIST Finished);
 /*
  * Submits a request to a stopped queue whose device works, and takes back by looking, without
  * interrupts: for the driver's own requests at start. Nothing else may use the queue meanwhile.
- * QueueSubmitPolled: FALSE if there is no room. QueuePoll: VirtQueueElement once the request's
- * State is RequestFinished.
+ * QueueSubmitPolled: FALSE if there is no room. QueuePoll: VirtQueueElement once the request is
+ * Finished.
  */
 BOOLEAN QueueSubmitPolled(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
 VIRTQUEUE_RESULT QueuePoll(PVIO_QUEUE Queue);

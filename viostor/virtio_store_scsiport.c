@@ -19,7 +19,7 @@
 #include "port.h"
 #include "virtio_store_common.h"
 #include "virtio_store_hw_helper.h"
-#include "virtio_store_srb.h"
+#include "virtio_store_short_way.h"
 
 DRIVER_INITIALIZE DriverEntry;
 

@@ -10,6 +10,7 @@
 
 #include "adapter.h"
 #include "port.h"
+#include "request.h"
 #include "virtio_store_control.h"
 #include "virtio_store_hw_helper.h"
 #include "virtio_store_utils.h"
@@ -35,11 +36,9 @@ static VOID PrepareRequest(PADAPTER_EXTENSION Adapter, PVOID Srb, DISK_OPERATION
     PSRB_EXTENSION Request = PortSrbExtension(Srb);
 
     Request->Srb = Srb;
-    Request->ScsiStatus = NULL;
-    Request->Kind = RequestKindDevice;
-    Request->State = RequestBuilt;
+    Request->Unusual = 0;
+    Request->Special = RequestSpecialReport;
     Request->Operation = (UCHAR)Operation;
-    Request->Special = 0;
     Request->Sector = Sector;
     Request->Length = Length;
     Request->Segments = Length != 0 ? PortGetSegments(Adapter, Srb) : NULL;
@@ -53,7 +52,6 @@ DECLSPEC_NOINLINE static VOID PrepareSequence(PADAPTER_EXTENSION Adapter, PVOID 
 
     PrepareRequest(Adapter, Srb, DiskOperationNone, 0, 0);
     Request->Kind = RequestKindSequence;
-    Request->Special = RequestSpecialSequence;
     Request->CommandSegments =
         ScsiSequenceMovesData(Command->Sequence) ? PortGetSegments(Adapter, Srb) : NULL;
     ScsiSequenceBegin(&Request->Sequence, Command);
@@ -126,92 +124,8 @@ static BOOLEAN BuildReset(PADAPTER_EXTENSION Adapter, PVOID Srb, ULONG Function)
         return Answer(Srb, SRB_STATUS_NO_DEVICE);
     }
     Request->Srb = Srb;
+    Request->Length = 0;
     Request->Kind = RequestKindReset;
-    Request->State = RequestBuilt;
-    return TRUE;
-}
-
-/* ---- The short way ---- */
-
-FORCEINLINE ULONG LoadBig32(const UCHAR *Bytes)
-{
-    ULONG Value;
-
-    __builtin_memcpy(&Value, Bytes, sizeof(Value));
-    return __builtin_bswap32(Value);
-}
-
-FORCEINLINE ULONGLONG LoadBig64(const UCHAR *Bytes)
-{
-    ULONGLONG Value;
-
-    __builtin_memcpy(&Value, Bytes, sizeof(Value));
-    return __builtin_bswap64(Value);
-}
-
-/* Reads first block and number of blocks of a READ or WRITE, 10 or 16, without any option. FALSE: it
- * is another command, or has one. */
-FORCEINLINE BOOLEAN ReadTransferCdb(const PORT_TRANSFER_SRB *Transfer, PULONGLONG First,
-                                    PULONG Count)
-{
-    const UCHAR *Cdb = Transfer->Cdb;
-
-    switch (Cdb[0]) {
-    case SCSIOP_READ:
-    case SCSIOP_WRITE:
-        *First = LoadBig32(&Cdb[2]);
-        *Count = ((ULONG)Cdb[7] << 8) | Cdb[8];
-        return (Cdb[1] | Cdb[9]) == 0 && Transfer->CdbLength >= 10;
-    case SCSIOP_READ16:
-    case SCSIOP_WRITE16:
-        *First = LoadBig64(&Cdb[2]);
-        *Count = LoadBig32(&Cdb[10]);
-        return (Cdb[1] | Cdb[15]) == 0 && Transfer->CdbLength >= 16;
-    default:
-        return FALSE;
-    }
-}
-
-/*
- * Builds the request of an ordinary READ or WRITE: the one unit, no FUA or other option, in range, a
- * buffer of just the right length, nothing that the unit has to tell first. FALSE: it is anything
- * else, and nothing has been done; ScsiInterpretCommand knows what it means. What passes here means
- * there the same.
- */
-FORCEINLINE BOOLEAN BuildTransfer(PADAPTER_EXTENSION Adapter, PVOID Srb)
-{
-    const SCSI_DISK *Disk = &Adapter->Disk;
-    PORT_TRANSFER_SRB Transfer;
-    PSRB_EXTENSION Request;
-    ULONGLONG BlockCount;
-    ULONGLONG First;
-    BOOLEAN Write;
-    ULONG Count;
-
-    if (UNLIKELY(!PortLookAtTransfer(Srb, &Transfer) ||
-                 !ReadTransferCdb(&Transfer, &First, &Count))) {
-        return FALSE;
-    }
-    Write = (Transfer.Cdb[0] & 0x02) != 0; /* READ is 28h or 88h, WRITE 2Ah or 8Ah */
-    if (UNLIKELY(((ULONGLONG)Count << (Disk->BlockShift + 9)) != Transfer.DataLength ||
-                 Transfer.DataLength - 1 >= Disk->MaximumTransferLength ||
-                 Disk->PendingAttention != 0 || (Write && Disk->ReadOnly))) {
-        return FALSE;
-    }
-    BlockCount = Disk->BlockCount; /* read once: the disk may shrink meanwhile */
-    if (UNLIKELY(First >= BlockCount || Count > BlockCount - First)) {
-        return FALSE;
-    }
-    Request = Transfer.Extension;
-    Request->Srb = Srb;
-    Request->ScsiStatus = Transfer.ScsiStatus;
-    Request->Sector = First << Disk->BlockShift;
-    Request->Length = Transfer.DataLength;
-    Request->Kind = RequestKindDevice;
-    Request->State = RequestBuilt;
-    Request->Operation = Write ? DiskOperationWrite : DiskOperationRead;
-    Request->Special = 0;
-    Request->Segments = PortGetSegments(Adapter, Srb);
     return TRUE;
 }
 
@@ -238,21 +152,13 @@ static BOOLEAN BuildOther(PADAPTER_EXTENSION Adapter, PVOID Srb)
     }
 }
 
-DECLSPEC_NOINLINE static BOOLEAN BuildOrAnswer(PADAPTER_EXTENSION Adapter, PVOID Srb)
+BOOLEAN SrbBuildAny(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
     if (BuildOther(Adapter, Srb)) {
         return TRUE;
     }
     PortCompleteSrb(Adapter, Srb);
     return FALSE;
-}
-
-BOOLEAN SrbBuild(PADAPTER_EXTENSION Adapter, PVOID Srb)
-{
-    if (LIKELY(BuildTransfer(Adapter, Srb))) {
-        return TRUE;
-    }
-    return BuildOrAnswer(Adapter, Srb);
 }
 
 DECLSPEC_NOINLINE static VOID ExecuteReset(PADAPTER_EXTENSION Adapter, PVOID Srb)
@@ -277,12 +183,8 @@ DECLSPEC_NOINLINE static BOOLEAN StartSpecial(PADAPTER_EXTENSION Adapter, PVOID 
                               Request);
 }
 
-BOOLEAN SrbStart(PADAPTER_EXTENSION Adapter, PVOID Srb)
+BOOLEAN SrbStartAny(PADAPTER_EXTENSION Adapter, PVOID Srb, PSRB_EXTENSION Request)
 {
-    PSRB_EXTENSION Request = PortSrbExtension(Srb);
-
-    if (UNLIKELY(Request->Kind != RequestKindDevice)) {
-        return StartSpecial(Adapter, Srb, Request);
-    }
-    return QueueSubmitRequest(PortSelectQueue(Adapter, Srb), Request);
+    return LIKELY(Request->Kind == RequestKindDevice) ? QueueSubmitSelected(Adapter, Srb, Request)
+                                                      : StartSpecial(Adapter, Srb, Request);
 }

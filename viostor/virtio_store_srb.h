@@ -13,15 +13,11 @@ FORCEINLINE BOOLEAN SrbIsForUnit(PVOID Srb)
     return (SrbGetPathId(Srb) | SrbGetTargetId(Srb) | SrbGetLun(Srb)) == 0;
 }
 
-/*
- * Understands an SRB, legacy or extended, and answers it where the device has no part in it.
- * TRUE: its extension is filled, hand it to SrbStart. FALSE: it has been completed.
- * IRQL <= DISPATCH_LEVEL, no lock; runs on several processors at once.
- */
-BOOLEAN SrbBuild(PADAPTER_EXTENSION Adapter, PVOID Srb);
+/* SrbBuild (virtio_store_short_way.h) of anything, the long way. */
+BOOLEAN SrbBuildAny(PADAPTER_EXTENSION Adapter, PVOID Srb);
 
-/* TRUE. Starts an SRB for which SrbBuild said TRUE. It is completed before this returns (a reset) or by
- * its queue. DISPATCH_LEVEL; runs on several processors at once. */
-BOOLEAN SrbStart(PADAPTER_EXTENSION Adapter, PVOID Srb);
+/* SrbStart of anything; Request is the extension of Srb. Where StartIo holds the lock of the only queue
+ * it has failed QueueTrySubmitOne. */
+BOOLEAN SrbStartAny(PADAPTER_EXTENSION Adapter, PVOID Srb, PSRB_EXTENSION Request);
 
 #endif

@@ -117,6 +117,7 @@ def test_write_protection_comes_and_goes(storhost):
         write 0 8 1
         device read-only on
         idle
+        clock advance 0.1
         write 0 8 2
         expect sense=6/2a/01
         write 0 8 2
@@ -130,6 +131,7 @@ def test_write_protection_comes_and_goes(storhost):
         expect sense=7/27/00
         device read-only off
         idle
+        clock advance 0.1
         ready
         write 0 8 3
         verify 0 8 3

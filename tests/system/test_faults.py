@@ -191,7 +191,7 @@ def test_needs_reset(storhost):
         device hold all
         async held*8 write 0 8 1
         device needs-reset
-        idle
+        clock advance 0.1
         wait held 20
         expect srb=bus-reset|success
         device release all
@@ -207,6 +207,7 @@ def test_capacity_change_is_noticed(storhost):
         check disk.blocks = 131072
         device resize 262144
         idle
+        clock advance 0.1
         cdb 00 00 00 00 00 00
         expect sense=6/2a/09
         discover

@@ -54,6 +54,12 @@ def test_three_requests_on_the_usual_ring(storhost):
 
 # What is taken out of the driver, by file: a text and what stands in its place.
 FAULTS = {
+    "plain-recheck": ("virtio_ring_split.h",
+                      "return VirtRingLoad16(&Complete->Used->Index) != UsedIndex;",
+                      "return FALSE;"),
+    "plain-kick": ("virtio_ring_split.h",
+                   "return VirtRingLoad16(Submit->KickHint) == Index;",
+                   "return VirtRingLoad16(Submit->KickHint) == Index + 1;"),
     "split-recheck": ("virtio_ring_split.h",
                       "return (USHORT)(Seen - Complete->UsedIndex) >= Wanted;",
                       "return (USHORT)(Seen - Complete->UsedIndex) > 0x7000;"),
@@ -97,7 +103,7 @@ def faulty_driver(tmp_path_factory):
 def test_a_lost_request_is_found(storhost, faulty_driver, fault):
     """Without the second look after asking for an interrupt, or with a wrong idea of when the device
     wants a doorbell, some order of steps loses a request."""
-    ring = "offer=RING_PACKED" if fault.startswith("packed") else ""
+    ring = {"packed": "offer=RING_PACKED", "split": "withhold=INDIRECT_DESC", "plain": ""}[fault.split("-")[0]]
     done = interleave(storhost, device(ring), 2, "--limit", "100000", driver=faulty_driver(fault), timeout=600)
     assert done.returncode in (1, 3), done.stdout
     assert "came back in this order" in done.stdout

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "virtio_store_srb.h"
+#include "virtio_store_short_way.h"
 
 #include "adapter.h"
 #include "port.h"
@@ -92,10 +92,18 @@ BOOLEAN QueueSubmitRequest(PVIO_QUEUE queue, PSRB_EXTENSION request)
     return TRUE;
 }
 
-PVIO_QUEUE PortHintedQueue(PADAPTER_EXTENSION adapter, PVOID srb)
+BOOLEAN QueueSubmitSelected(PADAPTER_EXTENSION adapter, PVOID srb, PSRB_EXTENSION request)
 {
+    (void)adapter;
     (void)srb;
-    return adapter->Queues;
+    (void)request;
+    return TRUE;
+}
+
+BOOLEAN QueueNotify(PVIO_QUEUE queue)
+{
+    (void)queue;
+    return TRUE;
 }
 
 ULONG DebugPrintLevel;
@@ -202,8 +210,11 @@ static PVOID make(struct block *block, const struct wish *wish, enum kind kind)
 {
     memset(block, 0, sizeof(*block));
     memset(&block->extension, 0xa5, sizeof(block->extension));
-    return kind == KIND_LEGACY ? make_legacy(block, wish)
-                               : make_extended(block, wish, kind == KIND_LONG);
+    PVOID srb = kind == KIND_LEGACY ? make_legacy(block, wish)
+                                    : make_extended(block, wish, kind == KIND_LONG);
+
+    SrbSetScsiStatus(srb, 0x5a);
+    return srb;
 }
 
 static const ULONG interesting_counts[] = {0, 1, 2, 8, 127, 128, 129, 255, 256, 65535};
@@ -285,8 +296,8 @@ static void run(PADAPTER_EXTENSION adapter, const struct wish *wish, enum kind k
         return;
     }
     assert_ptr_equal(request->Srb, srb);
-    assert_int_equal(request->State, RequestBuilt);
-    outcome->special = request->Special;
+    /* The short way has written the results of success already; the long way does at the end. */
+    outcome->special = request->Special & ~RequestSpecialReport;
     if (request->Kind == RequestKindSequence) {
         assert_int_equal(request->Sequence.Kind, SequenceFlushAfter);
         outcome->operation = request->Sequence.Transfer;
@@ -298,10 +309,8 @@ static void run(PADAPTER_EXTENSION adapter, const struct wish *wish, enum kind k
     outcome->operation = request->Operation;
     outcome->sector = request->Sector;
     outcome->length = request->Length;
-    if (request->ScsiStatus != NULL) {
-        /* What the short way remembers is the very byte. */
-        *request->ScsiStatus = 0x5a;
-        assert_int_equal(SrbGetScsiStatus(srb), 0x5a);
+    if (request->Unusual == 0) {
+        assert_int_equal(SrbGetScsiStatus(srb), SCSISTAT_GOOD);
         assert_int_equal(SrbGetDataTransferLength(srb), request->Length);
     }
 }
@@ -378,7 +387,7 @@ static void test_short_way_is_taken(void **state)
     open_disk(&adapter, false, 4096);
     for (enum kind kind = KIND_LEGACY; kind <= KIND_EXTENDED; kind++) {
         assert_true(SrbBuild(&adapter, make(&block, &wish, kind)));
-        assert_non_null(block.extension.ScsiStatus);
+        assert_int_equal(block.extension.Unusual, 0);
         assert_int_equal(block.extension.Sector, 40);
         assert_int_equal(block.extension.Length, 8192);
         assert_int_equal(block.extension.Operation, DiskOperationWrite);

@@ -375,7 +375,7 @@ static void test_initial_contents(void **state)
 static void test_part_of_the_ring(void **state)
 {
     static _Alignas(64) uint8_t ring[4096], private[4096];
-    VIRTQUEUE_SETUP setup = {VirtQueueLayoutSplit, 16,     3, FALSE, FALSE, TRUE, ring,
+    VIRTQUEUE_SETUP setup = {VirtQueueLayoutSplit, 16,     3, FALSE, FALSE, FALSE, TRUE, ring,
                              RING_ADDRESS,         private};
     VIRTQUEUE queue;
 
@@ -395,7 +395,7 @@ static void test_part_of_the_ring(void **state)
 static void test_bad_setup(void **state)
 {
     static _Alignas(64) uint8_t ring[4096], private[4096];
-    VIRTQUEUE_SETUP good = {VirtQueueLayoutSplit, 16,     0, FALSE, FALSE, TRUE, ring,
+    VIRTQUEUE_SETUP good = {VirtQueueLayoutSplit, 16,     0, FALSE, FALSE, FALSE, TRUE, ring,
                             RING_ADDRESS,         private};
     VIRTQUEUE_SETUP setup = good;
     VIRTQUEUE queue;
@@ -429,6 +429,192 @@ static void test_bad_setup(void **state)
     setup.Layout = VirtQueueLayoutLegacy;
     setup.RingAddress += 64;
     assert_int_equal(VirtQueueInitialize(&queue, &setup), VirtQueueFaultAlignment);
+}
+
+/* ---- Tests: the plain way ---- */
+
+static void plain_open(uint32_t size)
+{
+    queue_open(size, VirtQueueLayoutSplit, true);
+    t.setup.Single = TRUE;
+    assert_int_equal(VirtQueueInitialize(&t.queue, &t.setup), VirtQueueFaultNone);
+    assert_true(VirtQueueIsPlain(&t.queue));
+}
+
+/* Submits one request, its table written as a caller does who keeps it. FALSE: the queue is full. */
+static bool plain_submit(void)
+{
+    const uint32_t id = VirtSplitNextFree(&t.queue);
+    const uint32_t count = 1 + random_below(SEGMENTS_MAX);
+    struct request *request = &t.requests[id];
+    const unsigned barriers = full_barriers;
+
+    if (id == t.size) {
+        assert_int_equal(VirtQueueFreeDescriptors(&t.queue), 0);
+        assert_int_equal(VirtQueueReserve(&t.queue, 1), VIRTQUEUE_FULL);
+        return false;
+    }
+    assert_true(id < t.size && !request->outstanding);
+    driver_fill_request(request, count);
+    for (uint32_t n = 0; n < count; n++) {
+        VirtQueueSetEntry(
+            TRUE, (PVIRTQUEUE_ENTRY)&t.tables[id][n], request->segments[n].address,
+            request->segments[n].length,
+            VirtQueueEntryTail(TRUE, n, request->segments[n].device_writes, n + 1 == count));
+    }
+    VirtQueueSetTable(&t.queue, id, TABLE_ADDRESS + id * sizeof(t.tables[0]), count);
+    request->outstanding = true;
+    outstanding++;
+    if (VirtSplitSubmitOne(&t.queue, id, request, request->writable)) {
+        device_doorbell();
+    }
+    assert_int_equal(full_barriers - barriers, 1);
+    return true;
+}
+
+/* What a DPC does. */
+static void plain_interrupt(void)
+{
+    VIRTQ_SPLIT_TAKE take;
+    VIRTQUEUE_RESULT result;
+    ULONG id, length;
+
+    device.interrupt = false;
+    device.interrupts++;
+    do {
+        while ((result = VirtSplitBeginTake(&t.queue, &take)) == VirtQueueElement) {
+            do {
+                assert_true(VirtSplitLook(&take, &id, &length));
+                VirtSplitTake(&take, id);
+                driver_take(id, length);
+            } while (VirtSplitHasMore(&take));
+            VirtSplitEndTake(&t.queue, &take);
+        }
+        assert_int_equal(result, VirtQueueEmpty);
+    } while (VirtSplitRearm(&t.queue));
+}
+
+/* run_traffic by the plain way, with chains that are submitted as usual among them. */
+static void run_plain_traffic(uint64_t requests)
+{
+    unsigned idle = 0;
+
+    device_open();
+    outstanding = 0;
+    completed = 0;
+    at_barrier = device_run_some;
+    drain_stores = device_drain_stores;
+    while (completed < requests || outstanding != 0) {
+        uint32_t burst = completed + outstanding < requests ? 1 + random_below(3) : 0;
+
+        while (burst-- > 0) {
+            if (random_below(8) != 0) {
+                (void)plain_submit();
+            } else if (driver_submit(CHAINS_INDIRECT, 1 + random_below(SEGMENTS_MAX))) {
+                driver_kick();
+            }
+        }
+        device_run(random_below(16));
+        assert_int_equal(VirtQueueOutstanding(&t.queue), outstanding);
+        assert_int_equal(VirtQueueFreeDescriptors(&t.queue), t.size - outstanding);
+        if (device.interrupt && random_below(3) != 0) {
+            plain_interrupt();
+        }
+        idle = device_is_quiet() && outstanding != 0 ? idle + 1 : 0;
+        assert_true(idle < 100); /* both sides asleep: a doorbell or an interrupt was lost */
+    }
+    at_barrier = NULL;
+    assert_int_equal(VirtQueueNextOutstanding(&t.queue, 0), VIRTQUEUE_NONE);
+    device_close();
+}
+
+static void test_plain_traffic(void **state)
+{
+    static const uint32_t sizes[] = {1, 2, 8, 64, 256};
+
+    (void)state;
+    for (unsigned n = 0; n < sizeof(sizes) / sizeof(sizes[0]); n++) {
+        random_state = 5177372369811357317ull + n;
+        plain_open(sizes[n]);
+        run_plain_traffic(n == 3 ? 140000 : 5000); /* once with the indices' wrap */
+        queue_close();
+    }
+}
+
+/* What a device may not say, each in the middle of good elements, which are taken. */
+static void test_plain_odd_elements(void **state)
+{
+    static const struct {
+        uint32_t id, length;
+        VIRTQUEUE_FAULT fault;
+        uint32_t value;
+    } odd[] = {
+        {16, 0, VirtQueueFaultUsedId, 16},
+        {0xffffffffu, 0, VirtQueueFaultUsedId, 0xffffffffu},
+        {5, 0, VirtQueueFaultNotPending, 5}, /* was never given */
+        {0, 0, VirtQueueFaultNotPending, 0}, /* has been used */
+        {1, 0xffffffffu, VirtQueueFaultUsedLength, 0xffffffffu},
+    };
+
+    (void)state;
+    for (unsigned n = 0; n < sizeof(odd) / sizeof(odd[0]); n++) {
+        VIRTQ_SPLIT_TAKE take;
+        ULONG id, length;
+
+        random_state = 88172645463325252ull;
+        plain_open(16);
+        device_open();
+        for (unsigned i = 0; i < 3; i++) {
+            assert_true(plain_submit());
+        }
+        device_used_element(0)[0] = 0;
+        device_used_element(0)[1] = 0;
+        device_used_element(1)[0] = odd[n].id;
+        device_used_element(1)[1] = odd[n].length;
+        *device_used_index() = 2;
+        assert_int_equal(VirtSplitBeginTake(&t.queue, &take), VirtQueueElement);
+        assert_true(VirtSplitLook(&take, &id, &length));
+        VirtSplitTake(&take, id);
+        assert_ptr_equal(VirtQueueContext(&t.queue, id), &t.requests[0]);
+        assert_true(VirtSplitHasMore(&take));
+        assert_false(VirtSplitLook(&take, &id, &length));
+        assert_false(VirtSplitTakeOdd(&t.queue, &take, id, length));
+        assert_int_equal(t.queue.Complete.Fault, odd[n].fault);
+        assert_int_equal(t.queue.FaultValue, odd[n].value);
+        assert_int_equal(VirtQueueOutstanding(&t.queue), 2);
+        assert_int_equal(VirtQueueNextOutstanding(&t.queue, 0), 1);
+        device_close();
+        queue_close();
+    }
+}
+
+/* A legacy device's wrong length is cut, and the index may not run ahead. */
+static void test_plain_lenient_and_ahead(void **state)
+{
+    VIRTQ_SPLIT_TAKE take;
+    ULONG id, length;
+
+    (void)state;
+    random_state = 88172645463325252ull;
+    plain_open(16);
+    t.setup.CheckUsedLength = FALSE;
+    assert_int_equal(VirtQueueInitialize(&t.queue, &t.setup), VirtQueueFaultNone);
+    device_open();
+    assert_true(plain_submit());
+    assert_true(plain_submit());
+    device_used_element(0)[0] = 1;
+    device_used_element(0)[1] = 0xffffffffu;
+    *device_used_index() = 1;
+    assert_int_equal(VirtSplitBeginTake(&t.queue, &take), VirtQueueElement);
+    assert_false(VirtSplitLook(&take, &id, &length));
+    assert_true(VirtSplitTakeOdd(&t.queue, &take, id, length));
+    assert_int_equal(VirtQueueOutstanding(&t.queue), 1);
+    assert_int_equal(VirtSplitNextFree(&t.queue), 1);
+    *device_used_index() = 3;
+    assert_int_equal(VirtSplitBeginTake(&t.queue, &take), VirtQueueBroken);
+    assert_int_equal(t.queue.Complete.Fault, VirtQueueFaultUsedIndex);
+    device_close();
+    queue_close();
 }
 
 /* ---- Tests: doorbells and interrupts, step by step ---- */
@@ -879,6 +1065,9 @@ int main(void)
         cmocka_unit_test(test_traffic_wraps),
         cmocka_unit_test(test_traffic_largest),
         cmocka_unit_test(test_longest_chain),
+        cmocka_unit_test(test_plain_traffic),
+        cmocka_unit_test(test_plain_odd_elements),
+        cmocka_unit_test(test_plain_lenient_and_ahead),
         cmocka_unit_test(test_used_id_out_of_range),
         cmocka_unit_test(test_used_id_not_outstanding),
         cmocka_unit_test(test_used_index_jump),

@@ -341,7 +341,10 @@ static bool driver_submit(enum chains chains, uint32_t count)
     assert_true(free_before >= descriptors);
     assert_true(id < t.size);
     assert_false(t.requests[id].outstanding);
-    assert_int_equal(VirtQueueFreeDescriptors(&t.queue), free_before - descriptors);
+    /* Where one is committed before the next is reserved, a reserved one need not count. */
+    assert_int_equal(VirtQueueFreeDescriptors(&t.queue),
+                     t.setup.Single && VirtQueueIsPlain(&t.queue) ? free_before
+                                                                  : free_before - descriptors);
     if (random_below(16) == 0) {
         VirtQueueCancel(&t.queue, id);
         assert_int_equal(VirtQueueFreeDescriptors(&t.queue), free_before);

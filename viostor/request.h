@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From a request to the ring and back: what the files that handle requests share. For them only;
+ * virtio_store_hw_helper.h is the interface.
+ *
+ *   virtio_store_hw_helper.c  a queue: takes requests, lets them wait, collects what is done, stops
+ *   request_submit.c          puts one request into the ring
+ *   request_sequence.c        goes from step to step of a command that takes several requests
+ *   request_result.c          writes what became of a request into its SRB
+ *
+ * Everything here that has a VIO_QUEUE for argument is called under that queue's lock.
+ */
+#ifndef VIOSTOR_REQUEST_H
+#define VIOSTOR_REQUEST_H
+
+#include "virtio_store.h"
+
+#include "port.h"
+
+/* What QueueTrySubmit answers. */
+typedef enum _SUBMIT_RESULT {
+    SubmitDone,   /* it is in the ring */
+    SubmitNoRoom, /* descriptors, long tables or scratch memory are used up: try after the next
+                     completion */
+    SubmitEnded,  /* it will never be submitted (any more): Request->Result says why */
+} SUBMIT_RESULT;
+
+/* ---- request_submit.c ---- */
+
+/* Puts a request of any kind into the ring of a running queue. */
+SUBMIT_RESULT QueueTrySubmit(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
+
+/*
+ * Puts a read or write into the ring of a running queue, its table written in one go. FALSE: it is
+ * another request, or one that needs care, or there is no room; nothing has been done.
+ */
+BOOLEAN QueueTrySubmitTable(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
+
+/* Gives the long table of a request back, if it has one. */
+VOID QueueReleaseLongTable(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
+
+/* ---- request_sequence.c ---- */
+
+/* Before the first step of a sequence, whose Operation is DiskOperationNone. SubmitDone: Request is its
+ * first step, to be submitted. */
+SUBMIT_RESULT QueueBeginSequence(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
+
+/*
+ * Goes on with a sequence whose step has ended with Status (VIRTIO_BLK_S_...). TRUE: Request is its
+ * next step, to be submitted. FALSE: it has ended, and Request->Result says so.
+ */
+BOOLEAN QueueAdvanceSequence(PVIO_QUEUE Queue, PSRB_EXTENSION Request, UCHAR Status);
+
+/* The scratch memory is free for another request, if it was this one's. */
+VOID QueueReleaseScratch(PVIO_QUEUE Queue, const SRB_EXTENSION *Request);
+
+/* ---- request_result.c ---- */
+
+/* Completes a request that is more than an ordinary one that went well. No lock held. IRQL <= DIRQL. */
+VOID RequestCompleteUnusual(PADAPTER_EXTENSION Adapter, PSRB_EXTENSION Request);
+
+/* Completes every request of a list from First on. No lock held. IRQL <= DIRQL. */
+FORCEINLINE VOID RequestCompleteAll(PADAPTER_EXTENSION Adapter, PSRB_EXTENSION First)
+{
+    PSRB_EXTENSION Request = First;
+
+    while (Request != NULL) {
+        PSRB_EXTENSION Next = Request->Next;
+        PVOID Srb = Request->Srb;
+
+        if (LIKELY(Request->Unusual == 0)) {
+            /* All that was asked for: everything else is right as it is. */
+            ((PSCSI_REQUEST_BLOCK)Srb)->SrbStatus = SRB_STATUS_SUCCESS; /* in either kind */
+            PortCompleteSrb(Adapter, Srb);
+        } else {
+            RequestCompleteUnusual(Adapter, Request);
+        }
+        Request = Next;
+    }
+}
+
+/* ---- The shortest way ---- */
+
+/* The doorbell, after a commit, if the device wants it. Under the lock: it must not reach a device that
+ * a reset has just stopped. */
+FORCEINLINE VOID QueueRingDoorbell(PVIO_QUEUE Queue)
+{
+    if (VirtQueueKickNeeded(&Queue->Ring)) {
+        VirtioPciNotify(&Queue->Doorbell, VirtQueueNotificationData(&Queue->Ring));
+    }
+}
+
+/* The doorbell, without asking. TRUE. */
+BOOLEAN QueueNotify(PVIO_QUEUE Queue);
+
+/* What QueueTrySubmitOne has done. */
+typedef enum _SUBMIT_ONE {
+    SubmitOneNot,    /* nothing: it is another case */
+    SubmitOneDone,   /* the request is in the ring */
+    SubmitOneNotify, /* it is, and QueueNotify must follow */
+} SUBMIT_ONE;
+
+/*
+ * The most usual case: a read or write that nothing stands in the way of (VIO_QUEUE.OpenBytes), whose
+ * data is one segment, with a slot whose last request was such a one, too, so that little in its table
+ * differs.
+ */
+FORCEINLINE SUBMIT_ONE QueueTrySubmitOne(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+{
+    const ULONG Id = VirtSplitNextFree(&Queue->Ring);
+    const ULONG Length = Request->Length;
+    const PORT_SEGMENT_LIST *Segments;
+    ULONGLONG Address;
+    ULONG Writable;
+    pblk_req Slot;
+
+    /* No request without data (Length is 0) gets past the first condition. */
+    if (UNLIKELY(Length - 1 >= Queue->OpenBytes || Queue->Memory.Prepared[Id] != 1)) {
+        return SubmitOneNot;
+    }
+    Segments = Request->Segments;
+    if (UNLIKELY(Segments == NULL || Segments->NumberOfElements == 0 ||
+                 Segments->List[0].Length < Length)) {
+        return SubmitOneNot;
+    }
+    Address = (ULONGLONG)Segments->List[0].PhysicalAddress.QuadPart;
+    Slot = &Queue->Memory.Slots[Id];
+    KEEP_COMPUTED(Slot);
+    Slot->header.sector = Request->Sector;
+    if (LIKELY(Request->Operation == DiskOperationRead)) {
+        Slot->header.type = VIRTIO_BLK_T_IN;
+        VirtSplitSetEntry(&Slot->table[1], Address, Length,
+                          VirtQueueEntryTail(TRUE, 1, TRUE, FALSE));
+        Writable = Length + sizeof(Slot->status);
+    } else {
+        Slot->header.type = VIRTIO_BLK_T_OUT;
+        VirtSplitSetEntry(&Slot->table[1], Address, Length,
+                          VirtQueueEntryTail(TRUE, 1, FALSE, FALSE));
+        Writable = sizeof(Slot->status);
+    }
+    Slot->status = REQUEST_STATUS_UNWRITTEN;
+    return UNLIKELY(VirtSplitSubmitOne(&Queue->Ring, Id, Request, Writable)) ? SubmitOneNotify
+                                                                             : SubmitOneDone;
+}
+
+#endif

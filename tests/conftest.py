@@ -13,6 +13,19 @@ from targets import BUILD, ROOT, TARGETS, Target  # noqa: F401 (tests take them 
 TIMEOUT_SECONDS = 120
 
 
+# What a device may offer and the driver does not ask for by itself, and the user's parameter for it.
+CHOICES = {("RING_PACKED", "packed=on"): "PackedRing", ("IN_ORDER",): "InOrder"}
+
+
+def choices(arguments: tuple[str, ...]) -> list[str]:
+    """Options by which the driver takes what the device in `arguments` offers, unless they say
+    whether it shall."""
+    line = " ".join(arguments)
+    return [word for offers, name in CHOICES.items()
+            if any(offer in line for offer in offers) and f"{name}=" not in line
+            for word in ("--parameter", f"{name}=1")]
+
+
 class Storhost:
     """Runs storhost with the target's driver in a directory of the test's own."""
 
@@ -24,7 +37,7 @@ class Storhost:
             timeout: int = TIMEOUT_SECONDS) -> subprocess.CompletedProcess:
         """Runs a command line; standard output and error come back as one text."""
         return subprocess.run(
-            self.target.command("--no-progress", *arguments, driver=driver),
+            self.target.command("--no-progress", *choices(arguments), *arguments, driver=driver),
             input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             cwd=self.directory, timeout=timeout, check=False)
 

@@ -577,7 +577,7 @@ VOID AdapterTimerWork(PADAPTER_EXTENSION Adapter)
         ULONG Index;
 
         for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-            QueueProcess(&Adapter->Queues[Index]);
+            PortProcessQueue(&Adapter->Queues[Index]);
         }
     }
 }

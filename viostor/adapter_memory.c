@@ -121,6 +121,7 @@ static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
     Queue->OpenBytes = 0;
     Queue->Vector = VIRTIO_MSI_NO_VECTOR;
     Queue->Polled = Adapter->Dump;
+    Queue->CompletionsPerInterrupt = Adapter->Chosen.CompletionsPerInterrupt;
     Queue->Waiting.Head = NULL;
     Queue->Scratch.Base = NULL;
     Queue->Scratch.Owner = NULL;

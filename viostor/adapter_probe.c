@@ -262,6 +262,7 @@ static BOOLEAN ExamineDevice(PADAPTER_EXTENSION Adapter, ULONG MaximumQueues)
     }
     Adapter->IndirectDescriptors = AdapterHasFeature(Adapter, VIRTIO_F_INDIRECT_DESC);
     Adapter->Limits.Depth = min(Adapter->Limits.Depth * Adapter->QueueCount, VIO_DEPTH_MAXIMUM);
+    Adapter->Limits.Depth = min(Adapter->Limits.Depth, Adapter->Chosen.Depth);
 
     DescribeDisk(Adapter, &Config, &Parameters);
     DiskResult = ScsiDiskInitialize(&Adapter->Disk, &Parameters);
@@ -281,14 +282,25 @@ VOID AdapterLeaveDevice(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_RESULT Result)
     }
 }
 
-/* What to ask for, by what the adapter is for and what the user has set. */
+/*
+ * What to ask for, by what the adapter is for and what the user has set. Packed rings and requests in
+ * order are not asked for unless the user wants them: a request takes about twice the instructions with
+ * either (docs/performance.md).
+ */
 static ULONGLONG WantedFeatures(const ADAPTER_EXTENSION *Adapter)
 {
+    ULONGLONG Wanted = WANTED_FEATURES;
+
     if (Adapter->Dump) {
         return WANTED_FEATURES & ~TRANSPORT_COMFORTS;
     }
-    return Adapter->PackedRing ? WANTED_FEATURES
-                               : WANTED_FEATURES & ~VIRTIO_FEATURE(VIRTIO_F_RING_PACKED);
+    if (!Adapter->Chosen.PackedRing) {
+        Wanted &= ~VIRTIO_FEATURE(VIRTIO_F_RING_PACKED);
+    }
+    if (!Adapter->Chosen.InOrder) {
+        Wanted &= ~VIRTIO_FEATURE(VIRTIO_F_IN_ORDER);
+    }
+    return Wanted;
 }
 
 /*

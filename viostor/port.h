@@ -78,6 +78,9 @@ VOID PortRequestTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work);
 /* The same within a second: for what is probably in vain, or was a moment ago. */
 VOID PortRequestLateTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work);
 
+/* The same within some ten milliseconds, with whatever else waits for the timer. */
+VOID PortRequestTickTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work);
+
 /* What the port driver can be told of the unit only once it has seen it: at each INQUIRY.
  * IRQL <= DISPATCH_LEVEL. */
 VOID PortUnitSeen(PADAPTER_EXTENSION Adapter);
@@ -115,6 +118,9 @@ typedef BOOLEAN QUEUE_ROUTINE(PVIO_QUEUE Queue, PVOID Context);
  * AdapterConfigurationChanged called, at once or soon. From the interrupt routine. */
 VOID PortOnQueueInterrupt(PVIO_QUEUE Queue);
 VOID PortOnConfigurationInterrupt(PADAPTER_EXTENSION Adapter);
+
+/* Has QueueProcess called for a queue, at once or soon. From the timer routine. */
+VOID PortProcessQueue(PVIO_QUEUE Queue);
 
 /* Has QueueProcess called soon for a queue whose lock is held, or beside which nothing runs. */
 VOID PortScheduleQueue(PVIO_QUEUE Queue);

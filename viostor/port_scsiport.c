@@ -12,6 +12,8 @@
 
 /* Delay of the timer routine, microseconds: as soon as possible. */
 #define TIMER_DELAY 1u
+/* Of what should not wait for more than Windows' clock makes it, microseconds. */
+#define TICK_TIMER_DELAY 10000u
 /* Of what has time, microseconds. */
 #define LATE_TIMER_DELAY 1000000u
 
@@ -221,6 +223,14 @@ VOID PortRequestTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work)
     }
 }
 
+VOID PortRequestTickTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work)
+{
+    Adapter->TimerWork |= Work;
+    if (!Adapter->Dump) {
+        ScsiPortNotification(RequestTimerCall, Adapter, TimerRoutine, TICK_TIMER_DELAY);
+    }
+}
+
 VOID PortRequestLateTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work)
 {
     const BOOLEAN Idle = Adapter->TimerWork == 0;
@@ -263,6 +273,11 @@ VOID PortOnConfigurationInterrupt(PADAPTER_EXTENSION Adapter)
 {
     /* Later: a reset that it may lead to takes long for an interrupt routine. */
     PortRequestTimerWork(Adapter, TimerWorkConfiguration);
+}
+
+VOID PortProcessQueue(PVIO_QUEUE Queue)
+{
+    QueueProcess(Queue);
 }
 
 VOID PortScheduleQueue(PVIO_QUEUE Queue)

@@ -11,6 +11,8 @@
 
 /* Delay of the timer routine, microseconds: as soon as possible. */
 #define TIMER_DELAY 1u
+/* Of what should not wait for more than Windows' clock makes it, microseconds. */
+#define TICK_TIMER_DELAY 10000u
 /* Of what has time, microseconds. */
 #define LATE_TIMER_DELAY 1000000u
 
@@ -159,6 +161,14 @@ VOID PortRequestTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work)
     }
 }
 
+VOID PortRequestTickTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work)
+{
+    InterlockedOr(&Adapter->TimerWork, Work);
+    if (!Adapter->Dump) {
+        StorPortNotification(RequestTimerCall, Adapter, TimerRoutine, TICK_TIMER_DELAY);
+    }
+}
+
 VOID PortRequestLateTimerWork(PADAPTER_EXTENSION Adapter, TIMER_WORK Work)
 {
     /* There is one timer: work that is wanted soon must not be put off, and this comes with it. */
@@ -296,6 +306,15 @@ VOID PortOnConfigurationInterrupt(PADAPTER_EXTENSION Adapter)
 {
     /* Not a DPC: a device that needs a reset wants StartIo kept out, and nothing is in a hurry. */
     PortRequestTimerWork(Adapter, TimerWorkConfiguration);
+}
+
+VOID PortProcessQueue(PVIO_QUEUE Queue)
+{
+    if (PortHasDpcs(Queue->Adapter)) {
+        StorPortIssueDpc(Queue->Adapter, &Queue->Port.Dpc, Queue, NULL);
+    } else {
+        QueueProcess(Queue);
+    }
 }
 
 VOID PortScheduleQueue(PVIO_QUEUE Queue)

@@ -35,6 +35,7 @@ HW_BUILDIO VioStorBuildIo;
 HW_STARTIO VioStorStartIo;
 HW_INTERRUPT VioStorInterrupt;
 HW_DPC_ROUTINE VioStorQueueDpc;
+HW_DPC_ROUTINE VioStorModeratedQueueDpc;
 HW_RESET_BUS VioStorResetBus;
 HW_ADAPTER_CONTROL VioStorAdapterControl;
 HW_UNIT_CONTROL VioStorUnitControl;
@@ -90,7 +91,9 @@ BOOLEAN NTAPI VioStorPassiveInitialize(PVOID DeviceExtension)
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
         PORT_QUEUE *Queue = &Adapter->Queues[Index].Port;
 
-        StorPortInitializeDpc(Adapter, &Queue->Dpc, VioStorQueueDpc);
+        StorPortInitializeDpc(Adapter, &Queue->Dpc,
+                              Adapter->Chosen.CompletionsPerInterrupt > 1 ? VioStorModeratedQueueDpc
+                                                                          : VioStorQueueDpc);
         Queue->Lock = Several ? DpcLock : StartIoLock;
         Queue->LockContext = Several ? &Queue->Dpc : NULL;
     }
@@ -183,6 +186,15 @@ VOID NTAPI VioStorQueueDpc(PSTOR_DPC Dpc, PVOID HwDeviceExtension, PVOID SystemA
     UNREFERENCED_PARAMETER(HwDeviceExtension);
     UNREFERENCED_PARAMETER(SystemArgument2);
     QueueProcess((PVIO_QUEUE)SystemArgument1);
+}
+
+VOID NTAPI VioStorModeratedQueueDpc(PSTOR_DPC Dpc, PVOID HwDeviceExtension, PVOID SystemArgument1,
+                                    PVOID SystemArgument2)
+{
+    UNREFERENCED_PARAMETER(Dpc);
+    UNREFERENCED_PARAMETER(HwDeviceExtension);
+    UNREFERENCED_PARAMETER(SystemArgument2);
+    QueueProcessAny((PVIO_QUEUE)SystemArgument1);
 }
 
 /* ---- Reset, control, the end ---- */

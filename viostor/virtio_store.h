@@ -142,6 +142,9 @@ _Static_assert(sizeof(blk_req) == 2 * CACHE_LINE_SIZE, "a slot is two cache line
 /* The most queues that are used, whatever device and machine offer. */
 #define VIO_QUEUE_MAXIMUM 64u
 
+/* The most completions that an interrupt is put off for, whatever the user asks for. */
+#define COMPLETIONS_PER_INTERRUPT_MAXIMUM 256u
+
 /* The most requests that StorPort is told to keep outstanding; more of them only wait. */
 #define VIO_DEPTH_MAXIMUM 1024u
 
@@ -281,6 +284,7 @@ typedef struct _VIO_QUEUE {
     USHORT Vector;    /* MSI-X message, or VIRTIO_MSI_NO_VECTOR */
     ULONG Size;       /* descriptors */
     BOOLEAN Polled;   /* a dump's: never asks for an interrupt */
+    ULONG CompletionsPerInterrupt; /* constant: with event index, an interrupt comes for so many */
     struct _ADAPTER_EXTENSION *Adapter;
     PORT_QUEUE Port;
 } VIO_QUEUE, *PVIO_QUEUE;
@@ -300,7 +304,7 @@ typedef enum _ADAPTER_STATE {
 typedef enum _TIMER_WORK {
     TimerWorkReset = 1,         /* AdapterReset */
     TimerWorkConfiguration = 2, /* AdapterConfigurationChanged, where there are no DPCs */
-    TimerWorkQueues = 4,        /* QueueProcess of each queue, where there are no DPCs */
+    TimerWorkQueues = 4,        /* QueueProcess of each queue */
     TimerWorkRemake = 8,        /* AdapterRemakeQueues */
 } TIMER_WORK;
 
@@ -316,6 +320,15 @@ typedef struct _ADAPTER_LIMITS {
     ULONG LongTableBytes; /* of each */
     ULONG ScratchBytes;   /* of queue 0's scratch memory; 0 in a dump */
 } ADAPTER_LIMITS, *PADAPTER_LIMITS;
+
+/* What the user has set in the registry (docs/debugging.md), as far as it is used after HwFindAdapter's
+ * first look at it. */
+typedef struct _USER_CHOICES {
+    BOOLEAN PackedRing;            /* ask for packed rings */
+    BOOLEAN InOrder;               /* ask for requests in order */
+    ULONG Depth;                   /* requests outstanding at once, at most; at least 1 */
+    ULONG CompletionsPerInterrupt; /* at least 1 */
+} USER_CHOICES;
 
 /* A block of memory that driver and device share: contiguous for the device. */
 typedef struct _SHARED_MEMORY {
@@ -356,7 +369,7 @@ typedef struct _ADAPTER_EXTENSION {
     ULONG MessageCount;                 /* granted MSI-X messages; 0: line interrupt */
     BOOLEAN MsixEnabled;                /* in PCI configuration space, while the device works */
     BOOLEAN IndirectDescriptors;        /* negotiated */
-    BOOLEAN PackedRing;                 /* to be asked for: the user's choice */
+    USER_CHOICES Chosen;
     BOOLEAN Dump; /* a second copy of the driver, writing a dump: one queue, polled, alone */
     PPORT_CONFIGURATION_INFORMATION Config; /* the port driver's, during AdapterProbe only */
     ULONG SystemIoBusNumber;

@@ -204,12 +204,25 @@ static BOOLEAN IsDumpArgument(const char *Arguments)
 /* What the user has set, as far as it may be asked for. Returns the number of queues to use at most. */
 static ULONG ReadParameters(PADAPTER_EXTENSION Adapter, const char *ArgumentString)
 {
+    USER_CHOICES *Chosen = &Adapter->Chosen;
     ULONG MaximumQueues;
 
+    Chosen->PackedRing = FALSE;
+    Chosen->InOrder = FALSE;
+    Chosen->Depth = VIO_DEPTH_MAXIMUM;
+    Chosen->CompletionsPerInterrupt = 1;
     if (Adapter->Dump) {
         return 1; /* no registry there */
     }
-    Adapter->PackedRing = PortReadParameter(Adapter, ArgumentString, "PackedRing", TRUE) != 0;
+    Chosen->PackedRing = PortReadParameter(Adapter, ArgumentString, "PackedRing", FALSE) != 0;
+    Chosen->InOrder = PortReadParameter(Adapter, ArgumentString, "InOrder", FALSE) != 0;
+    Chosen->Depth = PortReadParameter(Adapter, ArgumentString, "MaximumDepth", VIO_DEPTH_MAXIMUM);
+    Chosen->Depth = max(Chosen->Depth, 1);
+    Chosen->CompletionsPerInterrupt =
+        PortReadParameter(Adapter, ArgumentString, "CompletionsPerInterrupt", 1);
+    Chosen->CompletionsPerInterrupt = max(Chosen->CompletionsPerInterrupt, 1);
+    Chosen->CompletionsPerInterrupt =
+        min(Chosen->CompletionsPerInterrupt, COMPLETIONS_PER_INTERRUPT_MAXIMUM);
     DebugConfigure(PortReadParameter(Adapter, ArgumentString, "DebugLevel", DebugNothing),
                    PortReadParameter(Adapter, ArgumentString, "DebugPort", 0));
     MaximumQueues =

@@ -367,7 +367,13 @@ DECLSPEC_NOINLINE static VOID QueueWorkAny(PVIO_QUEUE Queue, PREQUEST_LIST Finis
         if (Queue->Waiting.Head != NULL) {
             QueueSubmitWaiting(Queue, Finished);
         }
-    } while (!Queue->Polled && VirtQueueEnableInterrupts(&Queue->Ring, 1));
+    } while (!Queue->Polled &&
+             VirtQueueEnableInterrupts(&Queue->Ring, Queue->CompletionsPerInterrupt));
+    /* Fewer than so many may come for a long time: then they are looked for. */
+    if (Queue->CompletionsPerInterrupt > 1 && VirtQueueOutstanding(&Queue->Ring) != 0 &&
+        (Queue->Adapter->TimerWork & TimerWorkQueues) == 0) {
+        PortRequestTickTimerWork(Queue->Adapter, TimerWorkQueues);
+    }
 }
 
 /* The same for a plain queue, as long as nothing is unusual: then QueueWorkAny goes on. Finished is
@@ -406,6 +412,21 @@ FORCEINLINE BOOLEAN QueueWork(PVIO_QUEUE Queue, PVOID Context)
         QueueWorkAny(Queue, Finished);
     }
     return TRUE;
+}
+
+/* QUEUE_ROUTINE: Context is a REQUEST_LIST, an empty one. */
+static BOOLEAN QueueWorkAnyLocked(PVIO_QUEUE Queue, PVOID Context)
+{
+    QueueWorkAny(Queue, (PREQUEST_LIST)Context);
+    return TRUE;
+}
+
+VOID QueueProcessAny(PVIO_QUEUE Queue)
+{
+    REQUEST_LIST Finished = {NULL, NULL};
+
+    (VOID) PortWithQueueLock(Queue, QueueWorkAnyLocked, &Finished);
+    CompleteRequests(Queue->Adapter, &Finished);
 }
 
 VOID QueueProcess(PVIO_QUEUE Queue)

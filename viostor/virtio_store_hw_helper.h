@@ -34,6 +34,9 @@ BOOLEAN QueueSubmitSelected(PADAPTER_EXTENSION Adapter, PVOID Srb, PSRB_EXTENSIO
  */
 VOID QueueProcess(PVIO_QUEUE Queue);
 
+/* The same for a queue whose interrupts come once for several completions (CompletionsPerInterrupt). */
+VOID QueueProcessAny(PVIO_QUEUE Queue);
+
 /* The same for an interrupt routine that holds the lock already (no DPCs: PortWithQueueLock). */
 VOID QueueProcessLocked(PVIO_QUEUE Queue);
 

@@ -135,7 +135,7 @@ def test_write_protection_comes_and_goes(storhost):
         ready
         write 0 8 3
         verify 0 8 3
-    """, SCRIPTED)
+    """, SCRIPTED, "--clock", "manual")
 
 
 def test_growth_and_shrinking_with_requests_in_flight(storhost):
@@ -146,6 +146,7 @@ def test_growth_and_shrinking_with_requests_in_flight(storhost):
         async held*16 write 0 8 1
         device resize 262144
         idle
+        clock advance 0.1
         device release all
         wait held 20
         expect ok
@@ -157,12 +158,13 @@ def test_growth_and_shrinking_with_requests_in_flight(storhost):
         verify 262136 8 4
         device resize 65536
         idle
+        clock advance 0.1
         ready
         cdb 25 00 00 00 00 00 00 00 00 00 in 8
         expect ok data=0:0000ffff
         cdb 28 00 00 01 00 00 00 00 01 00 in 512
         expect sense=5/21/00
-    """, SCRIPTED)
+    """, SCRIPTED, "--clock", "manual")
 
 
 CACHE_OFF = "cdb 15 10 00 00 18 00 out-hex 00 00 00 00 08 12" + " 00" * 18

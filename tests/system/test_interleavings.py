@@ -103,7 +103,8 @@ def faulty_driver(tmp_path_factory):
 def test_a_lost_request_is_found(storhost, faulty_driver, fault):
     """Without the second look after asking for an interrupt, or with a wrong idea of when the device
     wants a doorbell, some order of steps loses a request."""
-    ring = {"packed": "offer=RING_PACKED", "split": "withhold=INDIRECT_DESC", "plain": ""}[fault.split("-")[0]]
+    rings = {"packed": "offer=RING_PACKED", "split": "offer=IN_ORDER", "plain": ""}
+    ring = rings[fault.split("-")[0]]
     done = interleave(storhost, device(ring), 2, "--limit", "100000", driver=faulty_driver(fault), timeout=600)
     assert done.returncode in (1, 3), done.stdout
     assert "came back in this order" in done.stdout

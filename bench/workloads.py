@@ -8,6 +8,9 @@ import itertools
 
 LOCK_STEP = "lock-step"
 
+# What a device may offer and the driver does not take by itself: the user's parameter for it.
+CHOICES = {"offer=RING_PACKED": "PackedRing=1", "offer=IN_ORDER": "InOrder=1"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
@@ -22,6 +25,7 @@ class Workload:
     requests: int | None = None  # counted; None: storhost's default
     pieces: str = ""  # physical pieces of at most that size; "": pages
     device: tuple[str, ...] = ()  # more options of the scripted device
+    parameters: tuple[str, ...] = ()  # of the driver, in the registry
 
     @property
     def name(self) -> str:
@@ -32,12 +36,12 @@ class Workload:
         parts += [f"queues {self.queues}"] if self.queues != 1 else []
         parts += [] if self.messages is None else ["line" if self.messages == 0
                                                    else f"messages {self.messages}"]
-        return ", ".join([*parts, *self.device])
+        return ", ".join([*parts, *self.device, *self.parameters])
 
     @property
     def has_bare_loop(self) -> bool:
-        """The bare loop knows nothing but indirect tables."""
-        return "withhold=INDIRECT_DESC" not in self.device
+        """The bare loop knows nothing but indirect tables, and has no registry."""
+        return "withhold=INDIRECT_DESC" not in self.device and not self.parameters
 
     def options(self) -> list[str]:
         """Options of storhost, without driver and command."""
@@ -48,6 +52,8 @@ class Workload:
                    "--loading", self.loading]
         options += ["--vectors", str(self.messages)] if self.messages is not None else []
         options += ["--scatter", self.pieces] if self.pieces else []
+        for value in (*self.parameters, *(CHOICES[offer] for offer in self.device if offer in CHOICES)):
+            options += ["--parameter", value]
         # At great depth one round is enough, as each request of it costs the same.
         requests = self.requests or (self.depth if self.depth >= 128 else None)
         return options + (["--requests", str(requests)] if requests else [])
@@ -171,8 +177,23 @@ def _interrupts() -> Series:
     return Series("interrupts", "Interrupts (4 KiB random read, lock-step)", tuple(points))
 
 
+def _parameters() -> Series:
+    points = [
+        Point(f"CompletionsPerInterrupt {count}, {text} at a time",
+              _with(loading=f"closed:{text}", parameters=(f"CompletionsPerInterrupt={count}",)))
+        for text in (1, 4) for count in (1, 4, 16)]
+    points += [Point("4 processors, 4 queues", _with(queues=4)),
+               Point("4 processors, MaximumQueues 1", _with(queues=4, parameters=("MaximumQueues=1",))),
+               Point("depth 256", _with(depth=256)),
+               Point("depth 256, MaximumDepth 32", _with(depth=256, parameters=("MaximumDepth=32",)))]
+    points += [Point("PackedRing 1, offered", _with(device=("offer=RING_PACKED",))),
+               Point("InOrder 1, offered", _with(device=("offer=IN_ORDER",)))]
+    return Series("parameters", "What a user can set (docs/debugging.md; 4 KiB random read, depth 32)",
+                  tuple(points))
+
+
 SERIES = {series.name: series for series in (_depth(), _loading(), _size(), _kinds(), _queues(),
-                                             _rings(), _interrupts())}
+                                             _rings(), _interrupts(), _parameters())}
 
 # What `make check` holds against the recorded figures.
 GUARDED = (

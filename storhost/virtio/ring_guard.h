@@ -55,7 +55,7 @@ struct ring_guard {
 
 /* Ahead of an access of the driver to a part; violation RULE_RING_LOCK if no lock is left. On the
  * processor that makes it; elsewhere nothing happens. */
-void ring_guard_access(struct ring_guard *guard, enum ring_part part);
+void ring_guard_access(struct ring_guard *guard, enum ring_part which);
 
 /* Of the driver that is loaded: it guards each ring by one lock. */
 void ring_guard_one_lock(bool one);

@@ -24,6 +24,7 @@
 #include "machine/trap.h"
 #include "virtio/ring_guard.h"
 #include "virtio/ring_order.h"
+#include "virtio/ring_order_packed.h"
 
 #define SPLIT_HEAD_BYTES      4u /* flags and index before the elements */
 #define AVAILABLE_INDEX       2u /* offset in the available ring; the flags are before it */
@@ -61,7 +62,11 @@ struct fetch_watch {
     uintptr_t elements;   /* as the driver sees them */
     uintptr_t first, end; /* its pages */
     bool ordered;         /* whether the order of accesses is checked */
-    struct ring_order order;
+    union {               /* if so */
+        struct ring_order order;
+        struct ring_order_packed packed_order;
+    };
+    struct region device_pages; /* packed, ordered: of the device's event structure */
     struct ring_guard guard;
     struct region descriptors;            /* split: the table; packed: the ring */
     struct region available;              /* split: the available ring but for the wish */
@@ -159,7 +164,9 @@ static void on_access(void *context, const void *address, unsigned size, bool wr
         if (write) {
             guard_store(ring, start, end);
         }
-        if (ring->ordered) {
+        if (ring->ordered && ring->ring) {
+            ring_order_packed_access(&ring->packed_order, start, size, write);
+        } else if (ring->ordered) {
             ring_order_access(&ring->order, start, size, write,
                               __atomic_load_n(ring->index, __ATOMIC_ACQUIRE));
         }
@@ -208,6 +215,9 @@ static void watch_again(void)
         if (ring->driver_pages.first != 0) {
             add_region(ring->driver_pages);
         }
+        if (ring->device_pages.first != 0) {
+            add_region(ring->device_pages);
+        }
     }
     for (unsigned i = 0; i < region_count; ++i) {
         trap_watch((void *)regions[i].first, regions[i].end - regions[i].first, on_access, NULL);
@@ -247,12 +257,36 @@ static void watch_driver(struct fetch_watch *ring, const struct fetch_watch_setu
     ring->driver_pages = (struct region){page_of(area), page_of(end + GUEST_PAGE_SIZE - 1)};
 }
 
-/* Of a split queue, where barriers are followed and the driver's view of both rings is known. */
+static void watch_packed_order(struct fetch_watch *ring, const struct fetch_watch_setup *setup)
+{
+    const uintptr_t event = (uintptr_t)memory_virtual(setup->device_area);
+
+    if (event == 0) {
+        return;
+    }
+    ring->ordered = true;
+    ring->packed_order = (struct ring_order_packed){
+        .queue = setup->queue,
+        .size = setup->size,
+        .descriptors = ring->descriptors.first,
+        .device_event = event,
+    };
+    ring_order_packed_create(&ring->packed_order);
+    ring->device_pages =
+        (struct region){page_of(event), page_of(event + sizeof(struct vring_packed_desc_event) +
+                                                GUEST_PAGE_SIZE - 1)};
+}
+
+/* Where barriers are followed and the driver's view of all parts is known. */
 static void watch_order(struct fetch_watch *ring, const struct fetch_watch_setup *setup)
 {
     const uintptr_t available = (uintptr_t)memory_virtual(setup->driver_area);
 
-    if (!barrier_followed() || setup->packed || ring->driver_pages.first == 0) {
+    if (!barrier_followed() || ring->driver_pages.first == 0) {
+        return;
+    }
+    if (setup->packed) {
+        watch_packed_order(ring, setup);
         return;
     }
     ring->ordered = true;
@@ -308,7 +342,9 @@ struct fetch_watch *fetch_watch_create(const struct fetch_watch_setup *setup)
 
 void fetch_watch_doorbell(const struct fetch_watch *watch)
 {
-    if (watch && watch->ordered) {
+    if (watch && watch->ordered && watch->ring) {
+        ring_order_packed_doorbell(&watch->packed_order);
+    } else if (watch && watch->ordered) {
         ring_order_doorbell(&watch->order);
     }
 }
@@ -327,6 +363,9 @@ void fetch_watch_destroy(struct fetch_watch *watch)
     *link = watch->next;
     watch_again();
     pthread_mutex_unlock(&change);
+    if (watch->ordered && watch->ring) {
+        ring_order_packed_destroy(&watch->packed_order);
+    }
     free(watch->fetched);
     free(watch);
 }

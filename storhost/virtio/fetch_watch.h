@@ -6,8 +6,8 @@
  * again. The index, flags and events are polled and may be read again and again.
  *
  * What else is to be known of each access is found here, too: whether locks guard the rings
- * (ring_guard.h) and, where barriers are followed, whether they keep accesses to split rings in order
- * (ring_order.h).
+ * (ring_guard.h) and, where barriers are followed, whether they keep accesses in order (ring_order.h,
+ * ring_order_packed.h).
  *
  * The driver's view of the rings is watched (machine/trap.h): each access costs some microseconds,
  * and with processors as real threads some go unseen. So this is for the deterministic scheduler.

@@ -5,15 +5,11 @@ storhost's command interleave tries them; whatever order, no request may be lost
 that is lost is tried on drivers with a fault.
 """
 
-import os
-import pathlib
 import re
-import shutil
-import subprocess
 
 import pytest
 
-from conftest import ROOT
+from faulty import FaultySources
 
 RINGS = {
     "split": "",
@@ -76,36 +72,18 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def faulty_driver(tmp_path_factory):
-    """Builds the driver with one of FAULTS in it, in a copy of the sources."""
-    copy = tmp_path_factory.mktemp("faulty") / "source"
-    shutil.copytree(ROOT, copy, symlinks=True,
-                    ignore=shutil.ignore_patterns(".git", ".sysroot", "build", "__pycache__"))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-
-    def build(fault: str) -> pathlib.Path:
-        name, text, replacement = FAULTS[fault]
-        source = copy / "viostor" / name
-        good = source.read_text()
-        assert text in good
-        source.write_text(good.replace(text, replacement))
-        try:
-            subprocess.run(["make", "-s", "build/wlh/x64/viostor.sys"], cwd=copy, check=True,
-                           env=environment)
-            return shutil.copy(copy / "build/wlh/x64/viostor.sys", copy.parent / f"{fault}.sys")
-        finally:
-            source.write_text(good)
-
-    return build
+def sources(tmp_path_factory):
+    return FaultySources(tmp_path_factory.mktemp("faulty"))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_lost_request_is_found(storhost, faulty_driver, fault):
+def test_a_lost_request_is_found(storhost, sources, fault):
     """Without the second look after asking for an interrupt, or with a wrong idea of when the device
     wants a doorbell, some order of steps loses a request."""
     rings = {"packed": "offer=RING_PACKED", "split": "offer=IN_ORDER", "plain": ""}
     ring = rings[fault.split("-")[0]]
-    done = interleave(storhost, device(ring), 2, "--limit", "100000", driver=faulty_driver(fault), timeout=600)
+    driver = sources.build(storhost.target.name, *FAULTS[fault])
+    done = interleave(storhost, device(ring), 2, "--limit", "100000", driver=driver, timeout=600)
     assert done.returncode in (1, 3), done.stdout
     assert "came back in this order" in done.stdout
     if fault.endswith("kick"):

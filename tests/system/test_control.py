@@ -188,6 +188,7 @@ def test_cache_mode_is_chosen_and_kept(storhost):
         ready
         device config-interrupt
         idle
+        clock advance 0.1
         {WCE}
         expect ok data=6:00
         {CACHE_ON}
@@ -196,7 +197,7 @@ def test_cache_mode_is_chosen_and_kept(storhost):
         expect ok data=6:04
         write 0 8 2 fua
         verify 0 8 2
-    """, SCRIPTED)
+    """, SCRIPTED, "--clock", "manual")
 
 
 def test_commands_of_several_requests_survive_a_reset(storhost):

@@ -38,6 +38,7 @@ struct port_options {
     unsigned message_vectors; /* granted at most; 0: line interrupt; PORT_VECTORS_DEFAULT */
     enum port_srb_type srb_type; /* AUTO: what driver and Windows agree on */
     bool refuse_dpc;             /* as StorPort 5.2 may */
+    bool dpcs_stay;              /* redirected DPCs run where the message came; else anywhere */
     bool single_passive_refusal;
     bool shared_line;         /* another device raises the same line now and then */
     bool spurious_interrupts; /* interrupts without cause */

@@ -97,9 +97,9 @@ bool dpc_issue(struct port *port, PSTOR_DPC object, PVOID argument1, PVOID argum
     if (dpc->target >= 0) {
         here = dpc->target;
     } else if ((port->storport->perf_flags & STOR_PERF_DPC_REDIRECTION) != 0 && cpu_count() > 1 &&
-               !rules_are_off()) {
-        /* The reference does not say where. Where time is measured it is where the message came, which
-         * is where that queue's requests are sent. */
+               !port->options.dpcs_stay) {
+        /* The reference does not promise where. What it wants is the processor that the requests came
+         * from, which is where the message of a queue comes. */
         here = (int)port_random(port, cpu_count());
     }
     cpu_queue(here < 0 ? 0 : (unsigned)here, &dpc->work);

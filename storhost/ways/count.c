@@ -443,8 +443,9 @@ static struct bare *open_bare(struct bench *bench, const struct options *options
     return bare;
 }
 
-int command_count(const struct options *options)
+int command_count(const struct options *given)
 {
+    const struct options *options = options_with_dpcs_that_stay(given);
     static struct bench bench; /* at_end functions look at it after this returned */
     json_t *document = NULL;
     struct bare *bare = NULL;

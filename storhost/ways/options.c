@@ -776,3 +776,12 @@ void options_parse(struct options *options, int argc, char **argv)
         }
     }
 }
+
+const struct options *options_with_dpcs_that_stay(const struct options *options)
+{
+    static struct options staying;
+
+    staying = *options;
+    staying.port.dpcs_stay = true;
+    return &staying;
+}

@@ -122,4 +122,8 @@ void options_parse(struct options *options, int argc, char **argv);
 /* A number with an optional suffix k, M, G, T (powers of 1024). False: no such number. */
 bool options_parse_size(const char *text, uint64_t *bytes);
 
+/* The same options with port_options.dpcs_stay, for commands whose figures depend on where a DPC runs.
+ * Good until the program ends; once only. */
+const struct options *options_with_dpcs_that_stay(const struct options *options);
+
 #endif

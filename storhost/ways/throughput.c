@@ -552,8 +552,9 @@ static void check_consent(const struct options *options)
     }
 }
 
-int command_throughput(const struct options *options)
+int command_throughput(const struct options *given)
 {
+    const struct options *options = options_with_dpcs_that_stay(given);
     static struct bench bench; /* at_end functions look at it after this returned */
     static struct throughput_load load;
     const double seconds = options->seconds > 0 ? options->seconds : DEFAULT_SECONDS;

@@ -59,6 +59,20 @@ VOID QueueReleaseScratch(PVIO_QUEUE Queue, const SRB_EXTENSION *Request);
 /* Completes a request that is more than an ordinary one that went well. No lock held. IRQL <= DIRQL. */
 VOID RequestCompleteUnusual(PADAPTER_EXTENSION Adapter, PSRB_EXTENSION Request);
 
+/* Completes a request. No lock held. IRQL <= DIRQL. */
+FORCEINLINE VOID RequestFinish(PADAPTER_EXTENSION Adapter, PSRB_EXTENSION Request)
+{
+    PVOID Srb = Request->Srb;
+
+    if (LIKELY(Request->Unusual == 0)) {
+        /* All that was asked for: everything else is right as it is. */
+        ((PSCSI_REQUEST_BLOCK)Srb)->SrbStatus = SRB_STATUS_SUCCESS; /* in either kind */
+        PortCompleteSrb(Adapter, Srb);
+    } else {
+        RequestCompleteUnusual(Adapter, Request);
+    }
+}
+
 /* Completes every request of a list from First on. No lock held. IRQL <= DIRQL. */
 FORCEINLINE VOID RequestCompleteAll(PADAPTER_EXTENSION Adapter, PSRB_EXTENSION First)
 {
@@ -66,15 +80,8 @@ FORCEINLINE VOID RequestCompleteAll(PADAPTER_EXTENSION Adapter, PSRB_EXTENSION F
 
     while (Request != NULL) {
         PSRB_EXTENSION Next = Request->Next;
-        PVOID Srb = Request->Srb;
 
-        if (LIKELY(Request->Unusual == 0)) {
-            /* All that was asked for: everything else is right as it is. */
-            ((PSCSI_REQUEST_BLOCK)Srb)->SrbStatus = SRB_STATUS_SUCCESS; /* in either kind */
-            PortCompleteSrb(Adapter, Srb);
-        } else {
-            RequestCompleteUnusual(Adapter, Request);
-        }
+        RequestFinish(Adapter, Request);
         Request = Next;
     }
 }

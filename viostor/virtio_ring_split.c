@@ -84,7 +84,7 @@ BOOLEAN VirtSplitTakeOdd(PVIRTQUEUE Queue, const VIRTQ_SPLIT_TAKE *Take, ULONG I
     if (!VirtQueueJudgeLength(Queue, Id, &Length)) {
         return FALSE;
     }
-    VirtSplitTake(&Odd, Id);
+    VirtSplitTake(&Odd, Id, &Odd.Ids[Id]);
     VirtSplitEndTake(Queue, &Odd);
     return TRUE;
 }

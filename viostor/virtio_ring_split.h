@@ -218,8 +218,8 @@ FORCEINLINE BOOLEAN VirtSplitKickNeeded(PVIRTQUEUE Queue)
  *
  *     while (VirtSplitBeginTake(Queue, &Take) == VirtQueueElement) {
  *         do {
- *             VirtSplitLook(&Take, &Id, &Length)       FALSE: VirtSplitTakeOdd, and begin anew
- *             VirtSplitTake(&Take, Id)
+ *             State = VirtSplitLook(&Take, &Id, ...)   NULL: VirtSplitTakeOdd, and begin anew
+ *             VirtSplitTake(&Take, Id, State)
  *         } while (VirtSplitHasMore(&Take));
  *         VirtSplitEndTake(Queue, &Take);
  *     }
@@ -319,6 +319,12 @@ FORCEINLINE VIRTQUEUE_RESULT VirtSplitGetUsed(PVIRTQUEUE Queue, PULONG Id, PULON
     return VirtQueueElement;
 }
 
+/* How many elements there are to take, as it looks: a hint, without the lock. */
+FORCEINLINE USHORT VirtSplitReady(const VIRTQUEUE *Queue)
+{
+    return (USHORT)(VirtRingLoad16(&Queue->Complete.Used->Index) - Queue->Complete.UsedIndex);
+}
+
 /* The plain way's state while it takes. Between Begin and End nothing else uses the queue. */
 typedef struct _VIRTQ_SPLIT_TAKE {
     PVIRTQ_USED Used;
@@ -332,8 +338,9 @@ typedef struct _VIRTQ_SPLIT_TAKE {
 FORCEINLINE VIRTQUEUE_RESULT VirtSplitBeginTake(PVIRTQUEUE Queue, VIRTQ_SPLIT_TAKE *Take)
 {
     const VIRTQUEUE_COMPLETE *Complete = &Queue->Complete;
+    PVIRTQ_USED Used = Complete->Used;
     const USHORT UsedIndex = Complete->UsedIndex;
-    const USHORT Seen = VirtRingLoad16(&Complete->Used->Index);
+    const USHORT Seen = VirtRingLoad16(&Used->Index);
     const USHORT Ready = (USHORT)(Seen - UsedIndex);
 
     if (Ready == 0) {
@@ -344,7 +351,7 @@ FORCEINLINE VIRTQUEUE_RESULT VirtSplitBeginTake(PVIRTQUEUE Queue, VIRTQ_SPLIT_TA
         return VirtQueueBroken;
     }
     VirtioLoadBarrier(); /* the index before the elements that it stands for */
-    Take->Used = Complete->Used;
+    Take->Used = Used;
     Take->Ids = Complete->Ids;
     Take->Mask = Complete->Mask;
     Take->FreeHead = Queue->Submit.FreeHead;
@@ -371,23 +378,24 @@ FORCEINLINE VOID VirtSplitEndTake(PVIRTQUEUE Queue, const VIRTQ_SPLIT_TAKE *Take
  */
 BOOLEAN VirtSplitTakeOdd(PVIRTQUEUE Queue, const VIRTQ_SPLIT_TAKE *Take, ULONG Id, ULONG Length);
 
-/* Looks at the next element. TRUE: it may be taken. FALSE: it is odd. */
-FORCEINLINE BOOLEAN VirtSplitLook(const VIRTQ_SPLIT_TAKE *Take, PULONG Id, PULONG Length)
+/* Looks at the next element. Not NULL: it may be taken. NULL: it is odd. */
+FORCEINLINE PVIRTQUEUE_ID VirtSplitLook(const VIRTQ_SPLIT_TAKE *Take, PULONG Id, PULONG Length)
 {
     const VIRTQ_USED_ELEMENT *Element = &Take->Used->Ring[Take->Index & Take->Mask];
+    PVIRTQUEUE_ID State;
 
     *Id = VirtRingLoad32(&Element->Id);
     *Length = VirtRingLoad32(&Element->Length);
+    State = &Take->Ids[*Id];
+    KEEP_COMPUTED(State);
     /* The limit of an id that is not outstanding is 0, so this catches that as well. */
-    return LIKELY(*Id <= Take->Mask && *Length < Take->Ids[*Id].UsedLimit);
+    return LIKELY(*Id <= Take->Mask && *Length < State->UsedLimit) ? State : NULL;
 }
 
-/* Takes it. Its id is free then, as after VirtQueueGetUsed. */
-FORCEINLINE VOID VirtSplitTake(VIRTQ_SPLIT_TAKE *Take, ULONG Id)
+/* Takes it; State is what VirtSplitLook has found. Its id is free then, as after VirtQueueGetUsed. */
+FORCEINLINE VOID VirtSplitTake(VIRTQ_SPLIT_TAKE *Take, ULONG Id, PVIRTQUEUE_ID State)
 {
-    PVIRTQUEUE_ID State = &Take->Ids[Id];
-
-    VIO_ASSERT(State->Count == 1);
+    VIO_ASSERT(State == &Take->Ids[Id] && State->Count == 1);
     State->UsedLimit = 0;
     State->Next = (USHORT)Take->FreeHead;
     Take->FreeHead = Id;

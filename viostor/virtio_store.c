@@ -171,8 +171,9 @@ BOOLEAN NTAPI VioStorMessageInterrupt(PVOID DeviceExtension, ULONG MessageId)
     PADAPTER_EXTENSION Adapter = (PADAPTER_EXTENSION)DeviceExtension;
 
     if (LIKELY(MessageId - 1 < Adapter->Port.OwnMessages)) {
-        PVIO_QUEUE Queue = &Adapter->Queues[MessageId - 1];
+        PVIO_QUEUE Queue = &Adapter->Queues[(ULONG_PTR)MessageId - 1];
 
+        KEEP_COMPUTED(Queue);
         (VOID) StorPortIssueDpc(Adapter, &Queue->Port.Dpc, Queue, NULL);
         return TRUE;
     }
@@ -185,7 +186,7 @@ VOID NTAPI VioStorQueueDpc(PSTOR_DPC Dpc, PVOID HwDeviceExtension, PVOID SystemA
     UNREFERENCED_PARAMETER(Dpc);
     UNREFERENCED_PARAMETER(HwDeviceExtension);
     UNREFERENCED_PARAMETER(SystemArgument2);
-    QueueProcess((PVIO_QUEUE)SystemArgument1);
+    QueueProcessInDpc((PVIO_QUEUE)SystemArgument1);
 }
 
 VOID NTAPI VioStorModeratedQueueDpc(PSTOR_DPC Dpc, PVOID HwDeviceExtension, PVOID SystemArgument1,

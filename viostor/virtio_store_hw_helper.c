@@ -279,10 +279,12 @@ again:
     while ((Result = VirtSplitBeginTake(&Queue->Ring, &Take)) == VirtQueueElement) {
         do {
             PSRB_EXTENSION Request;
+            PVIRTQUEUE_ID State;
             ULONG Length;
             ULONG Id;
 
-            if (UNLIKELY(!VirtSplitLook(&Take, &Id, &Length))) {
+            State = VirtSplitLook(&Take, &Id, &Length);
+            if (UNLIKELY(State == NULL)) {
                 if (!QueueTakeOdd(Queue, Take, Id, Length, &Request)) {
                     return FALSE;
                 }
@@ -291,8 +293,8 @@ again:
                 }
                 goto again;
             }
-            VirtSplitTake(&Take, Id);
-            Request = (PSRB_EXTENSION)Take.Ids[Id].Context;
+            VirtSplitTake(&Take, Id, State);
+            Request = (PSRB_EXTENSION)State->Context;
             if (LIKELY(QueueTakeBack(Queue, &Slots[Id], Request))) {
                 AddToRow(Row, Request);
             }
@@ -436,6 +438,75 @@ VOID QueueProcess(PVIO_QUEUE Queue)
 
     (VOID) PortWithQueueLock(Queue, QueueWork, &Finished);
     RequestCompleteAll(Adapter, Finished.Head);
+}
+
+/*
+ * QUEUE_ROUTINE: takes one request back, of a plain queue; Context is a pointer to it, NULL if there is
+ * none that is finished. What else there is to do a DPC does that is queued here.
+ */
+FORCEINLINE BOOLEAN QueueWorkOne(PVIO_QUEUE Queue, PVOID Context)
+{
+    PSRB_EXTENSION *Finished = (PSRB_EXTENSION *)Context;
+    VIRTQUEUE_RESULT Result;
+    VIRTQ_SPLIT_TAKE Take;
+    PVIRTQUEUE_ID State;
+    ULONG Length;
+    ULONG Id;
+
+    *Finished = NULL;
+    if (UNLIKELY(Queue->OpenBytes == 0)) {
+        PortScheduleQueue(Queue);
+        return TRUE;
+    }
+    Result = VirtSplitBeginTake(&Queue->Ring, &Take);
+    if (UNLIKELY(Result != VirtQueueElement)) {
+        if (Result == VirtQueueBroken) {
+            QueueBreak(Queue);
+        }
+        return TRUE; /* or another processor has taken it, and asked for the next interrupt */
+    }
+    State = VirtSplitLook(&Take, &Id, &Length);
+    if (UNLIKELY(State == NULL)) {
+        if (QueueTakeOdd(Queue, Take, Id, Length, Finished)) {
+            PortScheduleQueue(Queue);
+        } else {
+            QueueBreak(Queue);
+        }
+        return TRUE;
+    }
+    VirtSplitTake(&Take, Id, State);
+    VirtSplitEndTake(&Queue->Ring, &Take);
+    *Finished = (PSRB_EXTENSION)State->Context;
+    if (UNLIKELY(!QueueTakeBack(Queue, &Queue->Memory.Slots[Id], *Finished))) {
+        *Finished = NULL;
+        PortScheduleQueue(Queue); /* its next step waits */
+    } else if (UNLIKELY(VirtSplitRearm(&Queue->Ring))) {
+        PortScheduleQueue(Queue); /* also where there was more from the beginning */
+    }
+    return TRUE;
+}
+
+/* QueueProcessInDpc where one request is finished, as it looks: no list and no loop, as many have but one
+ * request outstanding at a time. */
+DECLSPEC_NOINLINE static VOID QueueProcessOne(PVIO_QUEUE Queue)
+{
+    PADAPTER_EXTENSION Adapter = Queue->Adapter;
+    PSRB_EXTENSION Finished;
+
+    (VOID) PortWithQueueLock(Queue, QueueWorkOne, &Finished);
+    if (LIKELY(Finished != NULL)) {
+        RequestFinish(Adapter, Finished);
+    }
+}
+
+VOID QueueProcessInDpc(PVIO_QUEUE Queue)
+{
+    /* Only a plain queue that is open has a used ring that may be looked at in this way. */
+    if (Queue->OpenBytes != 0 && VirtSplitReady(&Queue->Ring) == 1) {
+        QueueProcessOne(Queue);
+    } else {
+        QueueProcess(Queue);
+    }
 }
 
 VOID QueueProcessLocked(PVIO_QUEUE Queue)

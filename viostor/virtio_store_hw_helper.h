@@ -29,12 +29,16 @@ BOOLEAN QueueSubmitRequest(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
 BOOLEAN QueueSubmitSelected(PADAPTER_EXTENSION Adapter, PVOID Srb, PSRB_EXTENSION Request);
 
 /*
- * Takes back what the device has used, sends what was waiting, and completes. The body of a queue's
- * DPC: takes the queue's lock, and completes without it. IRQL DISPATCH_LEVEL.
+ * Takes back what the device has used, sends what was waiting, and completes: takes the queue's lock, and
+ * completes without it. IRQL <= DISPATCH_LEVEL.
  */
 VOID QueueProcess(PVIO_QUEUE Queue);
 
-/* The same for a queue whose interrupts come once for several completions (CompletionsPerInterrupt). */
+/* The same, the body of a queue's DPC: whatever is more than one request may be left to another run. */
+VOID QueueProcessInDpc(PVIO_QUEUE Queue);
+
+/* QueueProcess for a queue whose interrupts come once for several completions
+ * (CompletionsPerInterrupt). */
 VOID QueueProcessAny(PVIO_QUEUE Queue);
 
 /* The same for an interrupt routine that holds the lock already (no DPCs: PortWithQueueLock). */

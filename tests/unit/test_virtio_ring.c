@@ -484,8 +484,10 @@ static void plain_interrupt(void)
     do {
         while ((result = VirtSplitBeginTake(&t.queue, &take)) == VirtQueueElement) {
             do {
-                assert_true(VirtSplitLook(&take, &id, &length));
-                VirtSplitTake(&take, id);
+                PVIRTQUEUE_ID found = VirtSplitLook(&take, &id, &length);
+
+                assert_non_null(found);
+                VirtSplitTake(&take, id, found);
                 driver_take(id, length);
             } while (VirtSplitHasMore(&take));
             VirtSplitEndTake(&t.queue, &take);
@@ -573,11 +575,12 @@ static void test_plain_odd_elements(void **state)
         device_used_element(1)[1] = odd[n].length;
         *device_used_index() = 2;
         assert_int_equal(VirtSplitBeginTake(&t.queue, &take), VirtQueueElement);
-        assert_true(VirtSplitLook(&take, &id, &length));
-        VirtSplitTake(&take, id);
+        assert_int_equal(VirtSplitReady(&t.queue), 2);
+        assert_non_null(VirtSplitLook(&take, &id, &length));
+        VirtSplitTake(&take, id, &take.Ids[id]);
         assert_ptr_equal(VirtQueueContext(&t.queue, id), &t.requests[0]);
         assert_true(VirtSplitHasMore(&take));
-        assert_false(VirtSplitLook(&take, &id, &length));
+        assert_null(VirtSplitLook(&take, &id, &length));
         assert_false(VirtSplitTakeOdd(&t.queue, &take, id, length));
         assert_int_equal(t.queue.Complete.Fault, odd[n].fault);
         assert_int_equal(t.queue.FaultValue, odd[n].value);
@@ -606,7 +609,7 @@ static void test_plain_lenient_and_ahead(void **state)
     device_used_element(0)[1] = 0xffffffffu;
     *device_used_index() = 1;
     assert_int_equal(VirtSplitBeginTake(&t.queue, &take), VirtQueueElement);
-    assert_false(VirtSplitLook(&take, &id, &length));
+    assert_null(VirtSplitLook(&take, &id, &length));
     assert_true(VirtSplitTakeOdd(&t.queue, &take, id, length));
     assert_int_equal(VirtQueueOutstanding(&t.queue), 1);
     assert_int_equal(VirtSplitNextFree(&t.queue), 1);

@@ -443,15 +443,15 @@ static struct bare *open_bare(struct bench *bench, const struct options *options
     return bare;
 }
 
-int command_count(const struct options *given)
+int command_count(const struct options *options)
 {
-    const struct options *options = options_with_dpcs_that_stay(given);
     static struct bench bench; /* at_end functions look at it after this returned */
     json_t *document = NULL;
     struct bare *bare = NULL;
     struct count_load load;
     bool good;
 
+    options = options_with_dpcs_that_stay(options);
     if (options->device != DEVICE_SCRIPTED) {
         fatal("count needs --device=scripted: only there a run is the same each time");
     }

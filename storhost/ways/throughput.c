@@ -552,9 +552,8 @@ static void check_consent(const struct options *options)
     }
 }
 
-int command_throughput(const struct options *given)
+int command_throughput(const struct options *options)
 {
-    const struct options *options = options_with_dpcs_that_stay(given);
     static struct bench bench; /* at_end functions look at it after this returned */
     static struct throughput_load load;
     const double seconds = options->seconds > 0 ? options->seconds : DEFAULT_SECONDS;
@@ -566,6 +565,7 @@ int command_throughput(const struct options *given)
     json_t *document = NULL;
     bool good;
 
+    options = options_with_dpcs_that_stay(options);
     check_consent(options);
     if (options->count.bare_loop) {
         bare = open_bare(&bench, options);

@@ -142,6 +142,7 @@ VOID PortScheduleQueue(PVIO_QUEUE Queue);
  *   PortCompleteSrb(Adapter, Srb)               hands a finished SRB back
  *   PortGetSegments(Adapter, Srb)               its data as a PORT_SEGMENT_LIST
  *   PortSelectQueue(Adapter, Srb)               the queue that it goes to
+ *   PortWithSelectedQueue(Adapter, Srb, ...)    both: calls a routine for it, under its lock
  */
 #if defined(VIOSTOR_SCSIPORT)
 #include "port_scsiport.h"

@@ -88,4 +88,11 @@ FORCEINLINE PVIO_QUEUE PortSelectQueue(PADAPTER_EXTENSION Adapter, PVOID Srb)
     return Adapter->Queues;
 }
 
+FORCEINLINE BOOLEAN PortWithSelectedQueue(PADAPTER_EXTENSION Adapter, PVOID Srb,
+                                          QUEUE_ROUTINE *Routine, PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Srb);
+    return Routine(Adapter->Queues, Context);
+}
+
 #endif

@@ -33,6 +33,19 @@ FORCEINLINE BOOLEAN PortStartIoIsQueueLock(const ADAPTER_EXTENSION *Adapter)
     return Adapter->Port.Locking == PortLockingStartIo;
 }
 
+/* PortWithQueueLock where there are DPCs. */
+FORCEINLINE BOOLEAN PortWithDpcs(PADAPTER_EXTENSION Adapter, PVIO_QUEUE Queue,
+                                 QUEUE_ROUTINE *Routine, PVOID Context)
+{
+    STOR_LOCK_HANDLE Lock;
+    BOOLEAN Result;
+
+    StorPortAcquireSpinLock(Adapter, Queue->Port.Lock, Queue->Port.LockContext, &Lock);
+    Result = Routine(Queue, Context);
+    StorPortReleaseSpinLock(Adapter, &Lock);
+    return Result;
+}
+
 /*
  * Calls a routine under a queue's lock; where StorPort grants no DPCs that is the interrupt lock, as
  * completion then runs in the interrupt routine, which holds it already and does not come here.
@@ -41,16 +54,8 @@ FORCEINLINE BOOLEAN PortStartIoIsQueueLock(const ADAPTER_EXTENSION *Adapter)
  */
 FORCEINLINE BOOLEAN PortWithQueueLock(PVIO_QUEUE Queue, QUEUE_ROUTINE *Routine, PVOID Context)
 {
-    PADAPTER_EXTENSION Adapter = Queue->Adapter;
-
-    if (LIKELY(PortHasDpcs(Adapter))) {
-        STOR_LOCK_HANDLE Lock;
-        BOOLEAN Result;
-
-        StorPortAcquireSpinLock(Adapter, Queue->Port.Lock, Queue->Port.LockContext, &Lock);
-        Result = Routine(Queue, Context);
-        StorPortReleaseSpinLock(Adapter, &Lock);
-        return Result;
+    if (LIKELY(PortHasDpcs(Queue->Adapter))) {
+        return PortWithDpcs(Queue->Adapter, Queue, Routine, Context);
     }
     return PortWithoutDpcs(Queue, Routine, Context);
 }
@@ -174,9 +179,12 @@ FORCEINLINE PPORT_SEGMENT_LIST PortGetSegments(PADAPTER_EXTENSION Adapter, PVOID
 /* The queue that StorPort's hints name. DISPATCH_LEVEL (StartIo). */
 FORCEINLINE PVIO_QUEUE PortHintedQueue(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
-    const ULONG Index = PortExtendedHintedQueue(Adapter, Srb);
+    ULONG Index;
 
-    return &Adapter->Queues[LIKELY(Index < Adapter->QueueCount) ? Index : 0];
+    if (LIKELY(PortExtendedHintedQueue(Adapter, Srb, &Index) && Index < Adapter->QueueCount)) {
+        return &Adapter->Queues[Index];
+    }
+    return Adapter->Queues;
 }
 
 /*
@@ -187,6 +195,17 @@ FORCEINLINE PVIO_QUEUE PortSelectQueue(PADAPTER_EXTENSION Adapter, PVOID Srb)
 {
     return Adapter->Port.QueueHints == QueueHintsNone ? Adapter->Queues
                                                       : PortHintedQueue(Adapter, Srb);
+}
+
+/* PortWithQueueLock for the queue that PortSelectQueue selects, from StartIo where that does not hold its
+ * lock. */
+FORCEINLINE BOOLEAN PortWithSelectedQueue(PADAPTER_EXTENSION Adapter, PVOID Srb,
+                                          QUEUE_ROUTINE *Routine, PVOID Context)
+{
+    if (LIKELY(PortHasDpcs(Adapter))) {
+        return PortWithDpcs(Adapter, PortSelectQueue(Adapter, Srb), Routine, Context);
+    }
+    return PortWithoutDpcs(PortSelectQueue(Adapter, Srb), Routine, Context);
 }
 
 /* Has AdapterConfigurationChanged called within a second. From an interrupt routine. */

@@ -42,11 +42,12 @@ FORCEINLINE BOOLEAN PortExtendedTellUnitChanged(PADAPTER_EXTENSION Adapter)
     return FALSE;
 }
 
-FORCEINLINE ULONG PortExtendedHintedQueue(PADAPTER_EXTENSION Adapter, PVOID Srb)
+FORCEINLINE BOOLEAN PortExtendedHintedQueue(PADAPTER_EXTENSION Adapter, PVOID Srb, PULONG Index)
 {
     UNREFERENCED_PARAMETER(Adapter);
     UNREFERENCED_PARAMETER(Srb);
-    return 0;
+    UNREFERENCED_PARAMETER(Index);
+    return FALSE;
 }
 
 #endif

@@ -32,20 +32,23 @@ VOID PortExtendedSetPerformance(PADAPTER_EXTENSION Adapter);
 /* Tells Windows 8 and later to look at the unit again. FALSE: it does not know the call. <= DIRQL. */
 BOOLEAN PortExtendedTellUnitChanged(PADAPTER_EXTENSION Adapter);
 
-/* Index of the queue that StorPort's hints name; any number where they name none. Only with
+/* Index of the queue that StorPort's hints name, any number; FALSE: they name none. Only with
  * Adapter->Port.QueueHints. DISPATCH_LEVEL (StartIo). */
-FORCEINLINE ULONG PortExtendedHintedQueue(PADAPTER_EXTENSION Adapter, PVOID Srb)
+FORCEINLINE BOOLEAN PortExtendedHintedQueue(PADAPTER_EXTENSION Adapter, PVOID Srb, PULONG Index)
 {
     STARTIO_PERFORMANCE_PARAMETERS Hints;
 
     Hints.Size = sizeof(Hints); /* StorPort sets the rest, the version included */
-    if (StorPortGetStartIoPerfParams(Adapter, (PSCSI_REQUEST_BLOCK)Srb, &Hints) !=
-        STOR_STATUS_SUCCESS) {
-        return 0;
+    if (UNLIKELY(StorPortGetStartIoPerfParams(Adapter, (PSCSI_REQUEST_BLOCK)Srb, &Hints) !=
+                 STOR_STATUS_SUCCESS)) {
+        return FALSE;
     }
-    /* Message 0 is for configuration changes; queue n has message n + 1. */
-    return Adapter->Port.QueueHints == QueueHintsMessage ? Hints.MessageNumber - 1
-                                                         : Hints.ChannelNumber;
+    if (LIKELY(Adapter->Port.QueueHints == QueueHintsMessage)) {
+        *Index = Hints.MessageNumber - 1; /* message 0 is for configuration changes */
+    } else {
+        *Index = Hints.ChannelNumber;
+    }
+    return TRUE;
 }
 
 #endif

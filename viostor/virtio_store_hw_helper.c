@@ -134,12 +134,12 @@ FORCEINLINE BOOLEAN QueueAccept(PVIO_QUEUE Queue, PVOID Context)
 }
 
 /* A request that will never be in the ring. */
-DECLSPEC_NOINLINE static BOOLEAN QueueRefuse(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+DECLSPEC_NOINLINE static BOOLEAN QueueRefuse(PADAPTER_EXTENSION Adapter, PSRB_EXTENSION Request)
 {
     REQUEST_LIST Finished = {NULL, NULL};
 
     FinishRequest(Request, (REQUEST_RESULT)Request->Result, &Finished);
-    CompleteRequests(Queue->Adapter, &Finished);
+    CompleteRequests(Adapter, &Finished);
     return TRUE;
 }
 
@@ -148,26 +148,25 @@ BOOLEAN QueueSubmitRequest(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
     const BOOLEAN Ended = PortWithQueueLockInStartIo(Queue, QueueAccept, Request);
 
     /* If it has not ended, it may be completed and gone by now. */
-    return LIKELY(!Ended) || QueueRefuse(Queue, Request);
+    return LIKELY(!Ended) || QueueRefuse(Queue->Adapter, Request);
 }
 
 BOOLEAN QueueSubmitSelected(PADAPTER_EXTENSION Adapter, PVOID Srb, PSRB_EXTENSION Request)
 {
-    PVIO_QUEUE Queue;
     BOOLEAN Ended;
 
     if (PortStartIoIsQueueLock(Adapter)) {
-        Queue = Adapter->Queues;
+        PVIO_QUEUE Queue = Adapter->Queues;
+
         if (LIKELY(Queue->Open) && QueueTrySubmitTable(Queue, Request)) {
             QueueRingDoorbell(Queue);
             return TRUE;
         }
         Ended = QueueAcceptAny(Queue, Request);
     } else {
-        Queue = PortSelectQueue(Adapter, Srb);
-        Ended = PortWithQueueLock(Queue, QueueAccept, Request);
+        Ended = PortWithSelectedQueue(Adapter, Srb, QueueAccept, Request);
     }
-    return LIKELY(!Ended) || QueueRefuse(Queue, Request);
+    return LIKELY(!Ended) || QueueRefuse(Adapter, Request);
 }
 
 /* Sends waiting requests while there is room for them. */

@@ -60,7 +60,6 @@ typedef struct _PORT_ADAPTER {
                                       no DPCs, or no such messages */
     BOOLEAN ExtendedConfiguration; /* StorPort of Windows 8 or later took what only it knows */
     BOOLEAN DepthTold;             /* StorPortSetDeviceQueueDepth was called (before Windows 8) */
-    PVOID PrivateBlock;            /* pool allocation of Private; NULL: there is none */
 } PORT_ADAPTER;
 
 #endif

@@ -88,17 +88,17 @@ FORCEINLINE VOID RequestCompleteAll(PADAPTER_EXTENSION Adapter, PSRB_EXTENSION F
 
 /* ---- The shortest way ---- */
 
-/* The doorbell, after a commit, if the device wants it. Under the lock: it must not reach a device that
- * a reset has just stopped. */
+/* The doorbell, without asking. TRUE. Under the lock: it must not reach a device that a reset has just
+ * stopped. */
+BOOLEAN QueueNotify(PVIO_QUEUE Queue);
+
+/* The doorbell, after a commit, if the device wants it. */
 FORCEINLINE VOID QueueRingDoorbell(PVIO_QUEUE Queue)
 {
     if (VirtQueueKickNeeded(&Queue->Ring)) {
-        VirtioPciNotify(&Queue->Doorbell, VirtQueueNotificationData(&Queue->Ring));
+        (VOID) QueueNotify(Queue);
     }
 }
-
-/* The doorbell, without asking. TRUE. */
-BOOLEAN QueueNotify(PVIO_QUEUE Queue);
 
 /* What QueueTrySubmitOne has done. */
 typedef enum _SUBMIT_ONE {

@@ -242,12 +242,12 @@ FORCEINLINE TABLE_DIRECTION RequestDirection(const SRB_EXTENSION *Request)
 FORCEINLINE BOOLEAN TakeLongTable(PVIO_QUEUE Queue, PSRB_EXTENSION Request, REQUEST_TABLE *Table)
 {
     const ADAPTER_LIMITS *Limits = &Queue->Adapter->Limits;
-    const BOOLEAN Write = Request->Operation == DiskOperationWrite;
-    LONG_TABLE_STACK *Stack = &Queue->FreeLongTables[Write ? TableWrite : TableRead];
+    const TABLE_DIRECTION Direction = RequestDirection(Request);
+    LONG_TABLE_STACK *Stack = &Queue->FreeLongTables[Direction];
     USHORT Index;
 
     if (UNLIKELY(Stack->Count == 0)) {
-        Stack = &Queue->FreeLongTables[Write ? TableRead : TableWrite];
+        Stack = &Queue->FreeLongTables[Direction == TableRead ? TableWrite : TableRead];
         if (Stack->Count == 0) {
             return FALSE;
         }

@@ -240,6 +240,16 @@ void pci_function_end(struct pci_function *function)
     function->msix_table = function->msix_pending = NULL;
 }
 
+void pci_init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attributes;
+
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
 /* ---- Access ---- */
 
 /* The data field of the window: its access is one to the BAR. */

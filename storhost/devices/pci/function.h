@@ -8,6 +8,7 @@
 #ifndef STORHOST_DEVICES_PCI_FUNCTION_H
 #define STORHOST_DEVICES_PCI_FUNCTION_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -104,6 +105,10 @@ struct pci_function {
  */
 bool pci_function_build(struct pci_function *function, char *error, size_t size);
 void pci_function_end(struct pci_function *function);
+
+/* Makes the lock of a device, which may be taken again by who holds it: an access that it answers may lead
+ * to another. */
+void pci_init_lock(pthread_mutex_t *lock);
 
 /* ---- Configuration space ---- */
 

@@ -358,16 +358,6 @@ static bool run_commands(struct device *device, char *error, size_t size)
     return true;
 }
 
-static void init_lock(pthread_mutex_t *lock)
-{
-    pthread_mutexattr_t attributes;
-
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(lock, &attributes);
-    pthread_mutexattr_destroy(&attributes);
-}
-
 struct device *scripted_create(const struct scripted_options *options, char *error, size_t size)
 {
     if (!judge_options(options, error, size)) {
@@ -383,7 +373,7 @@ struct device *scripted_create(const struct scripted_options *options, char *err
     scripted->options = *options;
     scripted->random = options->seed;
     scripted->store = -1;
-    init_lock(&scripted->lock);
+    pci_init_lock(&scripted->lock);
     scripted->interrupts = (struct pci_interrupts){.device = &scripted->device,
                                                    .lock = &scripted->lock,
                                                    .level = line_level,

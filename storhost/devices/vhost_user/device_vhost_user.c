@@ -382,16 +382,6 @@ static const struct pci_function_ops function_ops = {
 
 /* ---- Creation ---- */
 
-static void init_lock(pthread_mutex_t *lock)
-{
-    pthread_mutexattr_t attributes;
-
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(lock, &attributes);
-    pthread_mutexattr_destroy(&attributes);
-}
-
 static struct vhost_user *allocate(const struct vhost_user_options *options)
 {
     struct vhost_user *vhost = calloc(1, sizeof(*vhost));
@@ -405,7 +395,7 @@ static struct vhost_user *allocate(const struct vhost_user_options *options)
     vhost->link.socket = vhost->channel[0] = vhost->channel[1] = -1;
     vhost->link.deadline_ms = options->deadline_ms;
     vhost->epoll = vhost->wake = -1;
-    init_lock(&vhost->lock);
+    pci_init_lock(&vhost->lock);
     vhost->interrupts = (struct pci_interrupts){
         .device = &vhost->device, .lock = &vhost->lock, .level = line_level, .owner = vhost};
     for (unsigned i = 0; i < VHOST_USER_QUEUES; ++i) {

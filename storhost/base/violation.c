@@ -75,6 +75,7 @@ static volatile sig_atomic_t watchdog_status;
 static pthread_mutex_t contexts_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct callback contexts[CONTEXTS_MAXIMUM];
 static atomic_uint context_count;
+static void (*_Atomic note)(FILE *file);
 
 /* Recursive: a function at the end may itself find a violation, which runs what is left. */
 static pthread_mutex_t at_end_mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
@@ -117,6 +118,20 @@ void violation_add_context(void (*print)(void *context), void *context)
     pthread_mutex_unlock(&contexts_mutex);
     if (count >= CONTEXTS_MAXIMUM) {
         fatal("more than %d contexts of violation reports", CONTEXTS_MAXIMUM);
+    }
+}
+
+void failure_note(void (*print)(FILE *file))
+{
+    atomic_store(&note, print);
+}
+
+void failure_print_note(void)
+{
+    void (*print)(FILE * file) = atomic_load(&note);
+
+    if (print != NULL) {
+        print(stderr);
     }
 }
 
@@ -219,6 +234,7 @@ void violation(enum rule rule, const char *format, ...)
         for (unsigned i = 0; i < count; i++) {
             contexts[i].run(contexts[i].context);
         }
+        failure_print_note();
     }
     end_process(VIOLATION_EXIT_STATUS);
 }
@@ -235,5 +251,8 @@ void fatal(const char *format, ...)
     pass_gate(ENDING_BY_FATAL);
     fflush(stdout);
     fprintf(stderr, "storhost: %s\n", what);
+    if (!by_violation) {
+        failure_print_note();
+    }
     end_process(by_violation ? VIOLATION_EXIT_STATUS : EXIT_STATUS_FATAL);
 }

@@ -10,6 +10,7 @@
 #define STORHOST_BASE_VIOLATION_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 /* Exit status of a run that a violation ended; other failures end with 1, wrong usage with 2. */
 #define VIOLATION_EXIT_STATUS 3
@@ -77,6 +78,11 @@ void violation_add_context(void (*print)(void *context), void *context);
 /* An error of the user's or the surroundings' (not of the driver): prints "storhost: ..." and
  * ends with status 1. Says what was wrong, where, and what to do. */
 void fatal(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/* Registers what adds a line to the report of every run that fails, by a violation or otherwise; one
+ * function only. failure_print_note() is for whoever ends a failed run by exit(). */
+void failure_note(void (*print)(FILE *file));
+void failure_print_note(void);
 
 /* Functions run (last registered first) when the process ends by violation() or fatal(), or by
  * exit(): stop QEMU, remove sockets. Must be callable on any thread. */

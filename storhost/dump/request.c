@@ -156,8 +156,7 @@ void request_run(struct dump *dump, struct port_io *io)
         free(request);
         return;
     }
-    /* Nothing forbids it to look for interrupts while there is nothing to do. */
-    if (port_random(&dump->port, 2) != 0) {
+    if (reading_now(READING_DUMP_POLLS_IDLE, &dump->port)) {
         call_interrupt(dump);
     }
     dump->facts.requests++;

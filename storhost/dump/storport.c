@@ -23,9 +23,8 @@ static struct storport own;
 
 /* ---- StorPortInitialize and PORT_CONFIGURATION_INFORMATION ----------------------------------- */
 
-/* Whether requests are extended: the miniport must know them. Nothing says which of both kinds the
- * dump port driver makes then, so the seed does. */
-static bool choose_extended(struct dump *dump)
+/* Whether requests are extended: the miniport must know them. */
+static bool choose_extended(const struct dump *dump)
 {
     const struct port *port = &dump->port;
 
@@ -36,7 +35,7 @@ static bool choose_extended(struct dump *dump)
     if (port->options.srb_type != PORT_SRB_AUTO) {
         return port->options.srb_type == PORT_SRB_EXTENDED;
     }
-    return port_random(&dump->port, 2) != 0;
+    return reading_is(READING_DUMP_EXTENDED);
 }
 
 static ULONG NTAPI initialize(PVOID argument1, PVOID argument2, PHW_INITIALIZATION_DATA data,

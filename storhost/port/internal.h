@@ -42,6 +42,7 @@
 #include "machine/trap.h"
 #include "pe/pe_image.h"
 #include "port/port.h"
+#include "port/readings.h"
 #include "virtio/observer.h"
 
 /* Windows versions as options and tables name them. */

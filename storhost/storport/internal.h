@@ -157,8 +157,7 @@ static inline PORT_CONFIGURATION_INFORMATION *config_of(const struct port *port)
 }
 
 /*
- * Whether a PnP request block comes now. Nothing says for certain which of them Server 2003 sends:
- * there each comes or does not, by the seed, and a driver must live with both.
+ * Whether a PnP request block comes now. On Server 2003 each comes or does not (READING_2003_PNP).
  */
 bool port_sends_pnp(struct port *port);
 

@@ -80,7 +80,7 @@ bool storport_restart(struct port *port)
 
 bool port_sends_pnp(struct port *port)
 {
-    return port->options.windows >= WINDOWS_VISTA || port_random(port, 2) != 0;
+    return port->options.windows >= WINDOWS_VISTA || reading_now(READING_2003_PNP, port);
 }
 
 static void send_pnp(struct port *port, const struct unit *unit, uint32_t action)

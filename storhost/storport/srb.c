@@ -14,8 +14,8 @@
 /* ---- data ------------------------------------------------------------------------------------ */
 
 /*
- * Reference of HW_INITIALIZATION_DATA: MapBuffers 0 none, 1 and 2 all but reads and writes, 3 all;
- * where 1 is unclear the harder reading is taken.
+ * Reference of HW_INITIALIZATION_DATA, MapBuffers: 0 none, 1 ("obsolete", the same effect as 2) and 2 all but
+ * reads and writes, 3 all.
  */
 bool storport_shows_data(const struct request *request)
 {

@@ -19,6 +19,7 @@
 #include "machine/crash.h"
 #include "machine/memory.h"
 #include "machine/trap.h"
+#include "port/readings.h"
 #include "virtio/observer.h"
 #include "virtio/ring_guard.h"
 #include "ways/debug_output.h"
@@ -299,6 +300,8 @@ static void start_machine(const struct options *options)
                                     .bus_offset = options->bus_offset,
                                     .seed = options->port.seed};
 
+    readings_begin(options->readings);
+    failure_note(readings_report);
     memory_init(&memory);
     trap_init();
     debug_output_begin(options->debug_output);

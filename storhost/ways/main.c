@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "base/violation.h"
 #include "ways/commands.h"
 #include "ways/options.h"
 #include "ways/stop.h"
@@ -21,8 +22,13 @@ int main(int argc, char **argv)
         [COMMAND_THROUGHPUT] = command_throughput,
     };
     static struct options options; /* at_end functions look at them when main has returned */
+    int status;
 
     options_parse(&options, argc, argv);
     stop_begin();
-    exit(commands[options.command](&options));
+    status = commands[options.command](&options);
+    if (status != 0) {
+        failure_print_note();
+    }
+    exit(status);
 }

@@ -11,6 +11,7 @@
 
 #include "base/violation.h"
 #include "machine/memory.h"
+#include "port/readings.h"
 
 #ifndef STORHOST_VERSION
 #define STORHOST_VERSION "0.1.0"
@@ -58,6 +59,8 @@ enum key {
     KEY_PROCESSORS,
     KEY_SCHEDULER,
     KEY_SEED,
+    KEY_READINGS,
+    KEY_READING,
     KEY_CLOCK,
     KEY_BYTES,
     KEY_DEPTH,
@@ -141,6 +144,10 @@ static const struct argp_option option_table[] = {
     OPTION("scheduler", KEY_SCHEDULER, "free|deterministic",
            "processors as real threads or one at a time (default: free; script: deterministic)"),
     OPTION("seed", KEY_SEED, "N", "of addresses, order, garbage and test data (default: 1)"),
+    OPTION("readings", KEY_READINGS, "N",
+           "which of the readings of the reference are played (default: as --seed)"),
+    OPTION("reading", KEY_READING, "NAME=yes|no",
+           "play one of them so, whatever the seed; repeatable; help: lists them"),
     OPTION("clock", KEY_CLOCK, "real|manual",
            "what timeouts run on; manual: script's clock advance (default: real)"),
     GROUP("Command run:"),
@@ -464,6 +471,19 @@ static bool parse_windows_option(int key, char *text, struct argp_state *state,
     }
 }
 
+static void settle_reading(struct argp_state *state, const char *text)
+{
+    if (strcmp(text, "help") == 0) {
+        readings_list(stdout);
+        exit(0);
+    }
+    if (!reading_settle(text)) {
+        argp_error(state,
+                   "--reading=%s: must be NAME=yes or NAME=no; --reading=help lists the names",
+                   text);
+    }
+}
+
 static bool parse_machine_option(int key, char *text, struct argp_state *state,
                                  struct options *options)
 {
@@ -483,6 +503,15 @@ static bool parse_machine_option(int key, char *text, struct argp_state *state,
             argp_error(state, "--seed=%s: a number is needed", text);
         }
         options->port.seed = seed;
+        return true;
+    case KEY_READINGS:
+        if (!parse_number(text, 0, UINT64_MAX, &options->readings)) {
+            argp_error(state, "--readings=%s: a number is needed", text);
+        }
+        options->readings_given = true;
+        return true;
+    case KEY_READING:
+        settle_reading(state, text);
         return true;
     case KEY_CLOCK:
         options->clock = (enum clock_mode)word_option(state, "clock", text, clocks);
@@ -768,6 +797,9 @@ void options_parse(struct options *options, int argc, char **argv)
                              options->command == COMMAND_INTERLEAVE;
 
         options->scheduler = deterministic ? CPU_DETERMINISTIC : CPU_FREE;
+    }
+    if (!options->readings_given) {
+        options->readings = options->port.seed;
     }
     if (options->processors == 0) {
         options->processors = options->command == COMMAND_INTERLEAVE ? 1 : 2;

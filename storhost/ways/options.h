@@ -77,6 +77,8 @@ struct options {
     enum cpu_mode scheduler;
     bool one_ring_lock; /* of the driver: see ring_guard_one_lock */
     enum clock_mode clock;
+    bool readings_given;
+    uint64_t readings; /* which of the readings of the reference are played: port/readings.h */
 
     /* run */
     uint64_t bytes; /* 0: the default amount */

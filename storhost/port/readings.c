@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The table of readings and how one is chosen: see readings.h. */
+#include "port/readings.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "port/internal.h"
+
+/* A statement, and what stands behind each answer: a page of the reference, a published sample, or that
+ * none says. */
+struct reading_row {
+    const char *name;
+    const char *statement;
+    const char *yes, *no;
+};
+
+/* Pages are those of the reference (windows-driver-docs-ddi, windows-driver-docs). */
+static const struct reading_row rows[READING_COUNT] = {
+    [READING_2003_PNP] = {"2003-pnp",
+                          "StorPort of Server 2003 sends a PnP request (drawn for each)",
+                          "mingw-w64's ddk/srb.h, which ends at Server 2003, has "
+                          "SCSI_PNP_REQUEST_BLOCK",
+                          "the StorPort sample lsi_u3, of those years, has no case for "
+                          "SRB_FUNCTION_PNP"},
+    [READING_DUMP_EXTENDED] = {"dump-extended",
+                               "the dump port driver sends extended request blocks",
+                               "HW_INITIALIZATION_DATA, SrbTypeFlags: the miniport says so in its "
+                               "DriverEntry, as it does to StorPort",
+                               "\"Restrictions on Miniport Drivers that Manage the Boot Drive\" "
+                               "names routines that are the same there, not requests"},
+    [READING_DUMP_POLLS_IDLE] = {"dump-polls-idle",
+                                 "HwInterrupt is called in a dump while nothing is outstanding "
+                                 "(drawn for each request)",
+                                 "HW_INTERRUPT: it is called also for what is not its adapter's",
+                                 "\"Restrictions on Miniport Drivers that Manage the Boot Drive\": "
+                                 "calls are made for the one request there is"},
+};
+
+enum settled {
+    SETTLED_NOT,
+    SETTLED_YES,
+    SETTLED_NO
+};
+
+static uint64_t chosen_seed;
+static enum settled settled[READING_COUNT];
+/* What was asked for, and what it was then. */
+static atomic_bool played_yes[READING_COUNT], played_no[READING_COUNT];
+
+/* By name, so that a new reading leaves those that were there as they are. */
+static bool choose(enum reading reading)
+{
+    uint64_t state = chosen_seed;
+
+    for (const char *c = rows[reading].name; *c != '\0'; c++) {
+        state = random_mix(state ^ (uint8_t)*c);
+    }
+    return (random_mix(state + RANDOM_STEP) & 1) != 0;
+}
+
+void readings_begin(uint64_t seed)
+{
+    chosen_seed = seed;
+}
+
+bool reading_settle(const char *text)
+{
+    const char *value = strchr(text, '=');
+
+    for (unsigned i = 0; value != NULL && i < READING_COUNT; i++) {
+        size_t length = strlen(rows[i].name);
+
+        if (text + length != value || strncmp(text, rows[i].name, length) != 0) {
+            continue;
+        }
+        settled[i] = strcmp(value, "=yes") == 0  ? SETTLED_YES
+                     : strcmp(value, "=no") == 0 ? SETTLED_NO
+                                                 : SETTLED_NOT;
+        return settled[i] != SETTLED_NOT;
+    }
+    return false;
+}
+
+static bool play(enum reading reading, bool yes)
+{
+    atomic_store(yes ? &played_yes[reading] : &played_no[reading], true);
+    return yes;
+}
+
+bool reading_is(enum reading reading)
+{
+    return play(reading, settled[reading] == SETTLED_NOT ? choose(reading)
+                                                         : settled[reading] == SETTLED_YES);
+}
+
+bool reading_now(enum reading reading, struct port *port)
+{
+    bool drawn = port_random(port, 2) != 0; /* settled or not: all else stays as it is */
+
+    return play(reading, settled[reading] == SETTLED_NOT ? drawn : settled[reading] == SETTLED_YES);
+}
+
+void readings_report(FILE *file)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < READING_COUNT; i++) {
+        bool yes = atomic_load(&played_yes[i]), no = atomic_load(&played_no[i]);
+
+        if (yes || no) {
+            if (!any) {
+                fprintf(file,
+                        "storhost: played with --readings=%llu:", (unsigned long long)chosen_seed);
+            }
+            fprintf(file, " %s=%s", rows[i].name, yes && no ? "both" : yes ? "yes" : "no");
+            any = true;
+        }
+    }
+    if (any) {
+        fputc('\n', file);
+    }
+}
+
+void readings_list(FILE *file)
+{
+    for (unsigned i = 0; i < READING_COUNT; i++) {
+        fprintf(file, "%s: %s\n  yes  %s\n  no   %s\n", rows[i].name, rows[i].statement,
+                rows[i].yes, rows[i].no);
+    }
+}

@@ -19,6 +19,10 @@ TOOLS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper
 TOOLS_rpm := rpmbuild:rpm
 TOOLS_bench := gnuplot:gnuplot-nox qemu-storage-daemon:qemu-system-common
 TOOLS_run := qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils nbdkit:nbdkit
+# libguestfs, by which virt-v2v works, boots a small machine with a kernel of the host. Where there is
+# none (a container) Debian's smallest is installed; a machine that has one is left with it.
+HOST_KERNELS := $(wildcard /boot/vmlinuz-*)
+APPLIANCE_KERNEL := $(if $(HOST_KERNELS),,/boot/vmlinuz-*:linux-image-cloud-amd64)
 TOOLS_check := /usr/sbin/fsck.fat:dosfstools /usr/share/osinfo/os/microsoft.com:osinfo-db /usr/lib/python3/dist-packages/gi:python3-gi \
     $(firstword $(wildcard /usr/lib/*/girepository-1.0/Libosinfo-1.0.typelib) /Libosinfo-1.0.typelib):gir1.2-libosinfo-1.0 softhsm2-util:softhsm2 isoinfo:genisoimage 7z:p7zip-full \
     lintian:lintian rpmlint:rpmlint rpm2cpio:rpm2cpio cpio:cpio \
@@ -29,9 +33,6 @@ TOOLS_check := /usr/sbin/fsck.fat:dosfstools /usr/share/osinfo/os/microsoft.com:
     wine:wine /usr/lib/wine/wine64:wine64 virt-v2v:virt-v2v /usr/sbin/mkntfs:ntfs-3g \
     /usr/lib/python3/dist-packages/guestfs.py:python3-guestfs \
     /usr/lib/python3/dist-packages/hivex/__init__.py:python3-hivex $(APPLIANCE_KERNEL)
-# libguestfs, by which virt-v2v works, boots a small machine with a kernel of the host. Where there is
-# none (a container) Debian's smallest is installed; a machine that has one is left with it.
-APPLIANCE_KERNEL = $(if $(wildcard /boot/vmlinuz-*),,/boot/vmlinuz-*:linux-image-cloud-amd64)
 # For .ci/run: the second compiler and the checkers.
 TOOLS_lint := clang-tidy-14:clang-tidy-14 clang-format-14:clang-format-14 cppcheck:cppcheck shellcheck:shellcheck \
     x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64 i686-w64-mingw32-gcc:gcc-mingw-w64-i686

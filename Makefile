@@ -17,6 +17,9 @@
 #   make conformance       SCSI, block and file system tools judge the disk
 #   make clean
 #
+# What runs 32-bit x86 programs is tried when they are built (build/x86/runner); X86_RUNNER=native, qemu-i386
+# or none takes its place in "make run" and "make check".
+#
 # Nothing but "make setup" installs anything; every other target says what is missing.
 
 # V=1 shows the commands.

@@ -9,7 +9,8 @@ TOOLS_storhost := gcc:gcc pkg-config:pkg-config /usr/include/Zydis/Zydis.h:libzy
     /usr/include/jansson.h:libjansson-dev /usr/include/nbdkit-plugin.h:nbdkit-plugin-dev \
     /usr/include/stdio.h:libc6-dev
 # For driver files of other processors (their libraries: SYSROOT_PACKAGES_ in storhost/storhost.mk).
-TOOLS_storhost-x86 := i686-linux-gnu-gcc:gcc-i686-linux-gnu /usr/i686-linux-gnu/lib/crt1.o:libc6-dev-i386-cross
+TOOLS_storhost-x86 := i686-linux-gnu-gcc:gcc-i686-linux-gnu /usr/i686-linux-gnu/lib/crt1.o:libc6-dev-i386-cross \
+    qemu-i386:qemu-user
 TOOLS_storhost-arm64 := aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/lib/crt1.o:libc6-dev-arm64-cross \
     qemu-aarch64:qemu-user
 TOOLS_package := /usr/lib/python3/dist-packages/asn1crypto:python3-asn1crypto xorriso:xorriso mcopy:mtools \

@@ -2,7 +2,7 @@
 # files of other processors than this machine's.
 #
 #   build/storhost         runs x64 files
-#   build/x86/storhost     runs 32-bit x86 files (an i686 program; the processor runs it natively)
+#   build/x86/storhost     runs 32-bit x86 files (an i686 program; build/x86/runner says what runs it)
 #   build/arm64/storhost   runs ARM64 files (under qemu-aarch64)
 
 BENCH_ARCHS := x64 x86 arm64
@@ -78,7 +78,7 @@ SG_PRELOAD := $(BUILD)/libstorhost-sg.so
 storhost: storhost-x64 $(NBDKIT_PLUGIN) $(SG_PRELOAD)
 $(BENCH_ARCHS:%=storhost-%): storhost-%: tools-storhost
 storhost-x64: $(STORHOST)
-storhost-x86: tools-storhost-x86 $(BUILD)/x86/storhost
+storhost-x86: tools-storhost-x86 $(BUILD)/x86/storhost $(BUILD)/x86/runner
 storhost-arm64: tools-storhost-arm64 $(BUILD)/arm64/storhost
 
 $(SYSROOT_ARCHS:%=sysroot-%): sysroot-%:
@@ -112,6 +112,19 @@ $(BENCH_OUT_$(1))/storhost: $$(BENCH_MAIN_$(1)) $(BENCH_OUT_$(1))/libstorhost.a
 -include $$(BENCH_OBJECTS_$(1):.o=.d)
 endef
 $(foreach a,$(BENCH_ARCHS),$(eval $(call BENCH_RULES,$(a))))
+
+# What runs 32-bit x86 programs here, found by trying, once per build: native, qemu-i386 or none.
+# X86_RUNNER= takes its place, here and in tests (tests/runners.py).
+X86_RUNNERS := native qemu-i386 none
+ifneq ($(filter-out $(X86_RUNNERS),$(X86_RUNNER)),)
+$(error X86_RUNNER is one of $(X86_RUNNERS), not "$(X86_RUNNER)")
+endif
+
+$(BUILD)/x86/runner: packaging/x86_probe.c packaging/x86_runner.sh storhost/storhost.mk | tools-storhost-x86
+	@mkdir -p $(@D)
+	$(Q)$(BENCH_CC_x86) $(BENCH_LDFLAGS_x86) $(BENCH_WARNINGS) -o $(@D)/probe $<
+	$(Q)sh packaging/x86_runner.sh $(@D)/probe >$@
+	@echo "  TRIED   what runs 32-bit x86 programs here: $$(cat $@)"
 
 WAYS_PROTOCOL := storhost/ways/client.c storhost/ways/protocol.c
 
@@ -147,7 +160,11 @@ ARCH ?= x64
 endif
 DRIVER ?= $(BUILD)/wlh/$(ARCH)/viostor.sys
 RUN_x64   := $(STORHOST)
-RUN_x86   := $(BENCH_OUT_x86)/storhost
+# Asked when it is used, after the build.
+x86_runner = $(or $(X86_RUNNER),$(shell cat $(BUILD)/x86/runner 2>/dev/null))
+X86_COMMAND_qemu-i386 := qemu-i386
+X86_COMMAND_none = $(error No 32-bit x86 program runs on this machine, natively or by qemu-i386)
+RUN_x86    = $(X86_COMMAND_$(x86_runner)) $(BENCH_OUT_x86)/storhost
 RUN_arm64 := qemu-aarch64 $(BENCH_OUT_arm64)/storhost
 
 QEMU_DEVICE ?=

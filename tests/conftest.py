@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import runners
 from targets import BUILD, ROOT, TARGETS, Target  # noqa: F401 (tests take them from here)
 
 # A test that takes longer hangs; the longest takes a tenth of it.
@@ -55,7 +56,10 @@ class Storhost:
 @pytest.fixture(scope="session")
 def target(request) -> Target:
     """The driver file under test; see targets.py."""
-    return getattr(request, "param", TARGETS[0])
+    found = getattr(request, "param", TARGETS[0])
+    if (reason := runners.why_not(found.arch)) is not None:
+        pytest.skip(reason)
+    return found
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 .PHONY: lint format driver-gcc reproducible
 
-C_FILES := $(sort $(wildcard viostor/*.[ch] ddk/*.h storhost/*/*.[ch] storhost/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
+C_FILES := $(sort $(wildcard viostor/*.[ch] ddk/*.h packaging/*.c storhost/*/*.[ch] storhost/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
 
 # Lays all C files out as .clang-format says.
 format: tools-lint

@@ -10,13 +10,15 @@ import os
 import pathlib
 import zlib
 
+import runners
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 
 STORHOST = {
-    "x64": [str(BUILD / "storhost")],
-    "x86": [str(BUILD / "x86/storhost")],
-    "arm64": ["qemu-aarch64", str(BUILD / "arm64/storhost")],
+    "x64": BUILD / "storhost",
+    "x86": BUILD / "x86/storhost",
+    "arm64": BUILD / "arm64/storhost",
 }
 
 
@@ -65,7 +67,7 @@ class Target:
 
     def command(self, *arguments: str | os.PathLike, driver: pathlib.Path | None = None) -> list[str]:
         """A command line of storhost with this driver file, or another for the same processor."""
-        return [*STORHOST[self.arch], "--driver", str(driver or self.driver),
+        return [*runners.command(self.arch), str(STORHOST[self.arch]), "--driver", str(driver or self.driver),
                 *([] if driver else ["--one-ring-lock"]), *self.options,
                 readings(), *map(str, arguments)]
 

@@ -4,14 +4,17 @@
 import pathlib
 import subprocess
 
+import pytest
+
+import runners
 from conftest import BUILD
 
-# By the folder that they are built in: what runs them.
-RUNNERS = {
-    "unit": [],
-    "unit-sanitized": [],
-    "x86/unit": [],
-    "arm64/unit": ["qemu-aarch64"],
+# The folders that they are built in, by the processor that they are for.
+FOLDERS = {
+    "unit": "x64",
+    "unit-sanitized": "x64",
+    "x86/unit": "x86",
+    "arm64/unit": "arm64",
 }
 
 # On processors that are emulated these take long and show little that they do not show here.
@@ -20,9 +23,10 @@ ONLY_FULL = {"test_qemu_device", "test_scripted_device", "test_memory", "test_sc
 
 def programs(full: bool) -> list[tuple[str, pathlib.Path]]:
     """Folders with their programs."""
-    return [(folder, path) for folder, runner in RUNNERS.items()
+    return [(folder, path) for folder, arch in FOLDERS.items()
             for path in sorted((BUILD / folder).glob("test_*"))
-            if path.suffix == "" and (full or not runner or path.name not in ONLY_FULL)]
+            if path.suffix == "" and
+            (full or not runners.emulated(arch) or path.name not in ONLY_FULL)]
 
 
 def pytest_generate_tests(metafunc):
@@ -34,11 +38,13 @@ def pytest_generate_tests(metafunc):
 
 def test_units_were_built():
     built = {folder for folder, _ in programs(True)}
-    assert built == set(RUNNERS), "run 'make unit' first"
+    assert built == set(FOLDERS), "run 'make unit' first"
 
 
 def test_unit(folder, program, tmp_path):
-    done = subprocess.run([*RUNNERS[folder], program], stdout=subprocess.PIPE,
+    if (reason := runners.why_not(FOLDERS[folder], program.name)) is not None:
+        pytest.skip(reason)
+    done = subprocess.run([*runners.command(FOLDERS[folder]), program], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, cwd=tmp_path, timeout=300,
                           check=False)
     assert done.returncode == 0, done.stdout

@@ -63,6 +63,7 @@ $(foreach a,$(UNIT_ARCHS),$(eval $(call UNIT_ARCH_RULES,$(a))))
 unit: tools-check $(UNIT_PROGRAMS) $(UNIT_ARCHS:%=unit-%)
 $(UNIT_ARCHS:%=unit-%): unit-%: tools-check
 $(foreach a,$(UNIT_ARCHS),$(eval unit-$(a): $(UNIT_PROGRAMS_$(a))))
+unit-x86: $(BUILD)/x86/runner
 
 # Everything, by pytest, which also runs the unit tests' programs.
 PYTEST := $(PYTHON) -m pytest -c tests/pytest.ini -q --durations=5

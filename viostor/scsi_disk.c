@@ -103,6 +103,7 @@ SCSI_DISK_RESULT ScsiDiskInitialize(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS 
     Disk->BlockSize = BlockSize;
     Disk->MaximumTransferLength = Limit == 0 ? 0xffffffffu : Limit;
     Disk->PendingAttention = 0;
+    Disk->UnverifiedCount = 0;
     Disk->ReadOnly = Parameters->ReadOnly != FALSE;
     ScsiUpdateOpenTransferLength(Disk);
     Disk->FlushSupported = Parameters->FlushSupported != FALSE;

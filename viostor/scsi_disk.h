@@ -70,7 +70,7 @@
 /* Additional sense code and qualifier as one number, (ASC << 8) | ASCQ (SPC-4). */
 typedef enum _SCSI_ASC {
     ScsiAscNone = 0x0000,
-    ScsiAscWriteError = 0x0c00,
+    ScsiAscIoProcessTerminated = 0x0006,
     ScsiAscUnrecoveredReadError = 0x1100,
     ScsiAscParameterListLength = 0x1a00,
     ScsiAscMiscompare = 0x1d00,
@@ -211,6 +211,9 @@ typedef struct _SCSI_DISK {
     ULONG DiscardAlignment;
     /* Bytes that one step of a sequence may move through the scratch memory, whole blocks; 0: none. */
     ULONG ScratchBytes;
+    /* A block that no VERIFY could read, by its first sector, and how often in succession; 0: none. */
+    ULONGLONG UnverifiedSector;
+    ULONG UnverifiedCount;
     ULONG Location;
     /* As the device gave it, unprintable bytes included; zero behind SerialLength. */
     UCHAR Serial[DISK_SERIAL_LENGTH];
@@ -252,7 +255,7 @@ typedef enum _DISK_SEQUENCE_KIND {
     SequenceZero,        /* WRITE SAME of zeroes, by the device */
     SequenceZeroUnmap,   /* ... whose blocks the device may give up */
     SequenceWriteSame,   /* WRITE SAME: the block over and over */
-    SequenceVerify,      /* VERIFY: flush, then read, piece by piece */
+    SequenceVerify,      /* VERIFY: flush, then read, piece by piece; what fails, block by block */
     SequenceVerifyData,  /* ... and compare with the data buffer */
     SequenceWriteVerify, /* WRITE AND VERIFY: write first */
     SequenceWriteVerifyData,
@@ -382,9 +385,17 @@ SCSI_OUTCOME ScsiInterpretCommand(PSCSI_DISK Disk, PSCSI_COMMAND Command);
  * The end of an operation. Operation is a DISK_OPERATION (for the flush that follows a transfer:
  * DiskOperationFlush), DeviceStatus the status byte that the device wrote (VIRTIO_BLK_S_...; any
  * value). Returns SCSISTAT_GOOD and leaves *Sense alone, or SCSISTAT_CHECK_CONDITION and fills it:
- *   IOERR      read: MEDIUM ERROR 11/00; any other: MEDIUM ERROR 0C/00
+ *   IOERR      ABORTED COMMAND 00/06
  *   UNSUPP     read, write: HARDWARE ERROR 44/00; any other: ILLEGAL REQUEST 20/00
- *   any other  HARDWARE ERROR 44/00
+ *   any other  ABORTED COMMAND 44/00
+ *
+ * IOERR is all that a device can say of any failure: a bad block, no space, a path to the storage that is
+ * lost for a moment. So it must end as what Windows tries again. Of sense keys, Microsoft's class driver
+ * (Windows-driver-samples, storage/class/classpnp, ClassInterpretSenseInfo) sends a command again after
+ * ABORTED COMMAND, a second later; MEDIUM ERROR is final, logged as a bad block, and NTFS gives the
+ * cluster up; HARDWARE ERROR and ILLEGAL REQUEST are final as well. QEMU's virtio-scsi answers EIO with the
+ * same code (scsi/utils.c, IO_ERROR). What stays bad VERIFY finds: see SequenceVerify.
+ *
  * No block is named (VALID 0): the status byte is all that the device says, and it stands for the whole
  * request; a block that was guessed would send whoever asks to a good one.
  */
@@ -416,6 +427,7 @@ typedef struct _DISK_SEQUENCE {
     ULONG Position;        /* ranges begun; bytes compared */
     ULONG Length;          /* bytes of the data buffer that the command uses */
     ULONG StepLength;      /* of the present step, as in DISK_STEP */
+    ULONG Doubtful;        /* sectors of a piece that failed, to be read again block by block */
     ULONG Transferred;     /* at the end: DataTransferLength */
     SCSI_DISK_SENSE Sense; /* at the end, with SCSISTAT_CHECK_CONDITION */
     UCHAR Kind;            /* DISK_SEQUENCE_KIND */
@@ -455,7 +467,7 @@ void ScsiSequenceBegin(PDISK_SEQUENCE Sequence, const SCSI_COMMAND *Command);
  * command is done; ScsiStatus, Sense and Transferred are set. Scratch: Disk->ScratchBytes bytes for
  * a kind that needs them, else NULL. The data buffer must be there as it was at the beginning, but
  * its contents are not trusted to stay. Not for SequenceNone. Any IRQL; calls for one sequence one
- * at a time.
+ * at a time, and for all that are ScsiSequenceIsSerial.
  */
 BOOLEAN ScsiSequenceNext(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR DeviceStatus,
                          UCHAR *Scratch, PDISK_STEP Step);

@@ -52,14 +52,15 @@ UCHAR ScsiTranslateCompletion(DISK_OPERATION Operation, UCHAR DeviceStatus, PSCS
         return SCSISTAT_GOOD;
     }
     if (DeviceStatus == DeviceStatusIoError) {
-        ScsiSetSense(Sense, SCSI_SENSE_MEDIUM_ERROR,
-                     Operation == DiskOperationRead ? ScsiAscUnrecoveredReadError
-                                                    : ScsiAscWriteError);
-    } else if (DeviceStatus == DeviceStatusUnsupported && !Transfer) {
-        ScsiSetSense(Sense, SCSI_SENSE_ILLEGAL_REQUEST, ScsiAscInvalidOpcode);
-    } else {
-        /* No device may refuse reads and writes, and no other status exists. */
+        ScsiSetSense(Sense, SCSI_SENSE_ABORTED_COMMAND, ScsiAscIoProcessTerminated);
+    } else if (DeviceStatus != DeviceStatusUnsupported) {
+        /* No other status exists, or it was not written: another time it may be. */
+        ScsiSetSense(Sense, SCSI_SENSE_ABORTED_COMMAND, ScsiAscInternalTargetFailure);
+    } else if (Transfer) {
+        /* A device that does not read or write will not do so another time. */
         ScsiSetSense(Sense, SCSI_SENSE_HARDWARE_ERROR, ScsiAscInternalTargetFailure);
+    } else {
+        ScsiSetSense(Sense, SCSI_SENSE_ILLEGAL_REQUEST, ScsiAscInvalidOpcode);
     }
     return SCSISTAT_CHECK_CONDITION;
 }

@@ -12,7 +12,12 @@
  *     MODE SELECT       SetCache, Flush
  *     LOG SENSE         GetLifetime
  *
- * A step that fails ends the sequence, and so the command.
+ * A step that fails ends the sequence, and so the command. But for a read that verifies: its blocks are
+ * read again one by one, and the command fails with the first that cannot be read. ABORTED COMMAND
+ * says so, which Windows tries again, as every failure of the host's (ScsiTranslateCompletion); a block
+ * that cannot be read in VERIFY_ATTEMPTS commands in succession is a MEDIUM ERROR, named, which
+ * `chkdsk /r` takes for a bad one. classpnp gives a command four more attempts, a second apart
+ * (MAXIMUM_RETRIES in its header), so a lost path of less than that makes no bad clusters.
  */
 #include "scsi_internal.h"
 
@@ -25,6 +30,9 @@ typedef enum _SEQUENCE_STAGE {
     StagePieces, /* one piece of a range after the other */
     StageEnd,
 } SEQUENCE_STAGE;
+
+/* The commands in succession after which a block that cannot be read is a bad one. */
+#define VERIFY_ATTEMPTS 3u
 
 /* Bytes of the device's answer to GET_LIFETIME (VIRTIO 1.2, 5.2.6). */
 #define LIFETIME_LENGTH 6u
@@ -54,6 +62,7 @@ void ScsiSequenceBegin(PDISK_SEQUENCE Sequence, const SCSI_COMMAND *Command)
     Sequence->Transfer = Kind == SequenceFlushAfter ? Command->Operation : DiskOperationWrite;
     Sequence->Length = Command->Length;
     Sequence->Position = 0;
+    Sequence->Doubtful = 0;
     Sequence->Transferred = 0;
 }
 
@@ -191,6 +200,17 @@ static void FillScratch(const SCSI_DISK *Disk, const DISK_SEQUENCE *Sequence, UC
     }
 }
 
+/* One that is read to be verified: a single block where there is doubt. */
+static BOOLEAN MakeVerifyPiece(const SCSI_DISK *Disk, PDISK_SEQUENCE Sequence, ULONG Most,
+                               PDISK_STEP Step)
+{
+    if (Sequence->Doubtful != 0) {
+        Most = 1u << Disk->BlockShift;
+        Sequence->Doubtful -= Most;
+    }
+    return MakePiece(Sequence, Step, DiskOperationRead, Most);
+}
+
 static BOOLEAN StepPiece(const SCSI_DISK *Disk, PDISK_SEQUENCE Sequence, UCHAR *Scratch,
                          PDISK_STEP Step)
 {
@@ -213,7 +233,7 @@ static BOOLEAN StepPiece(const SCSI_DISK *Disk, PDISK_SEQUENCE Sequence, UCHAR *
         }
         return MakePiece(Sequence, Step, DiskOperationWrite, ScratchSectors);
     default:
-        return MakePiece(Sequence, Step, DiskOperationRead, ScratchSectors);
+        return MakeVerifyPiece(Disk, Sequence, ScratchSectors, Step);
     }
 }
 
@@ -238,6 +258,55 @@ static BOOLEAN ComparePiece(PDISK_SEQUENCE Sequence, const UCHAR *Scratch)
     return TRUE;
 }
 
+/* What is read by this step can be read: a block of it that could not counts no longer. */
+static VOID NoteVerified(PSCSI_DISK Disk, ULONGLONG Sector, ULONG Sectors)
+{
+    if (Disk->UnverifiedCount != 0 && Disk->UnverifiedSector - Sector < Sectors) {
+        Disk->UnverifiedCount = 0;
+    }
+}
+
+/* A block cannot be read. Returns FALSE: the command has failed, in Sequence. */
+static BOOLEAN FailBlock(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, ULONGLONG Sector)
+{
+    if (Disk->UnverifiedCount == 0 || Disk->UnverifiedSector != Sector) {
+        Disk->UnverifiedSector = Sector;
+        Disk->UnverifiedCount = 0;
+    }
+    if (Disk->UnverifiedCount + 1 < VERIFY_ATTEMPTS) {
+        ++Disk->UnverifiedCount;
+        return EndFailed(Sequence, SCSI_SENSE_ABORTED_COMMAND, ScsiAscIoProcessTerminated);
+    }
+    (void)EndFailed(Sequence, SCSI_SENSE_MEDIUM_ERROR, ScsiAscUnrecoveredReadError);
+    Sequence->Sense.InformationValid = TRUE;
+    Sequence->Sense.Information = Sector >> Disk->BlockShift;
+    return FALSE;
+}
+
+/* The device has read a piece to be verified, or could not. Returns as FinishStep. */
+static BOOLEAN FinishVerify(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR DeviceStatus,
+                            const UCHAR *Scratch)
+{
+    const ULONG Sectors = Sequence->StepLength / DISK_SECTOR_SIZE;
+    const ULONGLONG Sector = Sequence->Sector - Sectors;
+
+    if (DeviceStatus == DeviceStatusIoError) {
+        if (Sectors == 1u << Disk->BlockShift) {
+            return FailBlock(Disk, Sequence, Sector);
+        }
+        Sequence->Sector = Sector;
+        Sequence->Remaining += Sectors;
+        Sequence->Doubtful = Sectors;
+        return TRUE;
+    }
+    if (DeviceStatus != DeviceStatusOk) {
+        return FALSE;
+    }
+    NoteVerified(Disk, Sector, Sectors);
+    return (Sequence->Kind != SequenceVerifyData && Sequence->Kind != SequenceWriteVerifyData) ||
+           ComparePiece(Sequence, Scratch);
+}
+
 /* The device has done the present step: what follows from that. FALSE: the command has failed. */
 static BOOLEAN FinishStep(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR DeviceStatus,
                           const UCHAR *Scratch)
@@ -248,6 +317,9 @@ static BOOLEAN FinishStep(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR Device
         return TRUE; /* there was none before */
     }
     Sequence->ScsiStatus = ScsiTranslateCompletion(Operation, DeviceStatus, &Sequence->Sense);
+    if (Sequence->Stage == StagePieces && IsVerify(Sequence->Kind)) {
+        return FinishVerify(Disk, Sequence, DeviceStatus, Scratch);
+    }
     if (Sequence->ScsiStatus != SCSISTAT_GOOD) {
         return FALSE;
     }
@@ -255,9 +327,6 @@ static BOOLEAN FinishStep(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR Device
         Disk->WriteCacheEnabled = FALSE;
     } else if (Operation == DiskOperationGetLifetime) {
         ScsiWriteLifetimeLog(Scratch, Sequence->Data, Sequence->Length);
-    } else if (Operation == DiskOperationRead && (Sequence->Kind == SequenceVerifyData ||
-                                                  Sequence->Kind == SequenceWriteVerifyData)) {
-        return ComparePiece(Sequence, Scratch);
     }
     return TRUE;
 }

@@ -143,13 +143,13 @@ def test_lying_used_ring_breaks_the_queue_cleanly(storhost, fault):
 
 
 @pytest.mark.parametrize("fault, operation, sense", [
-    ("status=ioerr", "write 0 8 1", "3/0c/00"),
-    ("status=ioerr", "read 0 8", "3/11/00"),
-    ("status=ioerr", "flush", "3/0c/00"),
+    ("status=ioerr", "write 0 8 1", "b/00/06"),
+    ("status=ioerr", "read 0 8", "b/00/06"),
+    ("status=ioerr", "flush", "b/00/06"),
     ("status=unsupp", "read 0 8", "4/44/00"),
     ("status=unsupp", "flush", "5/20/00"),
-    ("status=77", "write 0 8 1", "4/44/00"),
-    ("no-status", "read 0 8", "4/44/00"),
+    ("status=77", "write 0 8 1", "b/44/00"),
+    ("no-status", "read 0 8", "b/44/00"),
 ])
 def test_device_errors_become_sense_data(storhost, fault, operation, sense):
     """Sense data belongs to the request that failed; the others are not touched."""
@@ -166,7 +166,7 @@ def test_error_of_the_flush_behind_a_fua_write(storhost):
     run(storhost, """
         device fault status=ioerr type=flush
         write 0 8 1 fua
-        expect srb=error sense=3/0c/00 length=0
+        expect srb=error sense=b/00/06 length=0
         write 0 8 1 fua
         verify 0 8 1
     """)

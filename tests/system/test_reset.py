@@ -136,13 +136,13 @@ def test_stopped_server_hangs_the_reset_and_no_more(storhost, nbd):
 
 
 def test_killed_server_fails_requests(storhost, nbd):
-    """Without a server requests fail as medium errors, and no reset is needed for that."""
+    """Without a server requests fail as Windows retries them, and no reset is needed for that."""
     process = talk(storhost, "--blockdev", nbd.blockdev, *MANUAL)
     say(process, "write 0 8 1", "say ready")
     wait_for(process, "ready")
     nbd.signal(signal.SIGKILL)
     nbd.process.wait()
-    say(process, "write 0 8 2", "expect srb=error scsi=check-condition sense=3/0c/00 length=0",
-        "read 0 8", "expect srb=error scsi=check-condition sense=3/11/00 length=0")
+    say(process, "write 0 8 2", "expect srb=error scsi=check-condition sense=b/00/06 length=0",
+        "read 0 8", "expect srb=error scsi=check-condition sense=b/00/06 length=0")
     rest, _ = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 0, rest

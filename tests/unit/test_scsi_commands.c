@@ -18,6 +18,7 @@ static struct {
     unsigned count;   /* steps done */
     unsigned fail_at; /* the step that fails; 0: none */
     UCHAR status;     /* how */
+    ULONGLONG bad;    /* a sector whose reads fail; 0: none */
     UCHAR lifetime[6];
     int writeback;
     UCHAR *corrupt; /* changes after the first step, as somebody else's memory may; NULL: none */
@@ -51,6 +52,10 @@ static UCHAR perform(const SCSI_DISK *disk, const DISK_STEP *step, UCHAR *data, 
         assert_true(step->Length != 0 && step->Length % disk->BlockSize == 0);
         assert_true(step->Data != StepDataScratch || step->Length <= disk->ScratchBytes);
         assert_true(step->Sector + step->Length / 512 <= SECTORS);
+        if (step->Operation == DiskOperationRead && device.bad != 0 &&
+            device.bad - step->Sector < step->Length / 512) {
+            return 1;
+        }
         memcpy(step->Operation == DiskOperationRead ? memory : sectors,
                step->Operation == DiskOperationRead ? sectors : memory, step->Length);
         break;
@@ -204,11 +209,11 @@ static void test_fua(void **state)
     device.status = 1;
     device.fail_at = 1;
     EXECUTE(&disk, data, 1024, 0x28, 0x08, 0, 0, 0, 9, 0, 0, 2, 0);
-    expect_sense(3, 0x1100);
+    expect_sense(0xb, 0x0006);
     assert_int_equal(device.count, 1);
     device.fail_at = 2;
     EXECUTE(&disk, data, 1024, 0x28, 0x08, 0, 0, 0, 9, 0, 0, 2, 0);
-    expect_sense(3, 0x0c00);
+    expect_sense(0xb, 0x0006);
     free(data);
 }
 
@@ -363,14 +368,14 @@ static void test_unmap_fails(void **state)
     device.fail_at = 2;
     device.status = 1;
     unmap(&disk, 3, (const ULONGLONG[]){0, 8, 16, 8, 32, 8});
-    expect_sense(3, 0x0c00);
+    expect_sense(0xb, 0x0006);
     assert_int_equal(device.count, 2);
     device.status = 2;
     unmap(&disk, 3, (const ULONGLONG[]){0, 8, 16, 8, 32, 8});
     expect_sense(5, 0x2000);
     device.status = 77;
     unmap(&disk, 3, (const ULONGLONG[]){0, 8, 16, 8, 32, 8});
-    expect_sense(4, 0x4400);
+    expect_sense(0xb, 0x4400);
 }
 
 /* ---- WRITE SAME ---- */
@@ -513,9 +518,9 @@ static void test_verify_medium(void **state)
         expect_step(2, DiskOperationRead, 42, 16384);
         expect_step(3, DiskOperationRead, 74, 6 * 512);
         device.fail_at = 3;
-        device.status = 1;
+        device.status = 2;
         execute(&disk, cdb, verifies[i].length, NULL, 0);
-        expect_sense(3, 0x1100);
+        expect_sense(4, 0x4400);
         device.fail_at = 0;
         verify_cdb(cdb, i, false, 0, 2047, 2);
         execute(&disk, cdb, verifies[i].length, NULL, 0);
@@ -545,6 +550,57 @@ static void test_verify_medium(void **state)
 }
 
 /* Each byte of the range is compared: any one that differs is found, in whichever piece. */
+/*
+ * A piece that cannot be read is read block by block. A block that cannot be read in three commands in
+ * succession is a medium error, named; what can be read between them counts no longer.
+ */
+static void test_verify_of_a_bad_block(void **state)
+{
+    SCSI_DISK disk = full_disk();
+    UCHAR *data = filled(70 * 512, 0);
+
+    (void)state;
+    memcpy(data, device.disk + 10 * 512, 70 * 512);
+    for (unsigned compares = 0; compares <= 2; compares += 2) {
+        const ULONG length = compares != 0 ? 70 * 512 : 0;
+
+        for (unsigned attempt = 1; attempt <= 4; attempt++) {
+            device.bad = 44;
+            EXECUTE(&disk, data, length, 0x2f, (UCHAR)compares, 0, 0, 0, 10, 0, 0, 70, 0);
+            assert_int_equal(device.count, 6);
+            expect_step(2, DiskOperationRead, 42, 16384);
+            expect_step(3, DiskOperationRead, 42, 512);
+            expect_step(5, DiskOperationRead, 44, 512);
+            if (attempt < 3) {
+                expect_sense(0xb, 0x0006);
+                assert_false(result.sense.InformationValid);
+            } else {
+                expect_sense(3, 0x1100);
+                assert_true(result.sense.InformationValid);
+                assert_int_equal(result.sense.Information, 44);
+            }
+        }
+        device.bad = 0;
+        EXECUTE(&disk, data, length, 0x2f, (UCHAR)compares, 0, 0, 0, 10, 0, 0, 70, 0);
+        expect_good(length);
+        assert_int_equal(device.count, 4);
+    }
+    /* One piece that fails for a moment: all of its blocks can be read. */
+    device.fail_at = 2;
+    device.status = 1;
+    EXECUTE(&disk, data, 70 * 512, 0x2f, 2, 0, 0, 0, 10, 0, 0, 70, 0);
+    expect_good(70 * 512);
+    assert_int_equal(device.count, 1 + 1 + 32 + 2);
+    /* Another block between two attempts: the first one begins anew. */
+    device.fail_at = 0;
+    for (unsigned attempt = 1; attempt <= 6; attempt++) {
+        device.bad = 20 + attempt % 2;
+        EXECUTE(&disk, NULL, 0, 0x2f, 0, 0, 0, 0, 20, 0, 0, 2, 0);
+        expect_sense(0xb, 0x0006);
+    }
+    free(data);
+}
+
 static void test_verify_data(void **state)
 {
     SCSI_DISK disk = full_disk();
@@ -607,9 +663,9 @@ static void test_write_and_verify(void **state)
         disk.ReadOnly = FALSE;
         for (unsigned step = 1; step <= 4; step++) {
             device.fail_at = step;
-            device.status = 1;
+            device.status = 3;
             execute(&disk, cdb, verifies[i].length, data, length);
-            expect_sense(3, step <= 2 ? 0x0c00 : 0x1100);
+            expect_sense(0xb, 0x4400);
             assert_int_equal(device.count, step);
         }
         device.fail_at = 0;
@@ -834,7 +890,7 @@ static void test_log_sense(void **state)
     device.fail_at = 1;
     device.status = 1;
     EXECUTE(&disk, data, 32, 0x4d, 0, 0x51, 0, 0, 0, 0, 0, 32, 0);
-    expect_sense(3, 0x0c00);
+    expect_sense(0xb, 0x0006);
     disk = plain_disk();
     EXECUTE(&disk, data, 32, 0x4d, 0, 0x40, 0, 0, 0, 0, 0, 32, 0);
     expect_sense(5, 0x2000);
@@ -1147,6 +1203,7 @@ int main(void)
         TEST(test_write_same_zeroes),
         TEST(test_write_same_refused),
         TEST(test_verify_medium),
+        TEST(test_verify_of_a_bad_block),
         TEST(test_verify_data),
         TEST(test_write_and_verify),
         TEST(test_mode_select_cache),

@@ -1009,7 +1009,7 @@ static void test_completion(void **state)
     for (i = 0; i < 3; i++) {
         for (status = 0; status < 256; status++) {
             SCSI_DISK_SENSE sense;
-            UCHAR key = 0x04;
+            UCHAR key = 0x0b;
             USHORT asc = 0x4400;
 
             memset(&sense, 0x5a, sizeof(sense));
@@ -1019,11 +1019,12 @@ static void test_completion(void **state)
                 continue;
             }
             if (status == 1) {
-                key = 0x03;
-                asc = i == 0 ? 0x1100 : 0x0c00;
+                asc = 0x0006;
             } else if (status == 2 && i == 2) {
                 key = 0x05;
                 asc = 0x2000;
+            } else if (status == 2) {
+                key = 0x04;
             }
             assert_int_equal(ScsiTranslateCompletion(operations[i], (UCHAR)status, &sense),
                              SCSISTAT_CHECK_CONDITION);

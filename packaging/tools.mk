@@ -32,7 +32,7 @@ TOOLS_check := /usr/sbin/fsck.fat:dosfstools /usr/share/osinfo/os/microsoft.com:
     /usr/lib/python3/dist-packages/pytest:python3-pytest qemu-storage-daemon:qemu-system-common \
     llvm-readobj-14:llvm-14 /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a:libclang-rt-14-dev \
     wine:wine /usr/lib/wine/wine64:wine64 virt-v2v:virt-v2v /usr/sbin/mkntfs:ntfs-3g \
-    /usr/lib/python3/dist-packages/guestfs.py:python3-guestfs \
+    wimapply:wimtools \
     /usr/lib/python3/dist-packages/hivex/__init__.py:python3-hivex $(APPLIANCE_KERNEL)
 # For .ci/run: the second compiler and the checkers.
 TOOLS_lint := clang-tidy-14:clang-tidy-14 clang-format-14:clang-format-14 cppcheck:cppcheck shellcheck:shellcheck \

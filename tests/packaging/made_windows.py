@@ -7,10 +7,10 @@ lib/inspect-fs-windows.c: the names and values are facts, found in its manual pa
 """
 import dataclasses
 import pathlib
+import shutil
 import struct
 import subprocess
 
-import guestfs
 import hivex
 
 IMAGE_BYTES = 320 << 20  # virt-v2v wants 100 MiB free on the system disk
@@ -140,8 +140,8 @@ class Hive:
         self._hive.commit(None)
 
 
-def write_hives(windows: Windows, directory: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Makes the SOFTWARE and SYSTEM hives of a Windows in a directory; returns their paths by name."""
+def write_hives(windows: Windows, directory: pathlib.Path) -> None:
+    """Makes the SOFTWARE and SYSTEM hives of a Windows in a directory."""
     software = directory / "SOFTWARE"
     software.write_bytes(empty_hive())
     hive = Hive(software, write=True)
@@ -167,48 +167,68 @@ def write_hives(windows: Windows, directory: pathlib.Path) -> dict[str, pathlib.
         for key in ("DriverInfFiles", r"DeviceIds\PCI", "DriverPackages"):
             hive.set(rf"DriverDatabase\{key}")
     hive.commit()
-    return {"SOFTWARE": software, "SYSTEM": system}
 
 
 # ---- Disks ---------------------------------------------------------------------------------------
 
-FOLDERS = ["/Windows/System32/config", "/Windows/System32/drivers", "/Windows/inf", "/Windows/Drivers",
-           "/Program Files", "/Users"]
+FOLDERS = ["Windows/System32/config", "Windows/System32/drivers", "Windows/inf", "Windows/Drivers",
+           "Program Files", "Users"]
+SECTOR = 512
+PARTITION_START = 2048  # in sectors
+PARTITION_NTFS = 7
+ENTRY = 446             # of the first partition, in the boot record
 
 
-def make_disks(disks: dict[pathlib.Path, Windows], programs: dict[str, pathlib.Path],
-               directory: pathlib.Path) -> None:
-    """Makes raw images. programs: for each processor a PE file to stand for cmd.exe."""
-    guest = guestfs.GuestFS(python_return_dict=True)
-    for image in disks:
-        with open(image, "wb") as file:
-            file.truncate(IMAGE_BYTES)
-        guest.add_drive_opts(str(image), format="raw")
-    guest.launch()
-    for device, windows in zip(guest.list_devices(), disks.values()):
-        guest.part_disk(device, "mbr")
-        guest.part_set_mbr_id(device, 1, 7)
-        guest.mkfs("ntfs", f"{device}1")
-        guest.mount(f"{device}1", "/")
-        for folder in FOLDERS:
-            guest.mkdir_p(folder)
-        guest.upload(str(programs[windows.processor]), "/Windows/System32/cmd.exe")
-        for name, hive in write_hives(windows, directory).items():
-            guest.upload(str(hive), f"/Windows/System32/config/{name}")
-        guest.umount("/")
-    guest.shutdown()
-    guest.close()
+def boot_record(sectors: int) -> bytes:
+    """One of a disk with one NTFS partition of so many sectors, which is the active one."""
+    record = bytearray(SECTOR)
+    record[ENTRY] = 0x80
+    record[ENTRY + 4] = PARTITION_NTFS
+    struct.pack_into("<II", record, ENTRY + 8, PARTITION_START, sectors)
+    record[510:] = b"\x55\xaa"
+    return bytes(record)
+
+
+def make_disk(image: pathlib.Path, windows: Windows, programs: dict[str, pathlib.Path],
+              directory: pathlib.Path) -> None:
+    """Makes a raw image. programs: for each processor a PE file to stand for cmd.exe.
+
+    The files reach NTFS by wimlib, which applies a tree to a volume that is not mounted: no root,
+    no machine to be started. directory is a new one, for what is needed meanwhile.
+    """
+    tree, partition, archive = (directory / name for name in ("tree", "partition", "tree.wim"))
+    for folder in FOLDERS:
+        (tree / folder).mkdir(parents=True)
+    shutil.copyfile(programs[windows.processor], tree / "Windows/System32/cmd.exe")
+    write_hives(windows, tree / "Windows/System32/config")
+
+    sectors = IMAGE_BYTES // SECTOR - PARTITION_START
+    with open(partition, "wb") as file:
+        file.truncate(sectors * SECTOR)
+    for command in (
+            ["/usr/sbin/mkntfs", "--quiet", "--quick", "--force", "--sector-size", str(SECTOR),
+             "--partition-start", str(PARTITION_START), "--heads", "255", "--sectors-per-track", "63",
+             partition],
+            ["wimcapture", tree, archive, "--compress=none", "--no-acls"],
+            ["wimapply", archive, "1", partition],
+            ["dd", f"if={partition}", f"of={image}", "bs=1M", "conv=sparse", "status=none",
+             "oflag=seek_bytes", f"seek={PARTITION_START * SECTOR}"]):
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    with open(image, "r+b") as file:
+        file.write(boot_record(sectors))
+        file.truncate(IMAGE_BYTES)
+    shutil.rmtree(directory)
 
 
 def read_files(image: pathlib.Path, files: dict[str, pathlib.Path]) -> None:
     """Copies files out of the first partition of a raw image, by ntfscat, without starting a machine."""
     with open(image, "rb") as file:
-        boot_record = file.read(512)
-    (start,) = struct.unpack_from("<I", boot_record, 446 + 8)  # in sectors, of the first partition
+        record = file.read(SECTOR)
+    (start,) = struct.unpack_from("<I", record, ENTRY + 8)
     partition = image.with_suffix(".ntfs")
     try:
         subprocess.run(["dd", f"if={image}", f"of={partition}", "bs=512K", "conv=sparse", "status=none",
-                        "iflag=skip_bytes", f"skip={start * 512}"], check=True)
+                        "iflag=skip_bytes", f"skip={start * SECTOR}"], check=True)
         for name, target in files.items():
             with open(target, "wb") as file:
                 subprocess.run(["ntfscat", "--quiet", "--force", partition, name], stdout=file, check=True)

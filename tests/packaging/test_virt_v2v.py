@@ -5,10 +5,12 @@ virt-v2v (with VIRTIO_WIN naming the tree of the media) looks for the folder of 
 processor, copies its files, and writes the registry values by which that Windows boots from a virtio
 disk. It is run whole, as a user runs it, and its result is read from the disk that it leaves.
 
-A run takes half a minute, most of it in libguestfs' small machine, so that "make check" tries the two
+A run takes half a minute, nearly all of it in libguestfs' small machine, so that each disk is converted
+once, for all tests, as many disks at a time as there are processors, and "make check" tries the two
 ways of registration only (before and from Windows 8 on), "make check-full" every Windows.
 """
 
+import concurrent.futures
 import os
 import pathlib
 import shutil
@@ -58,8 +60,14 @@ BOOT_START, KERNEL_DRIVER, NORMAL = 0, 1, 1
 FILES = ("viostor.sys", "viostor.inf", "viostor.pdb")
 
 
-def chosen(config) -> list[tuple[Windows, str]]:
-    """What this run tries: a Windows, and whether VIRTIO_WIN names the tree of the media or the CD."""
+# Without libvirt, and without KVM, which is not there or not whole everywhere.
+LIBGUESTFS = {"LIBGUESTFS_BACKEND": "direct", "LIBGUESTFS_BACKEND_SETTINGS": "force_tcg"}
+# A Windows, and whether VIRTIO_WIN names the tree of the media or the CD.
+Case = tuple[Windows, str]
+
+
+def chosen(config) -> list[Case]:
+    """What this run tries."""
     if not config.getoption("--full"):
         return [(windows, "tree") for windows in QUICK]
     return [(windows, "tree") for windows in FULL] + [(QUICK[-1], "cd")]
@@ -67,20 +75,10 @@ def chosen(config) -> list[tuple[Windows, str]]:
 
 def pytest_generate_tests(metafunc):
     if "case" in metafunc.fixturenames:
-        metafunc.parametrize("case", chosen(metafunc.config), scope="session",
-                             ids=lambda case: f"{case[0].name}-{case[1]}")
+        metafunc.parametrize("case", chosen(metafunc.config), ids=lambda case: f"{case[0].name}-{case[1]}")
 
 
-@pytest.fixture(scope="session")
-def libguestfs():
-    """libguestfs without libvirt, and without KVM, which is not there or not whole everywhere."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LIBGUESTFS_BACKEND", "direct")
-        patch.setenv("LIBGUESTFS_BACKEND_SETTINGS", "force_tcg")
-        yield
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture
 def windows(case):
     return case[0]
 
@@ -123,13 +121,16 @@ class Converted:
         return Hive(self.directory / "SYSTEM")
 
 
-def convert(image: pathlib.Path, media: pathlib.Path, work: pathlib.Path) -> Converted:
-    """Runs virt-v2v on a disk and takes from the result what the tests look at."""
+def convert(windows: Windows, media: pathlib.Path, work: pathlib.Path) -> Converted:
+    """Runs virt-v2v on a disk of that Windows and takes from the result what the tests look at."""
+    image = work / "disk.img"
+    programs = {"x86": BUILD / "wlh/x86/viostor.sys", "amd64": BUILD / "wlh/x64/viostor.sys"}
+    made_windows.make_disk(image, windows, programs, work / "making")
     output = work / "output"
     output.mkdir()
     done = subprocess.run(
         ["virt-v2v", "-i", "disk", image, "-o", "local", "-os", output, "-of", "raw", "-on", "made"],
-        env=os.environ | {"VIRTIO_WIN": str(media)},
+        env=os.environ | LIBGUESTFS | {"VIRTIO_WIN": str(media)},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT_SECONDS, check=False)
     assert done.returncode == 0, done.stdout
     assert "there are no virtio drivers available" not in done.stdout, done.stdout
@@ -139,52 +140,57 @@ def convert(image: pathlib.Path, media: pathlib.Path, work: pathlib.Path) -> Con
         "/Windows/System32/drivers/viostor.sys": result / "booted.sys",
         "/Windows/System32/config/SYSTEM": result / "SYSTEM",
         **{f"/Windows/Drivers/VirtIO/{name}": result / name for name in FILES}})
+    image.unlink()
     (output / "made-sda").unlink()
     return Converted(result, done.stdout, (output / "made.xml").read_text())
 
 
 @pytest.fixture(scope="session")
-def images(libguestfs, tmp_path_factory, request):
-    """A disk for each Windows, all made at once: most of the time goes into starting the machine."""
-    work = tmp_path_factory.mktemp("windows")
-    every = {windows: work / f"{windows.name}.img" for windows, _ in chosen(request.config)}
-    programs = {"x86": BUILD / "wlh/x86/viostor.sys", "amd64": BUILD / "wlh/x64/viostor.sys"}
-    made_windows.make_disks({image: windows for windows, image in every.items()}, programs, work)
-    yield every
-    for image in every.values():
-        image.unlink()
+def conversions(request, tmp_path_factory):
+    """What is to become of each disk that the tests of this run look at.
 
-
-@pytest.fixture(scope="session")
-def converted(case, images, tmp_path_factory, request):
-    windows, media = case
-    return convert(images[windows], request.getfixturevalue(media), tmp_path_factory.mktemp(windows.name))
+    pytest makes a parametrized fixture of a session anew when its parameter is another object, also an
+    equal one (7.2 does; each test has its own), so the cases are this dictionary's keys instead.
+    """
+    cases = dict.fromkeys(item.callspec.params["case"] for item in request.session.items
+                          if "conversions" in item.fixturenames)
+    media = {name: request.getfixturevalue(name) for name in {name for _, name in cases}}
+    pool = concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count())
+    yield {case: pool.submit(convert, case[0], media[case[1]], tmp_path_factory.mktemp(case[0].name))
+           for case in cases}
+    pool.shutdown(cancel_futures=True)
 
 
 @pytest.fixture
-def target(windows):
+def converted(case, conversions):
+    return conversions[case].result()
+
+
+@pytest.fixture
+def folder(windows):
+    """The folder of the media that is meant for that Windows."""
     return windows_targets.by_name(f"{windows.folder}/{windows.processor}")
 
 
-def test_the_file_of_that_windows_boots(windows, converted, target):
-    expected = (BUILD / target.build / "viostor.sys").read_bytes()
+def test_the_file_of_that_windows_boots(windows, converted, folder):
+    expected = (BUILD / folder.build / "viostor.sys").read_bytes()
     assert converted.file("booted.sys") == expected
     assert "no virtio block device driver" not in converted.said
     assert "bus='virtio'" in converted.machine
 
 
-def test_the_package_for_plug_and_play_is_that_windows_s(windows, converted, target):
+def test_the_package_for_plug_and_play_is_that_windows_s(windows, converted, folder):
     """From this folder Windows installs the device properly at its first boot."""
     for name in FILES:
-        assert converted.file(name) == (BUILD / target.build / name).read_bytes()
+        assert converted.file(name) == (BUILD / folder.build / name).read_bytes()
 
 
-def test_the_service_is_the_inf_s(windows, converted, target):
+def test_the_service_is_the_inf_s(windows, converted, folder):
     """The injected service and the one that the INF makes later are the same: name, file, start, group."""
     values = converted.system.values(r"ControlSet001\Services\viostor")
     assert values == {"Type": KERNEL_DRIVER, "Start": BOOT_START, "ErrorControl": NORMAL,
                       "Group": "SCSI miniport", "ImagePath": r"system32\drivers\viostor.sys"}
-    inf = Inf.read(BUILD / target.build / "viostor.inf")
+    inf = Inf.read(BUILD / folder.build / "viostor.inf")
     services = [line for lines in inf.sections.values() for line in lines if line.key == "AddService"]
     assert services and all(line.field(0) == "viostor" for line in services)
     for line in services:
@@ -192,7 +198,7 @@ def test_the_service_is_the_inf_s(windows, converted, target):
         assert inf.value(line.field(2), "ServiceBinary").rsplit("\\", 1)[1] == "viostor.sys"
 
 
-def test_windows_finds_the_boot_disk_by_ids_of_the_inf(windows, converted, target):
+def test_windows_finds_the_boot_disk_by_ids_of_the_inf(windows, converted, folder):
     """Without an entry for the very id a Windows stops with 0x7B. What virt-v2v enters must be ids of the
     INF too, or the first boot with Plug and Play would find no driver for the disk it has booted from."""
     system = converted.system

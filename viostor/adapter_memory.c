@@ -134,7 +134,6 @@ static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
     Setup.EventIndex = AdapterHasFeature(Adapter, VIRTIO_F_EVENT_IDX);
     Setup.Single = Adapter->IndirectDescriptors;
     Setup.InOrder = AdapterHasFeature(Adapter, VIRTIO_F_IN_ORDER);
-    Setup.CheckUsedLength = Adapter->Device.Transport == VirtioPciTransportModern;
     Setup.Ring = Shared;
     Setup.RingAddress = Address;
     Setup.Private = Private;

@@ -20,12 +20,13 @@
 #define VIOSTOR_CONTROL_OK        0u
 #define VIOSTOR_CONTROL_TOO_SMALL 1u /* Length is less than the answer needs; nothing was written */
 
-/* Later versions only add fields: Size tells how many there are. */
+/* Fields are only added: Size tells how many there are, and a program that knows fewer gets those. */
 #define VIOSTOR_COUNTERS_VERSION 1u
+#define VIOSTOR_COUNTERS_LEAST   48u /* bytes that there must be room for */
 
 typedef struct _VIOSTOR_COUNTERS {
     ULONG Version;       /* VIOSTOR_COUNTERS_VERSION */
-    ULONG Size;          /* bytes of this structure */
+    ULONG Size;          /* bytes of this structure that were written */
     ULONGLONG Features;  /* agreed with the device: bits of the virtio specification */
     ULONG Queues;        /* virtqueues in use */
     ULONG Depth;         /* requests that they hold at once */
@@ -36,6 +37,8 @@ typedef struct _VIOSTOR_COUNTERS {
     ULONG ConfigChanges; /* looks at a changed configuration */
     ULONG State; /* ADAPTER_STATE: 1 works, 2 is being reset, 3 stopped, 4 failed, 5 removed,
                             6 waits for the end of a reset */
+    ULONG LongUsedLengths; /* requests that the device used with a length beyond theirs */
+    ULONG QueuesRemade;    /* broken queues that needed no reset of the device */
 } VIOSTOR_COUNTERS, *PVIOSTOR_COUNTERS;
 
 #endif

@@ -90,7 +90,6 @@ static VOID VirtQueueInitializeCommon(PVIRTQUEUE Queue)
     Complete->Taken = 0;
     Complete->Mode = (UCHAR)Mode;
     Complete->EventIndex = Setup->EventIndex;
-    Complete->CheckUsedLength = Setup->CheckUsedLength;
     Complete->Fault = VirtQueueFaultNone;
     Complete->NextId = 0;
     Complete->BatchEnd = VIRTQUEUE_NONE;
@@ -148,20 +147,13 @@ VOID VirtQueueBreak(PVIRTQUEUE Queue, VIRTQUEUE_FAULT Fault, ULONG Value)
     Queue->FaultValue = Value;
 }
 
-BOOLEAN VirtQueueJudgeLength(PVIRTQUEUE Queue, ULONG Id, PULONG Length)
+VIRTQUEUE_RESULT VirtQueueJudgeLength(PVIRTQUEUE Queue, ULONG Id)
 {
-    ULONG Limit = Queue->Complete.Ids[Id].UsedLimit;
-
-    if (Limit == 0) {
+    if (Queue->Complete.Ids[Id].UsedLimit == 0) {
         VirtQueueBreak(Queue, VirtQueueFaultNotPending, Id);
-        return FALSE;
+        return VirtQueueBroken;
     }
-    if (Queue->Complete.CheckUsedLength) {
-        VirtQueueBreak(Queue, VirtQueueFaultUsedLength, *Length);
-        return FALSE;
-    }
-    *Length = Limit - 1;
-    return TRUE;
+    return VirtQueueLongElement;
 }
 
 BOOLEAN VirtQueueBeginBatch(PVIRTQUEUE Queue, ULONG UsedId, ULONG Length)
@@ -172,9 +164,8 @@ BOOLEAN VirtQueueBeginBatch(PVIRTQUEUE Queue, ULONG UsedId, ULONG Length)
         VirtQueueBreak(Queue, VirtQueueFaultUsedId, UsedId);
         return FALSE;
     }
-    /* The limit of an id that is not outstanding is 0, so this catches that as well. */
-    if (Length >= Complete->Ids[UsedId].UsedLimit &&
-        !VirtQueueJudgeLength(Queue, UsedId, &Length)) {
+    if (Complete->Ids[UsedId].UsedLimit == 0) {
+        VirtQueueBreak(Queue, VirtQueueFaultNotPending, UsedId);
         return FALSE;
     }
     Complete->BatchEnd = UsedId;
@@ -186,9 +177,10 @@ BOOLEAN VirtQueueBeginBatch(PVIRTQUEUE Queue, ULONG UsedId, ULONG Length)
  * The ids that are outstanding follow each other round the ring, from NextId to the one committed
  * last; BatchEnd is one of them, so that no walk from NextId to it leaves them.
  */
-ULONG VirtQueueTakeFromBatch(PVIRTQUEUE Queue, PULONG Id, PULONG Written)
+VIRTQUEUE_RESULT VirtQueueTakeFromBatch(PVIRTQUEUE Queue, PULONG Id, PULONG Written)
 {
     VIRTQUEUE_COMPLETE *Complete = &Queue->Complete;
+    VIRTQUEUE_RESULT Result = VirtQueueElement;
     const ULONG Taken = Complete->NextId;
     const ULONG Count = Complete->Ids[Taken].Count;
 
@@ -196,6 +188,9 @@ ULONG VirtQueueTakeFromBatch(PVIRTQUEUE Queue, PULONG Id, PULONG Written)
     if (Taken == Complete->BatchEnd) {
         *Written = Complete->BatchLength;
         Complete->BatchEnd = VIRTQUEUE_NONE;
+        if (*Written >= Complete->Ids[Taken].UsedLimit) {
+            Result = VirtQueueLongElement;
+        }
     } else {
         /* Skipped by the device: it has used all of it (2.7.9, 2.8.8). */
         *Written = Complete->Ids[Taken].UsedLimit - 1;
@@ -204,7 +199,7 @@ ULONG VirtQueueTakeFromBatch(PVIRTQUEUE Queue, PULONG Id, PULONG Written)
     Complete->NextId = (Taken + Count) & Complete->Mask;
     Queue->Submit.FreeCount += Count;
     *Id = Taken;
-    return Count;
+    return Result;
 }
 
 ULONG VirtQueueNextOutstanding(const VIRTQUEUE *Queue, ULONG From)
@@ -236,8 +231,6 @@ const char *VirtQueueFaultName(VIRTQUEUE_FAULT Fault)
         return "device used an id beyond the queue's size";
     case VirtQueueFaultNotPending:
         return "device used an id that was not given to it";
-    case VirtQueueFaultUsedLength:
-        return "device reported more bytes than the request can take";
     }
     return "unknown queue fault";
 }

@@ -22,7 +22,9 @@
  *   The device may write ring memory at any time. The queue keeps all that it relies on (free list,
  *   links, indices, which ids are outstanding) in private memory, reads each value of the device
  *   once, and checks it. A value that cannot be true breaks the queue: VirtQueueGetUsed answers
- *   VirtQueueBroken from then on, until VirtQueueReinitialize.
+ *   VirtQueueBroken from then on, until VirtQueueReinitialize. The used length alone decides nothing:
+ *   one that is too long is only said (VirtQueueLongElement). Devices that are in use count the data
+ *   into a write's (docs/devices.md), and Linux' virtio_blk never looks at it.
  *
  * Formats
  *   A ring is split (2.7) or packed (2.8), and the device may promise to use requests in the order in
@@ -69,9 +71,10 @@ typedef enum _VIRTQUEUE_MODE {
 
 /* What VirtQueueGetUsed found. */
 typedef enum _VIRTQUEUE_RESULT {
-    VirtQueueEmpty,   /* nothing new */
-    VirtQueueElement, /* one request is back */
-    VirtQueueBroken,  /* the device broke the rules, see VIRTQUEUE.Fault: reset it */
+    VirtQueueEmpty,       /* nothing new */
+    VirtQueueElement,     /* one request is back */
+    VirtQueueLongElement, /* the same, with a used length beyond what the request can take */
+    VirtQueueBroken,      /* the device broke the rules, see VIRTQUEUE.Fault: reset it */
 } VIRTQUEUE_RESULT;
 
 /* Why a queue could not be set up, or why it is broken. VirtQueueFaultName names them. */
@@ -86,7 +89,6 @@ typedef enum _VIRTQUEUE_FAULT {
     VirtQueueFaultUsedIndex, /* used index is ahead of what is outstanding, or of a batch in order */
     VirtQueueFaultUsedId,    /* used id is not below the queue's size */
     VirtQueueFaultNotPending, /* used id is not outstanding (or was used twice) */
-    VirtQueueFaultUsedLength, /* more bytes written than the chain has writable ones */
 } VIRTQUEUE_FAULT;
 
 /* What the caller gives VirtQueueInitialize; kept for VirtQueueReinitialize. */
@@ -99,11 +101,9 @@ typedef struct _VIRTQUEUE_SETUP {
     BOOLEAN InOrder;    /* VIRTIO_F_IN_ORDER is negotiated */
     BOOLEAN Single;     /* every chain takes one descriptor of the ring (tables of indirect ones),
                                 and is committed or cancelled before the next one is reserved */
-    BOOLEAN CheckUsedLength; /* a too long used length breaks the queue. FALSE for a legacy device,
-                                many of which write it wrong (2.7.8.3): it is cut to what can be */
-    PVOID Ring;              /* VIRTQUEUE_MEMORY.RingBytes, shared with the device */
-    ULONGLONG RingAddress;   /* device (bus) address of Ring, contiguous */
-    PVOID Private;           /* VIRTQUEUE_MEMORY.PrivateBytes, 8-byte aligned, never seen by the
+    PVOID Ring;         /* VIRTQUEUE_MEMORY.RingBytes, shared with the device */
+    ULONGLONG RingAddress; /* device (bus) address of Ring, contiguous */
+    PVOID Private;         /* VIRTQUEUE_MEMORY.PrivateBytes, 8-byte aligned, never seen by the
                                 device */
 } VIRTQUEUE_SETUP, *PVIRTQUEUE_SETUP;
 
@@ -165,7 +165,6 @@ typedef struct _VIRTQUEUE_COMPLETE {
     USHORT Taken;     /* packed: chains taken back, free running */
     UCHAR Mode;       /* VIRTQUEUE_MODE */
     BOOLEAN EventIndex;
-    BOOLEAN CheckUsedLength;
     VIRTQUEUE_FAULT Fault;
     ULONG NextId;   /* in order: the oldest id that is outstanding, if one is */
     ULONG BatchEnd; /* in order: last id of the batch that is being given back, or VIRTQUEUE_NONE */
@@ -269,18 +268,17 @@ const char *VirtQueueFaultName(VIRTQUEUE_FAULT Fault);
 VOID VirtQueueBreak(PVIRTQUEUE Queue, VIRTQUEUE_FAULT Fault, ULONG Value);
 
 /*
- * Judges a used length that is not below the limit of its id: breaks the queue where the id is not
- * outstanding or lengths are checked and answers FALSE, else cuts *Length to the chain's writable
- * bytes.
+ * Judges a used element whose length is not below the limit of its id. VirtQueueBroken: the id is not
+ * outstanding. VirtQueueLongElement: it is.
  */
-BOOLEAN VirtQueueJudgeLength(PVIRTQUEUE Queue, ULONG Id, PULONG Length);
+VIRTQUEUE_RESULT VirtQueueJudgeLength(PVIRTQUEUE Queue, ULONG Id);
 
 /* In order: begins to give a batch back that ends with a used id, which is checked here, or breaks
  * the queue (FALSE). */
 BOOLEAN VirtQueueBeginBatch(PVIRTQUEUE Queue, ULONG UsedId, ULONG Length);
 
-/* In order: the next request of a batch that was begun. Returns its ring descriptors. */
-ULONG VirtQueueTakeFromBatch(PVIRTQUEUE Queue, PULONG Id, PULONG Written);
+/* In order: the next request of a batch that was begun; VirtQueueElement or VirtQueueLongElement. */
+VIRTQUEUE_RESULT VirtQueueTakeFromBatch(PVIRTQUEUE Queue, PULONG Id, PULONG Written);
 
 /* Sets ring memory to zero. */
 VOID VirtQueueClearRing(PVOID Memory, ULONG Bytes);
@@ -554,10 +552,10 @@ FORCEINLINE USHORT VirtQueueNotificationData(const VIRTQUEUE *Queue)
 }
 
 /*
- * Takes back one used request. VirtQueueElement: Id is its id, free from now on (the caller's slot
- * is good until the next VirtQueueReserve); Written is the number of bytes that the device says it
- * wrote, at most the chain's writable bytes. The device may have lied about Written, and it need not
- * have written the status byte last. Otherwise Id and Written are untouched.
+ * Takes back one used request. VirtQueueElement or VirtQueueLongElement: Id is its id, free from now
+ * on (the caller's slot is good until the next VirtQueueReserve); Written is the number of bytes that
+ * the device says it wrote: any number, and no proof. It need not have written the status byte last.
+ * Otherwise Id and Written are untouched.
  */
 FORCEINLINE VIRTQUEUE_RESULT VirtQueueGetUsed(PVIRTQUEUE Queue, PULONG Id, PULONG Written)
 {

@@ -52,9 +52,23 @@ VOID VirtPackedInitialize(PVIRTQUEUE Queue)
     Queue->Complete.DriverEvent = (PULONG)(Ring + VirtPackedDriverEventOffset(Setup->Size));
 }
 
+VIRTQUEUE_RESULT VirtPackedGetLong(PVIRTQUEUE Queue, ULONG UsedId, ULONG Length, PULONG Id,
+                                   PULONG Written)
+{
+    const VIRTQUEUE_RESULT Result = VirtQueueJudgeLength(Queue, UsedId);
+
+    if (Result == VirtQueueLongElement) {
+        VirtPackedTake(Queue, UsedId);
+        *Id = UsedId;
+        *Written = Length;
+    }
+    return Result;
+}
+
 VIRTQUEUE_RESULT VirtPackedGetUsedInOrder(PVIRTQUEUE Queue, PULONG Id, PULONG Written)
 {
     VIRTQUEUE_COMPLETE *Complete = &Queue->Complete;
+    VIRTQUEUE_RESULT Result;
 
     if (Complete->Fault != VirtQueueFaultNone) {
         return VirtQueueBroken;
@@ -75,9 +89,9 @@ VIRTQUEUE_RESULT VirtPackedGetUsedInOrder(PVIRTQUEUE Queue, PULONG Id, PULONG Wr
             return VirtQueueBroken;
         }
     }
+    Result = VirtQueueTakeFromBatch(Queue, Id, Written);
     /* The device skips as many descriptors as the batch has; the next used one is behind them. */
-    Complete->UsedIndex =
-        (USHORT)(Complete->UsedIndex + VirtQueueTakeFromBatch(Queue, Id, Written));
+    Complete->UsedIndex = (USHORT)(Complete->UsedIndex + Complete->Ids[*Id].Count);
     Complete->Taken++;
-    return VirtQueueElement;
+    return Result;
 }

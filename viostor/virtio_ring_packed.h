@@ -42,6 +42,10 @@ VOID VirtPackedGetAddresses(const VIRTQUEUE *Queue, PVIRTQ_ADDRESSES Addresses);
 /* VirtQueueGetUsed of a queue in order. */
 VIRTQUEUE_RESULT VirtPackedGetUsedInOrder(PVIRTQUEUE Queue, PULONG Id, PULONG Written);
 
+/* The rest of VirtQueueGetUsed for a used id whose length is not below its limit. */
+VIRTQUEUE_RESULT VirtPackedGetLong(PVIRTQUEUE Queue, ULONG UsedId, ULONG Length, PULONG Id,
+                                   PULONG Written);
+
 /* ---- Places ---- */
 
 /* The wrap counter of a place, 0 or 1. */
@@ -279,6 +283,20 @@ FORCEINLINE ULONG VirtPackedReadUsed(const VIRTQ_PACKED_DESC *Descriptor, USHORT
     return VirtRingLoad16(&Descriptor->Id);
 }
 
+/* An outstanding id is used: it is free from now on. */
+FORCEINLINE VOID VirtPackedTake(PVIRTQUEUE Queue, ULONG Id)
+{
+    VIRTQUEUE_COMPLETE *Complete = &Queue->Complete;
+    PVIRTQUEUE_ID State = &Complete->Ids[Id];
+
+    State->UsedLimit = 0;
+    State->Next = (USHORT)Queue->Submit.FreeHead;
+    Queue->Submit.FreeHead = Id;
+    Queue->Submit.FreeCount += State->Count;
+    Complete->UsedIndex = (USHORT)(Complete->UsedIndex + State->Count);
+    Complete->Taken++;
+}
+
 FORCEINLINE VIRTQUEUE_RESULT VirtPackedGetUsed(PVIRTQUEUE Queue, PULONG Id, PULONG Written)
 {
     VIRTQUEUE_COMPLETE *Complete = &Queue->Complete;
@@ -304,15 +322,10 @@ FORCEINLINE VIRTQUEUE_RESULT VirtPackedGetUsed(PVIRTQUEUE Queue, PULONG Id, PULO
     }
     State = &Complete->Ids[UsedId];
     /* The limit of an id that is not outstanding is 0, so this catches that as well. */
-    if (UNLIKELY(Length >= State->UsedLimit) && !VirtQueueJudgeLength(Queue, UsedId, &Length)) {
-        return VirtQueueBroken;
+    if (UNLIKELY(Length >= State->UsedLimit)) {
+        return VirtPackedGetLong(Queue, UsedId, Length, Id, Written);
     }
-    State->UsedLimit = 0;
-    State->Next = (USHORT)Queue->Submit.FreeHead;
-    Queue->Submit.FreeHead = UsedId;
-    Queue->Submit.FreeCount += State->Count;
-    Complete->UsedIndex = (USHORT)(Complete->UsedIndex + State->Count);
-    Complete->Taken++;
+    VirtPackedTake(Queue, UsedId);
     *Id = UsedId;
     *Written = Length;
     return VirtQueueElement;

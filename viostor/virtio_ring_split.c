@@ -72,7 +72,22 @@ VOID VirtSplitInitialize(PVIRTQUEUE Queue)
         Setup->EventIndex ? (PUSHORT)(Ring + Parts.UsedEventOffset) : &Submit->Avail->Flags;
 }
 
-BOOLEAN VirtSplitTakeOdd(PVIRTQUEUE Queue, const VIRTQ_SPLIT_TAKE *Take, ULONG Id, ULONG Length)
+VIRTQUEUE_RESULT VirtSplitGetLong(PVIRTQUEUE Queue, ULONG UsedId, ULONG Length, PULONG Id,
+                                  PULONG Written)
+{
+    const VIRTQUEUE_RESULT Result = VirtQueueJudgeLength(Queue, UsedId);
+
+    if (Result == VirtQueueLongElement) {
+        Queue->Complete.Ids[UsedId].UsedLimit = 0;
+        Queue->Complete.UsedIndex++;
+        VirtSplitFree(Queue, UsedId);
+        *Id = UsedId;
+        *Written = Length;
+    }
+    return Result;
+}
+
+BOOLEAN VirtSplitTakeOdd(PVIRTQUEUE Queue, const VIRTQ_SPLIT_TAKE *Take, ULONG Id)
 {
     VIRTQ_SPLIT_TAKE Odd = *Take;
 
@@ -81,7 +96,7 @@ BOOLEAN VirtSplitTakeOdd(PVIRTQUEUE Queue, const VIRTQ_SPLIT_TAKE *Take, ULONG I
         VirtQueueBreak(Queue, VirtQueueFaultUsedId, Id);
         return FALSE;
     }
-    if (!VirtQueueJudgeLength(Queue, Id, &Length)) {
+    if (VirtQueueJudgeLength(Queue, Id) == VirtQueueBroken) {
         return FALSE;
     }
     VirtSplitTake(&Odd, Id, &Odd.Ids[Id]);
@@ -114,7 +129,6 @@ VIRTQUEUE_RESULT VirtSplitGetUsedInOrder(PVIRTQUEUE Queue, PULONG Id, PULONG Wri
             return VirtQueueBroken;
         }
     }
-    (VOID) VirtQueueTakeFromBatch(Queue, Id, Written);
     Complete->UsedIndex++;
-    return VirtQueueElement;
+    return VirtQueueTakeFromBatch(Queue, Id, Written);
 }

@@ -36,6 +36,10 @@ VOID VirtSplitGetAddresses(const VIRTQUEUE *Queue, PVIRTQ_ADDRESSES Addresses);
 /* VirtQueueGetUsed of a queue in order. */
 VIRTQUEUE_RESULT VirtSplitGetUsedInOrder(PVIRTQUEUE Queue, PULONG Id, PULONG Written);
 
+/* The rest of VirtQueueGetUsed for a used id whose length is not below its limit. */
+VIRTQUEUE_RESULT VirtSplitGetLong(PVIRTQUEUE Queue, ULONG UsedId, ULONG Length, PULONG Id,
+                                  PULONG Written);
+
 /* ---- Submission ---- */
 
 FORCEINLINE ULONG VirtSplitOutstanding(const VIRTQUEUE *Queue)
@@ -307,9 +311,8 @@ FORCEINLINE VIRTQUEUE_RESULT VirtSplitGetUsed(PVIRTQUEUE Queue, PULONG Id, PULON
         return VirtQueueBroken;
     }
     /* The limit of an id that is not outstanding is 0, so this catches that as well. */
-    if (Length >= Complete->Ids[UsedId].UsedLimit &&
-        !VirtQueueJudgeLength(Queue, UsedId, &Length)) {
-        return VirtQueueBroken;
+    if (UNLIKELY(Length >= Complete->Ids[UsedId].UsedLimit)) {
+        return VirtSplitGetLong(Queue, UsedId, Length, Id, Written);
     }
     Complete->Ids[UsedId].UsedLimit = 0;
     Complete->UsedIndex++;
@@ -374,9 +377,9 @@ FORCEINLINE VOID VirtSplitEndTake(PVIRTQUEUE Queue, const VIRTQ_SPLIT_TAKE *Take
 
 /*
  * A used element that is not as it should be, with Take at it: judges it, and ends the taking. TRUE: it
- * is to be taken nevertheless, and has been. FALSE: the queue is broken.
+ * is only too long; it has been taken. FALSE: the queue is broken.
  */
-BOOLEAN VirtSplitTakeOdd(PVIRTQUEUE Queue, const VIRTQ_SPLIT_TAKE *Take, ULONG Id, ULONG Length);
+BOOLEAN VirtSplitTakeOdd(PVIRTQUEUE Queue, const VIRTQ_SPLIT_TAKE *Take, ULONG Id);
 
 /* Looks at the next element. Not NULL: it may be taken. NULL: it is odd. */
 FORCEINLINE PVIRTQUEUE_ID VirtSplitLook(const VIRTQ_SPLIT_TAKE *Take, PULONG Id, PULONG Length)

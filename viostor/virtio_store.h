@@ -352,6 +352,7 @@ typedef struct _ADAPTER_COUNTERS {
     ULONG QueuesRemade; /* broken ones that needed no reset of the device */
     ULONG BadRequests;  /* SRBs refused because they contradict what was agreed */
     ULONG ConfigChanges;
+    volatile LONG LongUsedLengths; /* requests that the device used with a length beyond theirs */
 } ADAPTER_COUNTERS;
 
 /*
@@ -402,7 +403,8 @@ typedef enum _VIO_EVENT {
     VioEventDeviceNeedsReset = 10,  /* detail: device status */
     VioEventIdentifyFailed = 11,    /* detail: status byte, or 0x100 if no answer came */
     VioEventNoDpc = 12,             /* messages were granted but DPCs are refused */
-    VioEventZoned = 13, /* detail: zone model; the disk can only be written zone by zone */
+    VioEventZoned = 13,          /* detail: zone model; the disk can only be written zone by zone */
+    VioEventLongUsedLength = 14, /* detail: the length, cut to 16 bits; once */
 } VIO_EVENT;
 
 #endif

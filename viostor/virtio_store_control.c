@@ -14,16 +14,19 @@
 
 /* ---- The driver's own code ---- */
 
+_Static_assert(offsetof(VIOSTOR_COUNTERS, LongUsedLengths) == VIOSTOR_COUNTERS_LEAST,
+               "as the first version had it");
+
 static UCHAR ReportCounters(const ADAPTER_EXTENSION *Adapter, PSRB_IO_CONTROL Control, ULONG Room)
 {
     VIOSTOR_COUNTERS Counters;
 
-    if (Room < sizeof(Counters)) {
+    if (Room < VIOSTOR_COUNTERS_LEAST) {
         Control->ReturnCode = VIOSTOR_CONTROL_TOO_SMALL;
         return SRB_STATUS_SUCCESS;
     }
     Counters.Version = VIOSTOR_COUNTERS_VERSION;
-    Counters.Size = sizeof(Counters);
+    Counters.Size = min(Room, (ULONG)sizeof(Counters));
     Counters.Features = Adapter->Features;
     Counters.Queues = Adapter->QueueCount;
     Counters.Depth = Adapter->Limits.Depth;
@@ -33,8 +36,10 @@ static UCHAR ReportCounters(const ADAPTER_EXTENSION *Adapter, PSRB_IO_CONTROL Co
     Counters.BadRequests = Adapter->Counters.BadRequests;
     Counters.ConfigChanges = Adapter->Counters.ConfigChanges;
     Counters.State = (ULONG)Adapter->State;
-    RtlCopyMemory((PUCHAR)Control + sizeof(*Control), &Counters, sizeof(Counters));
-    Control->Length = sizeof(Counters);
+    Counters.LongUsedLengths = (ULONG)Adapter->Counters.LongUsedLengths;
+    Counters.QueuesRemade = Adapter->Counters.QueuesRemade;
+    RtlCopyMemory((PUCHAR)Control + sizeof(*Control), &Counters, Counters.Size);
+    Control->Length = Counters.Size;
     Control->ReturnCode = VIOSTOR_CONTROL_OK;
     return SRB_STATUS_SUCCESS;
 }

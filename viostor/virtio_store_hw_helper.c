@@ -251,14 +251,32 @@ FORCEINLINE VOID EndRow(const REQUEST_ROW *Row, PREQUEST_LIST List)
         CONTAINING_RECORD(Row->Tail, SRB_EXTENSION, Next); /* means nothing if it is empty */
 }
 
+/*
+ * The device has used a request with more bytes than it can take (Length). The status byte tells how the
+ * request went, and nothing is read or written by that length, so it is counted, said once and lived
+ * with: "VIRTIO 1.2, 2.7.8.3" has that of legacy devices, which therefore are not even reported.
+ */
+DECLSPEC_NOINLINE static VOID QueueCountLongLength(PVIO_QUEUE Queue, ULONG Length)
+{
+    PADAPTER_EXTENSION Adapter = Queue->Adapter;
+
+    if (InterlockedIncrement(&Adapter->Counters.LongUsedLengths) == 1 &&
+        Adapter->Device.Transport == VirtioPciTransportModern) {
+        DebugPrint(DebugWarning, "queue %u: a used length of %lu is too long", Queue->Index,
+                   Length);
+        PortLogEvent(Adapter, NULL, VioEventLongUsedLength, min(Length, 0xffffu));
+    }
+}
+
 /* A used element that is not as it should be. FALSE: the device has broken the ring's rules. */
 DECLSPEC_NOINLINE static BOOLEAN QueueTakeOdd(PVIO_QUEUE Queue, VIRTQ_SPLIT_TAKE Take, ULONG Id,
                                               ULONG Length, PSRB_EXTENSION *Request)
 {
     *Request = NULL;
-    if (!VirtSplitTakeOdd(&Queue->Ring, &Take, Id, Length)) {
+    if (!VirtSplitTakeOdd(&Queue->Ring, &Take, Id)) {
         return FALSE;
     }
+    QueueCountLongLength(Queue, Length);
     *Request = (PSRB_EXTENSION)VirtQueueContext(&Queue->Ring, Id);
     if (!QueueTakeBack(Queue, &Queue->Memory.Slots[Id], *Request)) {
         *Request = NULL;
@@ -307,17 +325,23 @@ again:
 static BOOLEAN QueueCollectAny(PVIO_QUEUE Queue, REQUEST_ROW *Row)
 {
     VIRTQUEUE_RESULT Result;
-    ULONG Written;
-    ULONG Id;
+    ULONG Written = 0;
+    ULONG Id = 0;
 
-    while ((Result = VirtQueueGetUsed(&Queue->Ring, &Id, &Written)) == VirtQueueElement) {
-        PSRB_EXTENSION Request = (PSRB_EXTENSION)VirtQueueContext(&Queue->Ring, Id);
+    for (;;) {
+        PSRB_EXTENSION Request;
 
+        Result = VirtQueueGetUsed(&Queue->Ring, &Id, &Written);
+        if (UNLIKELY(Result == VirtQueueLongElement)) {
+            QueueCountLongLength(Queue, Written);
+        } else if (Result != VirtQueueElement) {
+            return Result == VirtQueueEmpty;
+        }
+        Request = (PSRB_EXTENSION)VirtQueueContext(&Queue->Ring, Id);
         if (LIKELY(QueueTakeBack(Queue, &Queue->Memory.Slots[Id], Request))) {
             AddToRow(Row, Request);
         }
     }
-    return Result == VirtQueueEmpty;
 }
 
 /* The same for all, as a list. */
@@ -466,10 +490,10 @@ FORCEINLINE BOOLEAN QueueWorkOne(PVIO_QUEUE Queue, PVOID Context)
     }
     State = VirtSplitLook(&Take, &Id, &Length);
     if (UNLIKELY(State == NULL)) {
-        if (QueueTakeOdd(Queue, Take, Id, Length, Finished)) {
-            PortScheduleQueue(Queue);
-        } else {
+        if (!QueueTakeOdd(Queue, Take, Id, Length, Finished)) {
             QueueBreak(Queue);
+        } else if (*Finished == NULL || VirtSplitRearm(&Queue->Ring)) {
+            PortScheduleQueue(Queue); /* as below */
         }
         return TRUE;
     }

@@ -42,6 +42,21 @@ def test_counters(storhost):
     """, SCRIPTED)
 
 
+def test_long_used_lengths_are_counted(storhost):
+    """One for each such request, by the driver's counter."""
+    storhost.script(f"""
+        ready
+        device set used-length=chain
+        write 0 8 1
+        write 8 8 2
+        read 0 8
+        {control(56)}
+        expect srb=success data=72:{little(1)}{little(2)}{little(0)}
+        {control(48)}
+        expect srb=success data=32:{little(48)}
+    """, SCRIPTED)
+
+
 @pytest.mark.parametrize("line", [
     control(48, signature=b"FIRMWARE", code=0x1b0781), control(48, signature=b"SCSIDISK", code=0x1b0501),
     control(48, signature=b"PROTOCOL", code=0x1b0780), control(48, code=COUNTERS + 1), control(48, header=27), "srb 2 in 27", "srb 2"])

@@ -375,7 +375,7 @@ static void test_initial_contents(void **state)
 static void test_part_of_the_ring(void **state)
 {
     static _Alignas(64) uint8_t ring[4096], private[4096];
-    VIRTQUEUE_SETUP setup = {VirtQueueLayoutSplit, 16,     3, FALSE, FALSE, FALSE, TRUE, ring,
+    VIRTQUEUE_SETUP setup = {VirtQueueLayoutSplit, 16,     3, FALSE, FALSE, FALSE, ring,
                              RING_ADDRESS,         private};
     VIRTQUEUE queue;
 
@@ -395,7 +395,7 @@ static void test_part_of_the_ring(void **state)
 static void test_bad_setup(void **state)
 {
     static _Alignas(64) uint8_t ring[4096], private[4096];
-    VIRTQUEUE_SETUP good = {VirtQueueLayoutSplit, 16,     0, FALSE, FALSE, FALSE, TRUE, ring,
+    VIRTQUEUE_SETUP good = {VirtQueueLayoutSplit, 16,     0, FALSE, FALSE, FALSE, ring,
                             RING_ADDRESS,         private};
     VIRTQUEUE_SETUP setup = good;
     VIRTQUEUE queue;
@@ -555,7 +555,6 @@ static void test_plain_odd_elements(void **state)
         {0xffffffffu, 0, VirtQueueFaultUsedId, 0xffffffffu},
         {5, 0, VirtQueueFaultNotPending, 5}, /* was never given */
         {0, 0, VirtQueueFaultNotPending, 0}, /* has been used */
-        {1, 0xffffffffu, VirtQueueFaultUsedLength, 0xffffffffu},
     };
 
     (void)state;
@@ -581,7 +580,7 @@ static void test_plain_odd_elements(void **state)
         assert_ptr_equal(VirtQueueContext(&t.queue, id), &t.requests[0]);
         assert_true(VirtSplitHasMore(&take));
         assert_null(VirtSplitLook(&take, &id, &length));
-        assert_false(VirtSplitTakeOdd(&t.queue, &take, id, length));
+        assert_false(VirtSplitTakeOdd(&t.queue, &take, id));
         assert_int_equal(t.queue.Complete.Fault, odd[n].fault);
         assert_int_equal(t.queue.FaultValue, odd[n].value);
         assert_int_equal(VirtQueueOutstanding(&t.queue), 2);
@@ -591,8 +590,8 @@ static void test_plain_odd_elements(void **state)
     }
 }
 
-/* A legacy device's wrong length is cut, and the index may not run ahead. */
-static void test_plain_lenient_and_ahead(void **state)
+/* A length that is too long takes nothing from its element, but the index may not run ahead. */
+static void test_plain_long_length_and_ahead(void **state)
 {
     VIRTQ_SPLIT_TAKE take;
     ULONG id, length;
@@ -600,8 +599,6 @@ static void test_plain_lenient_and_ahead(void **state)
     (void)state;
     random_state = 88172645463325252ull;
     plain_open(16);
-    t.setup.CheckUsedLength = FALSE;
-    assert_int_equal(VirtQueueInitialize(&t.queue, &t.setup), VirtQueueFaultNone);
     device_open();
     assert_true(plain_submit());
     assert_true(plain_submit());
@@ -610,7 +607,7 @@ static void test_plain_lenient_and_ahead(void **state)
     *device_used_index() = 1;
     assert_int_equal(VirtSplitBeginTake(&t.queue, &take), VirtQueueElement);
     assert_null(VirtSplitLook(&take, &id, &length));
-    assert_true(VirtSplitTakeOdd(&t.queue, &take, id, length));
+    assert_true(VirtSplitTakeOdd(&t.queue, &take, id));
     assert_int_equal(VirtQueueOutstanding(&t.queue), 1);
     assert_int_equal(VirtSplitNextFree(&t.queue), 1);
     *device_used_index() = 3;
@@ -871,6 +868,7 @@ static void test_used_index_jump(void **state)
     queue_close();
 }
 
+/* One that is too long is said and does no harm; the id still has to be outstanding. */
 static void test_used_length(void **state)
 {
     static const uint32_t lengths[] = {513, 0x10000, 0xfffffffeu, 0xffffffffu};
@@ -883,18 +881,12 @@ static void test_used_length(void **state)
         queue_open(16, VirtQueueLayoutSplit, false);
         submit_one();
         use_one(&used, 0, lengths[n]);
-        expect_broken(VirtQueueFaultUsedLength, lengths[n]);
-        expect_works_again();
-        queue_close();
-
-        used = 0; /* a legacy device: cut */
-        queue_open(16, VirtQueueLayoutLegacy, false);
-        t.setup.CheckUsedLength = FALSE;
-        assert_int_equal(VirtQueueInitialize(&t.queue, &t.setup), VirtQueueFaultNone);
+        assert_int_equal(VirtQueueGetUsed(&t.queue, &id, &written), VirtQueueLongElement);
+        assert_int_equal(id, 0);
+        assert_int_equal(written, lengths[n]);
         submit_one();
-        use_one(&used, 0, lengths[n]);
+        use_one(&used, 0, 512);
         assert_int_equal(VirtQueueGetUsed(&t.queue, &id, &written), VirtQueueElement);
-        assert_int_equal(written, 512);
         submit_one();
         use_one(&used, 5, lengths[n]);
         expect_broken(VirtQueueFaultNotPending, 5);
@@ -927,8 +919,16 @@ static void test_in_order_batches(void **state)
     assert_int_equal(VirtQueueFreeDescriptors(&t.queue), 7);
     assert_int_equal(VirtQueueNextOutstanding(&t.queue, 0), 3);
 
-    device_used_element(3)[0] = 2; /* that one was used before */
+    device_used_element(3)[0] = 3; /* with more than it can take */
+    device_used_element(3)[1] = 4096;
     *device_used_index() = 4;
+    assert_int_equal(VirtQueueGetUsed(&t.queue, &id, &written), VirtQueueLongElement);
+    assert_int_equal(id, 3);
+    assert_int_equal(written, 4096);
+
+    (void)submit_one();
+    device_used_element(4)[0] = 2; /* that one was used before */
+    *device_used_index() = 5;
     assert_int_equal(VirtQueueGetUsed(&t.queue, &id, &written), VirtQueueBroken);
     assert_int_equal(t.queue.Complete.Fault, VirtQueueFaultNotPending);
     expect_works_again();
@@ -996,6 +996,7 @@ static void test_fuzzed_ring(void **state)
         queue_open_order(size, VirtQueueLayoutSplit, round & 1, round & 2);
         for (step = 0; step < 60; step++) {
             uint32_t offset = random_below(t.memory.RingBytes);
+            VIRTQUEUE_RESULT result;
             ULONG id, written;
 
             ((uint8_t *)t.setup.Ring)[offset] = (uint8_t)random_below(256);
@@ -1005,9 +1006,10 @@ static void test_fuzzed_ring(void **state)
             (void)driver_submit(CHAINS_MIXED, 1 + random_below(size < 4 ? size : 4));
             (void)VirtQueueKickNeeded(&t.queue);
             VirtQueueDisableInterrupts(&t.queue);
-            while (VirtQueueGetUsed(&t.queue, &id, &written) == VirtQueueElement) {
+            while ((result = VirtQueueGetUsed(&t.queue, &id, &written)) == VirtQueueElement ||
+                   result == VirtQueueLongElement) {
                 assert_true(t.requests[id].outstanding);
-                assert_true(written <= t.requests[id].writable);
+                assert_int_equal(written > t.requests[id].writable, result == VirtQueueLongElement);
                 t.requests[id].outstanding = false;
             }
             (void)VirtQueueEnableInterrupts(&t.queue, 1 + random_below(20));
@@ -1046,7 +1048,7 @@ static void test_fault_names(void **state)
     uint32_t fault;
 
     (void)state;
-    for (fault = VirtQueueFaultNone; fault <= VirtQueueFaultUsedLength; fault++) {
+    for (fault = VirtQueueFaultNone; fault <= VirtQueueFaultNotPending; fault++) {
         assert_string_not_equal(VirtQueueFaultName((VIRTQUEUE_FAULT)fault), "unknown queue fault");
     }
     assert_string_equal(VirtQueueFaultName((VIRTQUEUE_FAULT)99), "unknown queue fault");
@@ -1070,7 +1072,7 @@ int main(void)
         cmocka_unit_test(test_longest_chain),
         cmocka_unit_test(test_plain_traffic),
         cmocka_unit_test(test_plain_odd_elements),
-        cmocka_unit_test(test_plain_lenient_and_ahead),
+        cmocka_unit_test(test_plain_long_length_and_ahead),
         cmocka_unit_test(test_used_id_out_of_range),
         cmocka_unit_test(test_used_id_not_outstanding),
         cmocka_unit_test(test_used_index_jump),

@@ -118,7 +118,6 @@ static void queue_open_order(uint32_t size, VIRTQUEUE_LAYOUT layout, bool event_
     t.setup.Size = size;
     t.setup.EventIndex = event_index;
     t.setup.InOrder = in_order;
-    t.setup.CheckUsedLength = TRUE;
     t.setup.Ring = aligned_alloc(4096, (t.memory.RingBytes + 4095) / 4096 * 4096);
     t.setup.RingAddress = RING_ADDRESS;
     t.setup.Private = malloc(t.memory.PrivateBytes);

@@ -528,6 +528,24 @@ static void write_status(const struct request *request, uint8_t status)
     __atomic_store_n(address + last->length - 1, status, __ATOMIC_RELEASE);
 }
 
+/* What is told as used length, where `written` is right. */
+static uint32_t used_length(const struct scripted *scripted, const struct request *request,
+                            uint32_t written)
+{
+    switch (scripted->options.used_length) {
+    case SCRIPTED_LENGTH_CHAIN:
+        return (uint32_t)data_bytes(request) + STATUS_BYTES;
+    case SCRIPTED_LENGTH_DATA:
+        return (uint32_t)data_bytes(request);
+    case SCRIPTED_LENGTH_STATUS:
+        return STATUS_BYTES;
+    case SCRIPTED_LENGTH_NOTHING:
+        return 0;
+    default:
+        return written;
+    }
+}
+
 uint32_t request_execute(struct scripted *scripted, const struct request *request)
 {
     const uint8_t status = request->faults & 1u << SCRIPTED_FAULT_STATUS
@@ -539,7 +557,8 @@ uint32_t request_execute(struct scripted *scripted, const struct request *reques
     }
     if (status != VIRTIO_BLK_S_OK) {
         ++scripted->counters.failed;
-        return STATUS_BYTES;
+        return used_length(scripted, request, STATUS_BYTES);
     }
-    return reads_data(request) ? STATUS_BYTES : (uint32_t)request->writable;
+    return used_length(scripted, request,
+                       reads_data(request) ? STATUS_BYTES : (uint32_t)request->writable);
 }

@@ -159,6 +159,7 @@ static const char *const zone_words[] = {"host-managed", "host-aware", NULL};
 static const uint32_t zone_values[] = {1, 2};
 static const char *const order_words[] = {"in-order", "reverse", "shuffle", NULL};
 static const char *const reset_words[] = {"drop", "complete", "late", "work", NULL};
+static const char *const length_words[] = {"exact", "chain", "data", "status", "nothing", NULL};
 static const char *const part_words[] = {"common", "isr", "config", "notify", "msix", NULL};
 static const char *const auto_word[] = {"auto", NULL};
 static const char *const never_word[] = {"never", NULL};
@@ -304,6 +305,7 @@ static const struct key keys[] = {
     NUMBER("seed", seed, RUN),
     SWITCH("immediate", immediate, RUN),
     SWITCH("no-batches", no_batches, RUN),
+    WORD("used-length", used_length, length_words, RUN),
     WORD("reset", reset, reset_words, RUN),
     NUMBER("reset-reads", reset_reads, .words = never_word, .values = never_value, RUN),
     SWITCH("refuse-features", refuse_features, RUN),

@@ -24,6 +24,7 @@
  *     take=N*  complete=N*  delay=STEPS*  order=in-order|reverse|shuffle*  seed=N*  immediate=on|off*
  *     no-batches=on|off*                                 (IN_ORDER: an element for each request)
  *     reset=drop|complete|late|work*  reset-reads=N|never*
+ *     used-length=exact|chain|data|status|nothing*
  *     refuse-features=on|off*  refuse-vector=N|all|none*  lose-interrupts=N|all*
  *     generation=stable|unstable*
  *     do=COMMAND                                         (done after creation; may be repeated)
@@ -86,6 +87,16 @@ enum scripted_reset {
                                 used elements and interrupts; then nothing more */
 };
 
+/* What is told as used length. Only the first is the specification's; the others are those of devices
+ * that are in use (docs/devices.md). */
+enum scripted_used_length {
+    SCRIPTED_LENGTH_EXACT,  /* bytes written, from the first writable one on */
+    SCRIPTED_LENGTH_CHAIN,  /* data of either direction, and the status byte */
+    SCRIPTED_LENGTH_DATA,   /* data of either direction */
+    SCRIPTED_LENGTH_STATUS, /* 1 */
+    SCRIPTED_LENGTH_NOTHING /* 0 */
+};
+
 /* scripted_defaults() sets what is said here in brackets; then change what should differ. */
 struct scripted_options {
     enum scripted_transport transport;     /* [transitional] */
@@ -123,7 +134,8 @@ struct scripted_options {
     enum scripted_order order; /* [in order] */
     uint64_t seed;             /* of shuffling [1] */
     bool immediate;            /* each doorbell is followed by a step [false] */
-    bool no_batches;           /* IN_ORDER: an element for each request all the same [false] */
+    enum scripted_used_length used_length; /* [exact] */
+    bool no_batches; /* IN_ORDER: an element for each request all the same [false] */
 
     enum scripted_reset reset; /* [drop] */
     uint32_t reset_reads;      /* so many reads of the status until a reset is done [0] */

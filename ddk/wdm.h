@@ -66,7 +66,6 @@ typedef UCHAR KIRQL, *PKIRQL;
     ((void)__builtin_memcpy((Destination), (Source), (Length)))
 #define RtlMoveMemory(Destination, Source, Length) \
     ((void)__builtin_memmove((Destination), (Source), (Length)))
-#define RtlEqualMemory(First, Second, Length) (!__builtin_memcmp((First), (Second), (Length)))
 
 typedef enum _MEMORY_CACHING_TYPE {
     MmNonCached = 0,

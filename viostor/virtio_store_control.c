@@ -117,10 +117,17 @@ static UCHAR AnswerFirmware(PSRB_IO_CONTROL Control, ULONG Length)
 
 /* ---- The way in ---- */
 
+/* A loop of its own, because kernels of 32-bit Windows export no memcmp (ddk/ntoskrnl.def). */
 static BOOLEAN Is(const SRB_IO_CONTROL *Control, const char *Signature, ULONG ControlCode)
 {
-    return Control->ControlCode == ControlCode &&
-           __builtin_memcmp(Control->Signature, Signature, sizeof(Control->Signature)) == 0;
+    ULONG Index;
+
+    for (Index = 0; Index < sizeof(Control->Signature); Index++) {
+        if (Control->Signature[Index] != (UCHAR)Signature[Index]) {
+            return FALSE;
+        }
+    }
+    return Control->ControlCode == ControlCode;
 }
 
 /* SRB status of the answer. */

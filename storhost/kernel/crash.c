@@ -61,11 +61,11 @@ static VOID NTAPI assertion_failed(const char *assertion, const char *file, ULON
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(KeBugCheckEx, bug_check_ex, WINDOWS_XP),
-    KERNEL_EXPORT(KeBugCheck, bug_check, WINDOWS_XP),
-    KERNEL_EXPORT(DbgBreakPoint, break_point, WINDOWS_XP),
-    KERNEL_EXPORT(DbgBreakPointWithStatus, break_point_with_status, WINDOWS_XP),
-    KERNEL_EXPORT(RtlAssert, assertion_failed, WINDOWS_XP),
+    KERNEL_EXPORT(KeBugCheckEx, bug_check_ex),
+    KERNEL_EXPORT(KeBugCheck, bug_check),
+    KERNEL_EXPORT(DbgBreakPoint, break_point),
+    KERNEL_EXPORT(DbgBreakPointWithStatus, break_point_with_status),
+    KERNEL_EXPORT(RtlAssert, assertion_failed),
 };
 
 KERNEL_TABLE(kernel_crash, exports);

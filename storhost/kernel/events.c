@@ -154,13 +154,13 @@ static NTSTATUS NTAPI delay_thread(char mode, BOOLEAN alertable, const LARGE_INT
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(KeInitializeEvent, initialize_event, WINDOWS_XP),
-    KERNEL_EXPORT(KeSetEvent, set_event, WINDOWS_XP),
-    KERNEL_EXPORT(KeResetEvent, reset_event, WINDOWS_XP),
-    KERNEL_EXPORT(KeClearEvent, clear_event, WINDOWS_XP),
-    KERNEL_EXPORT(KeReadStateEvent, read_event, WINDOWS_XP),
-    KERNEL_EXPORT(KeWaitForSingleObject, wait_for_object, WINDOWS_XP),
-    KERNEL_EXPORT(KeDelayExecutionThread, delay_thread, WINDOWS_XP),
+    KERNEL_EXPORT(KeInitializeEvent, initialize_event),
+    KERNEL_EXPORT(KeSetEvent, set_event),
+    KERNEL_EXPORT(KeResetEvent, reset_event),
+    KERNEL_EXPORT(KeClearEvent, clear_event),
+    KERNEL_EXPORT(KeReadStateEvent, read_event),
+    KERNEL_EXPORT(KeWaitForSingleObject, wait_for_object),
+    KERNEL_EXPORT(KeDelayExecutionThread, delay_thread),
 };
 
 KERNEL_TABLE(kernel_events, exports);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Finds what a driver imports. The tables are small and searched only when a driver is loaded. */
+/*
+ * Finds what a driver imports: in the table of what Windows exports, and then in those of what is
+ * offered here, which are small and searched only when a driver is loaded.
+ */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "kernel/kernel_internal.h"
+#include "kernel/windows_exports.h"
 
 static const struct kernel_module *const modules[] = {
     &kernel_arch,       &kernel_crash,     &kernel_events,    &kernel_irql,     &kernel_lists,
@@ -13,9 +17,15 @@ static const struct kernel_module *const modules[] = {
     &kernel_trace,      &kernel_unicode,   &kernel_variables, &storport_module, &scsiport_module,
 };
 
-/* Other names of the kernel: its processor variants, and the part that was the HAL. */
+#define KERNEL "ntoskrnl.exe"
+#define HAL    "hal.dll"
+
+/* Other names of the kernel: its processor variants. */
 static const char *const kernel_names[] = {
-    "ntoskrnl.exe", "ntkrnlmp.exe", "ntkrnlpa.exe", "ntkrpamp.exe", "hal.dll",
+    "ntoskrnl.exe",
+    "ntkrnlmp.exe",
+    "ntkrnlpa.exe",
+    "ntkrpamp.exe",
 };
 
 static unsigned short windows = WINDOWS_10;
@@ -55,17 +65,62 @@ void kernel_require_irql(uint8_t highest, const char *function)
     }
 }
 
-/* The name under which the tables know a module. */
-static const char *canonical_module(const char *module)
+static bool is_one_of(const char *module, const char *const *names, size_t count)
 {
     size_t index;
 
-    for (index = 0; index < sizeof(kernel_names) / sizeof(kernel_names[0]); index++) {
-        if (strcasecmp(module, kernel_names[index]) == 0) {
-            return kernel_names[0];
+    for (index = 0; index < count; index++) {
+        if (strcasecmp(module, names[index]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The name under which Windows' table knows a module. */
+static const char *module_of_windows(const char *module)
+{
+    static const char *const others[] = {HAL, "storport.sys", "scsiport.sys"};
+    size_t index;
+
+    if (is_one_of(module, kernel_names, sizeof(kernel_names) / sizeof(kernel_names[0]))) {
+        return KERNEL;
+    }
+    for (index = 0; index < sizeof(others) / sizeof(others[0]); index++) {
+        if (strcasecmp(module, others[index]) == 0) {
+            return others[index];
         }
     }
     return module;
+}
+
+/* The first Windows that exports it; 0: none. */
+static unsigned short exported_since(const char *module, const char *name)
+{
+    unsigned short since = windows_export_since(module, name);
+
+    if (since == 0 && windows >= WINDOWS_10 && strcmp(module, KERNEL) == 0 &&
+        windows_export_since(HAL, name) != 0) {
+        return WINDOWS_10;
+    }
+    return since;
+}
+
+/* Why the presented Windows does not export it; an empty text: it does. */
+static void explain_windows(const char *module, const char *name, char *text, size_t size)
+{
+    const unsigned short since = exported_since(module, name);
+    const char *elsewhere = windows_export_elsewhere(module, name);
+
+    text[0] = 0;
+    if (since > windows) {
+        snprintf(text, size, "Windows has it since %u.%u, and %u.%u is presented", since >> 8,
+                 since & 0xff, windows >> 8, windows & 0xff);
+    } else if (since == 0 && elsewhere != NULL) {
+        snprintf(text, size, "Windows for %s has it, but for this processor it has not", elsewhere);
+    } else if (since == 0) {
+        snprintf(text, size, "no Windows is known to export it");
+    }
 }
 
 /* Compilers call it ahead of a large stack frame and count on more registers than a thunk keeps. */
@@ -93,31 +148,43 @@ static const struct kernel_export *find_export(const struct kernel_module *modul
     return NULL;
 }
 
-void *kernel_resolve(const char *module, const char *name, const char **why)
+/* What is offered here under that name: its module's table goes to `holder`. `known`: the module is. */
+static const struct kernel_export *find_offered(const char *module, const char *name,
+                                                const struct kernel_module **holder, bool *known)
 {
-    static _Thread_local char reason[160];
-    const char *canonical = canonical_module(module);
-    const struct kernel_module *holder = NULL;
+    const char *table = strcmp(module, HAL) == 0 ? KERNEL : module;
     const struct kernel_export *found = NULL;
-    bool known = false;
     size_t index;
 
     for (index = 0; index < sizeof(modules) / sizeof(modules[0]) && found == NULL; index++) {
-        if (strcasecmp(modules[index]->name, canonical) == 0) {
-            known = true;
-            holder = modules[index];
-            found = find_export(holder, name);
+        if (strcasecmp(modules[index]->name, table) == 0) {
+            *known = true;
+            *holder = modules[index];
+            found = find_export(modules[index], name);
         }
     }
-    if (found != NULL && found->since <= windows) {
-        return address_of(holder, found);
-    }
-    if (found != NULL) {
-        snprintf(reason, sizeof(reason), "Windows has it since %u.%u, and %u.%u is presented",
-                 found->since >> 8, found->since & 0xff, windows >> 8, windows & 0xff);
+    return found;
+}
+
+void *kernel_resolve(const char *module, const char *name, const char **why)
+{
+    static _Thread_local char reason[160];
+    const char *exporter = module_of_windows(module);
+    const struct kernel_module *holder = NULL;
+    const struct kernel_export *found;
+    bool known = false;
+
+    found = find_offered(exporter, name, &holder, &known);
+    if (!known) {
+        snprintf(reason, sizeof(reason), "no such module here");
     } else {
-        snprintf(reason, sizeof(reason), "%s",
-                 known ? "storhost does not offer it" : "no such module here");
+        explain_windows(exporter, name, reason, sizeof(reason));
+        if (reason[0] == 0 && found != NULL) {
+            return address_of(holder, found);
+        }
+        if (reason[0] == 0) {
+            snprintf(reason, sizeof(reason), "storhost does not offer it");
+        }
     }
     if (why != NULL) {
         *why = reason;

@@ -14,8 +14,6 @@
 struct kernel_export {
     const char *name;
     void *function; /* or the address of a variable */
-    unsigned short
-        since; /* first Windows that has it: 0x501 XP, 0x502 2003, 0x600 Vista ... 0xa00 10 */
 };
 
 struct kernel_module {
@@ -32,9 +30,11 @@ void kernel_present_windows(unsigned short version);
 unsigned short kernel_windows(void);
 
 /*
- * Finds an import. Module names are compared without regard to case; ntoskrnl.exe (under each of
- * its names) and hal.dll are one, as they are in Windows since 10 2004. What is found is to be called by the driver (thunk.h). Returns NULL when the module or name is unknown, or too young for the presented
- * Windows; `why` (if not NULL) then points to a text of its own for the message.
+ * Finds an import. Module names are compared without regard to case; ntoskrnl.exe has several names;
+ * what hal.dll has, ntoskrnl.exe has as well from 10 on (10 2004 made them one). What is found is to
+ * be called by the driver (thunk.h). Returns NULL when storhost does not offer the name, or the
+ * presented Windows does not export it on this processor (windows_exports.h); `why` (if not NULL)
+ * then points to a text of its own for the message.
  */
 void *kernel_resolve(const char *module, const char *name, const char **why);
 

@@ -36,9 +36,9 @@ enum windows_version {
 #define KERNEL_C NTAPIV
 
 /* One line of a table. */
-#define KERNEL_EXPORT(name, target, version) \
-    {                                        \
-#name, (void *)(target), (version)   \
+#define KERNEL_EXPORT(name, target) \
+    {                               \
+#name, (void *)(target)     \
     }
 
 #define KERNEL_TABLE(variable, table)                               \

@@ -164,18 +164,18 @@ static LONG FASTCALL compare_exchange(LONG *target, LONG value, LONG expected)
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(ExInterlockedInsertHeadList, kernel_insert_head, WINDOWS_XP),
-    KERNEL_EXPORT(ExInterlockedInsertTailList, kernel_insert_tail, WINDOWS_XP),
-    KERNEL_EXPORT(ExInterlockedRemoveHeadList, kernel_remove_head, WINDOWS_XP),
-    KERNEL_EXPORT(ExInterlockedPushEntryList, kernel_push_single, WINDOWS_XP),
-    KERNEL_EXPORT(ExInterlockedPopEntryList, kernel_pop_single, WINDOWS_XP),
-    KERNEL_EXPORT(ExInterlockedAddLargeInteger, add_large, WINDOWS_XP),
-    KERNEL_EXPORT(ExInterlockedAddUlong, kernel_add_ulong, WINDOWS_XP),
-    KERNEL_EXPORT(InterlockedIncrement, increment, WINDOWS_XP),
-    KERNEL_EXPORT(InterlockedDecrement, decrement, WINDOWS_XP),
-    KERNEL_EXPORT(InterlockedExchange, exchange, WINDOWS_XP),
-    KERNEL_EXPORT(InterlockedExchangeAdd, exchange_add, WINDOWS_XP),
-    KERNEL_EXPORT(InterlockedCompareExchange, compare_exchange, WINDOWS_XP),
+    KERNEL_EXPORT(ExInterlockedInsertHeadList, kernel_insert_head),
+    KERNEL_EXPORT(ExInterlockedInsertTailList, kernel_insert_tail),
+    KERNEL_EXPORT(ExInterlockedRemoveHeadList, kernel_remove_head),
+    KERNEL_EXPORT(ExInterlockedPushEntryList, kernel_push_single),
+    KERNEL_EXPORT(ExInterlockedPopEntryList, kernel_pop_single),
+    KERNEL_EXPORT(ExInterlockedAddLargeInteger, add_large),
+    KERNEL_EXPORT(ExInterlockedAddUlong, kernel_add_ulong),
+    KERNEL_EXPORT(InterlockedIncrement, increment),
+    KERNEL_EXPORT(InterlockedDecrement, decrement),
+    KERNEL_EXPORT(InterlockedExchange, exchange),
+    KERNEL_EXPORT(InterlockedExchangeAdd, exchange_add),
+    KERNEL_EXPORT(InterlockedCompareExchange, compare_exchange),
 };
 
 KERNEL_TABLE(kernel_lists, exports);

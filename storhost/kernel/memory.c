@@ -102,20 +102,19 @@ static int KERNEL_C copy_checked(PVOID target, SIZE_T space, const VOID *source,
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(memcpy, copy_memory, WINDOWS_XP),
-    KERNEL_EXPORT(memmove, move_memory, WINDOWS_XP),
-    KERNEL_EXPORT(memset, set_memory, WINDOWS_XP),
-    KERNEL_EXPORT(memcmp, compare, WINDOWS_XP),
-    KERNEL_EXPORT(memchr, find_byte, WINDOWS_XP),
-    KERNEL_EXPORT(memcpy_s, copy_checked, WINDOWS_7),
-    KERNEL_EXPORT(memmove_s, copy_checked, WINDOWS_7),
-    KERNEL_EXPORT(RtlCopyMemory, rtl_copy_memory, WINDOWS_XP),
-    KERNEL_EXPORT(RtlCopyMemoryNonTemporal, rtl_copy_memory, WINDOWS_2003),
-    KERNEL_EXPORT(RtlMoveMemory, rtl_move_memory, WINDOWS_XP),
-    KERNEL_EXPORT(RtlFillMemory, fill_memory, WINDOWS_XP),
-    KERNEL_EXPORT(RtlZeroMemory, zero_memory, WINDOWS_XP),
-    KERNEL_EXPORT(RtlSecureZeroMemory, zero_memory, WINDOWS_2003),
-    KERNEL_EXPORT(RtlCompareMemory, compare_memory, WINDOWS_XP),
+    KERNEL_EXPORT(memcpy, copy_memory),
+    KERNEL_EXPORT(memmove, move_memory),
+    KERNEL_EXPORT(memset, set_memory),
+    KERNEL_EXPORT(memcmp, compare),
+    KERNEL_EXPORT(memchr, find_byte),
+    KERNEL_EXPORT(memcpy_s, copy_checked),
+    KERNEL_EXPORT(memmove_s, copy_checked),
+    KERNEL_EXPORT(RtlCopyMemory, rtl_copy_memory),
+    KERNEL_EXPORT(RtlCopyMemoryNonTemporal, rtl_copy_memory),
+    KERNEL_EXPORT(RtlMoveMemory, rtl_move_memory),
+    KERNEL_EXPORT(RtlFillMemory, fill_memory),
+    KERNEL_EXPORT(RtlZeroMemory, zero_memory),
+    KERNEL_EXPORT(RtlCompareMemory, compare_memory),
 };
 
 KERNEL_TABLE(kernel_memory, exports);

@@ -11,20 +11,6 @@ static int KERNEL_C text_to_int(const char *text)
     return atoi(text);
 }
 
-static ULONG KERNEL_C text_to_ulong(const char *text, char **end, int base)
-{
-    SERVES("strtoul");
-
-    return (ULONG)strtoul(text, end, base);
-}
-
-static LONG KERNEL_C text_to_long(const char *text, char **end, int base)
-{
-    SERVES("strtol");
-
-    return (LONG)strtol(text, end, base);
-}
-
 typedef int KERNEL_C compare_fn(const VOID *a, const VOID *b);
 
 static void swap_elements(char *a, char *b, SIZE_T width)
@@ -122,16 +108,10 @@ static ULONG NTAPI random_ex(PULONG seed)
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(atoi, text_to_int, WINDOWS_XP),
-    KERNEL_EXPORT(atol, text_to_int, WINDOWS_XP),
-    KERNEL_EXPORT(strtoul, text_to_ulong, WINDOWS_7),
-    KERNEL_EXPORT(strtol, text_to_long, WINDOWS_7),
-    KERNEL_EXPORT(qsort, sort, WINDOWS_XP),
-    KERNEL_EXPORT(bsearch, search, WINDOWS_7),
-    KERNEL_EXPORT(rand, next_random, WINDOWS_XP),
-    KERNEL_EXPORT(srand, seed_random, WINDOWS_XP),
-    KERNEL_EXPORT(RtlRandom, random_ex, WINDOWS_XP),
-    KERNEL_EXPORT(RtlRandomEx, random_ex, WINDOWS_XP),
+    KERNEL_EXPORT(atoi, text_to_int),    KERNEL_EXPORT(atol, text_to_int),
+    KERNEL_EXPORT(qsort, sort),          KERNEL_EXPORT(bsearch, search),
+    KERNEL_EXPORT(rand, next_random),    KERNEL_EXPORT(srand, seed_random),
+    KERNEL_EXPORT(RtlRandom, random_ex), KERNEL_EXPORT(RtlRandomEx, random_ex),
 };
 
 KERNEL_TABLE(kernel_numbers, exports);

@@ -229,12 +229,12 @@ static VOID NTAPI free_pool_2(PVOID address, ULONG tag, PVOID parameters, ULONG 
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(ExAllocatePool, allocate_without_tag, WINDOWS_XP),
-    KERNEL_EXPORT(ExAllocatePoolWithTag, allocate_with_tag, WINDOWS_XP),
-    KERNEL_EXPORT(ExAllocatePool2, allocate_2, WINDOWS_10),
-    KERNEL_EXPORT(ExFreePool, free_pool, WINDOWS_XP),
-    KERNEL_EXPORT(ExFreePoolWithTag, free_pool_with_tag, WINDOWS_XP),
-    KERNEL_EXPORT(ExFreePool2, free_pool_2, WINDOWS_10),
+    KERNEL_EXPORT(ExAllocatePool, allocate_without_tag),
+    KERNEL_EXPORT(ExAllocatePoolWithTag, allocate_with_tag),
+    KERNEL_EXPORT(ExAllocatePool2, allocate_2),
+    KERNEL_EXPORT(ExFreePool, free_pool),
+    KERNEL_EXPORT(ExFreePoolWithTag, free_pool_with_tag),
+    KERNEL_EXPORT(ExFreePool2, free_pool_2),
 };
 
 KERNEL_TABLE(kernel_pool, exports);

@@ -153,13 +153,6 @@ static int KERNEL_C v_snwprintf(WCHAR *target, SIZE_T space, const WCHAR *format
     return format_limited(target, space, WIDE(format), &arguments, "_vsnwprintf");
 }
 
-static int KERNEL_C v_swprintf(WCHAR *target, const WCHAR *format, driver_va_list list)
-{
-    struct arguments arguments = arguments_of_list(list);
-
-    return format_limited(target, UNLIMITED, WIDE(format), &arguments, "vswprintf");
-}
-
 static int KERNEL_C v_sprintf_s(char *target, SIZE_T space, const char *format, driver_va_list list)
 {
     struct arguments arguments = arguments_of_list(list);
@@ -255,23 +248,22 @@ static int NTAPIV swprintf_checked(WCHAR *target, SIZE_T space, const WCHAR *for
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(DbgPrint, dbg_print, WINDOWS_XP),
-    KERNEL_EXPORT(DbgPrintEx, dbg_print_ex, WINDOWS_XP),
-    KERNEL_EXPORT(vDbgPrintEx, v_dbg_print_ex, WINDOWS_XP),
-    KERNEL_EXPORT(vDbgPrintExWithPrefix, v_dbg_print_ex_with_prefix, WINDOWS_XP),
-    KERNEL_EXPORT(sprintf, s_printf, WINDOWS_XP),
-    KERNEL_EXPORT(vsprintf, v_sprintf, WINDOWS_XP),
-    KERNEL_EXPORT(_snprintf, sn_printf, WINDOWS_XP),
-    KERNEL_EXPORT(_vsnprintf, v_snprintf, WINDOWS_XP),
-    KERNEL_EXPORT(sprintf_s, sprintf_checked, WINDOWS_7),
-    KERNEL_EXPORT(vsprintf_s, v_sprintf_s, WINDOWS_7),
-    KERNEL_EXPORT(_snprintf_s, snprintf_checked, WINDOWS_7),
-    KERNEL_EXPORT(_vsnprintf_s, v_snprintf_s, WINDOWS_7),
-    KERNEL_EXPORT(swprintf, sw_printf, WINDOWS_XP),
-    KERNEL_EXPORT(vswprintf, v_swprintf, WINDOWS_XP),
-    KERNEL_EXPORT(_snwprintf, snw_printf, WINDOWS_XP),
-    KERNEL_EXPORT(_vsnwprintf, v_snwprintf, WINDOWS_XP),
-    KERNEL_EXPORT(swprintf_s, swprintf_checked, WINDOWS_7),
+    KERNEL_EXPORT(DbgPrint, dbg_print),
+    KERNEL_EXPORT(DbgPrintEx, dbg_print_ex),
+    KERNEL_EXPORT(vDbgPrintEx, v_dbg_print_ex),
+    KERNEL_EXPORT(vDbgPrintExWithPrefix, v_dbg_print_ex_with_prefix),
+    KERNEL_EXPORT(sprintf, s_printf),
+    KERNEL_EXPORT(vsprintf, v_sprintf),
+    KERNEL_EXPORT(_snprintf, sn_printf),
+    KERNEL_EXPORT(_vsnprintf, v_snprintf),
+    KERNEL_EXPORT(sprintf_s, sprintf_checked),
+    KERNEL_EXPORT(vsprintf_s, v_sprintf_s),
+    KERNEL_EXPORT(_snprintf_s, snprintf_checked),
+    KERNEL_EXPORT(_vsnprintf_s, v_snprintf_s),
+    KERNEL_EXPORT(swprintf, sw_printf),
+    KERNEL_EXPORT(_snwprintf, snw_printf),
+    KERNEL_EXPORT(_vsnwprintf, v_snwprintf),
+    KERNEL_EXPORT(swprintf_s, swprintf_checked),
 };
 
 KERNEL_TABLE(kernel_print, exports);

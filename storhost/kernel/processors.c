@@ -49,11 +49,6 @@ static ULONG_PTR NTAPI group_affinity(USHORT group)
     return group == 0 ? all_processors() : 0;
 }
 
-static ULONG NTAPI current_number(VOID)
-{
-    return current();
-}
-
 static ULONG NTAPI current_number_ex(PROCESSOR_NUMBER *number)
 {
     SERVES("KeGetCurrentProcessorNumberEx");
@@ -113,21 +108,20 @@ static VOID NTAPI node_affinity(USHORT node, GROUP_AFFINITY *affinity, USHORT *c
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(KeQueryActiveProcessors, active_processors, WINDOWS_XP),
-    KERNEL_EXPORT(KeQueryActiveProcessorCount, active_count, WINDOWS_VISTA),
-    KERNEL_EXPORT(KeQueryActiveProcessorCountEx, count_in_group, WINDOWS_7),
-    KERNEL_EXPORT(KeQueryMaximumProcessorCount, maximum_count, WINDOWS_VISTA),
-    KERNEL_EXPORT(KeQueryMaximumProcessorCountEx, count_in_group, WINDOWS_7),
-    KERNEL_EXPORT(KeQueryActiveGroupCount, group_count, WINDOWS_7),
-    KERNEL_EXPORT(KeQueryMaximumGroupCount, group_count, WINDOWS_7),
-    KERNEL_EXPORT(KeQueryGroupAffinity, group_affinity, WINDOWS_7),
-    KERNEL_EXPORT(KeGetCurrentProcessorNumber, current_number, WINDOWS_XP),
-    KERNEL_EXPORT(KeGetCurrentProcessorNumberEx, current_number_ex, WINDOWS_7),
-    KERNEL_EXPORT(KeGetProcessorIndexFromNumber, index_from_number, WINDOWS_7),
-    KERNEL_EXPORT(KeGetProcessorNumberFromIndex, number_from_index, WINDOWS_7),
-    KERNEL_EXPORT(KeQueryHighestNodeNumber, highest_node, WINDOWS_2003),
-    KERNEL_EXPORT(KeGetCurrentNodeNumber, current_node, WINDOWS_7),
-    KERNEL_EXPORT(KeQueryNodeActiveAffinity, node_affinity, WINDOWS_7),
+    KERNEL_EXPORT(KeQueryActiveProcessors, active_processors),
+    KERNEL_EXPORT(KeQueryActiveProcessorCount, active_count),
+    KERNEL_EXPORT(KeQueryActiveProcessorCountEx, count_in_group),
+    KERNEL_EXPORT(KeQueryMaximumProcessorCount, maximum_count),
+    KERNEL_EXPORT(KeQueryMaximumProcessorCountEx, count_in_group),
+    KERNEL_EXPORT(KeQueryActiveGroupCount, group_count),
+    KERNEL_EXPORT(KeQueryMaximumGroupCount, group_count),
+    KERNEL_EXPORT(KeQueryGroupAffinity, group_affinity),
+    KERNEL_EXPORT(KeGetCurrentProcessorNumberEx, current_number_ex),
+    KERNEL_EXPORT(KeGetProcessorIndexFromNumber, index_from_number),
+    KERNEL_EXPORT(KeGetProcessorNumberFromIndex, number_from_index),
+    KERNEL_EXPORT(KeQueryHighestNodeNumber, highest_node),
+    KERNEL_EXPORT(KeGetCurrentNodeNumber, current_node),
+    KERNEL_EXPORT(KeQueryNodeActiveAffinity, node_affinity),
 };
 
 KERNEL_TABLE(kernel_processors, exports);

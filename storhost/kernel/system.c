@@ -100,9 +100,11 @@ static BOOLEAN NTAPI is_version_available(ULONG version)
 
 /* ---- Other routines ------------------------------------------------------------------------ */
 
+/* Of the kernel and the HAL, as its reference page says. */
 static PVOID NTAPI system_routine(const UNICODE_STRING *name)
 {
     char text[128];
+    void *routine;
     size_t count;
     size_t index;
     SERVES("MmGetSystemRoutineAddress");
@@ -116,7 +118,8 @@ static PVOID NTAPI system_routine(const UNICODE_STRING *name)
         text[index] = name->Buffer[index] < 128 ? (char)name->Buffer[index] : '?';
     }
     text[count] = 0;
-    return kernel_resolve("ntoskrnl.exe", text, NULL);
+    routine = kernel_resolve("ntoskrnl.exe", text, NULL);
+    return routine != NULL ? routine : kernel_resolve("hal.dll", text, NULL);
 }
 
 static NTSTATUS NTAPI save_extended_state(ULONGLONG mask, PVOID save)
@@ -292,29 +295,29 @@ void kernel_init(void)
 }
 
 static const struct kernel_export variables[] = {
-    KERNEL_EXPORT(KdDebuggerEnabled, &debugger_enabled, WINDOWS_XP),
-    KERNEL_EXPORT(KdDebuggerNotPresent, &debugger_not_present, WINDOWS_XP),
-    KERNEL_EXPORT(KeNumberProcessors, &number_processors, WINDOWS_XP),
-    KERNEL_EXPORT(InitSafeBootMode, &safe_boot_mode, WINDOWS_XP),
-    KERNEL_EXPORT(NtBuildNumber, &build_number, WINDOWS_XP),
+    KERNEL_EXPORT(KdDebuggerEnabled, &debugger_enabled),
+    KERNEL_EXPORT(KdDebuggerNotPresent, &debugger_not_present),
+    KERNEL_EXPORT(KeNumberProcessors, &number_processors),
+    KERNEL_EXPORT(InitSafeBootMode, &safe_boot_mode),
+    KERNEL_EXPORT(NtBuildNumber, &build_number),
 };
 
 KERNEL_TABLE(kernel_variables, variables);
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(RtlGetVersion, get_version, WINDOWS_XP),
-    KERNEL_EXPORT(PsGetVersion, ps_get_version, WINDOWS_XP),
-    KERNEL_EXPORT(RtlIsNtDdiVersionAvailable, is_version_available, WINDOWS_VISTA),
-    KERNEL_EXPORT(MmGetSystemRoutineAddress, system_routine, WINDOWS_XP),
-    KERNEL_EXPORT(KeSaveExtendedProcessorState, save_extended_state, WINDOWS_7),
-    KERNEL_EXPORT(KeRestoreExtendedProcessorState, restore_extended_state, WINDOWS_7),
-    KERNEL_EXPORT(RtlGetEnabledExtendedFeatures, enabled_extended_features, WINDOWS_7),
-    KERNEL_EXPORT(ZwOpenKey, open_key, WINDOWS_XP),
-    KERNEL_EXPORT(ZwCreateKey, create_key, WINDOWS_XP),
-    KERNEL_EXPORT(ZwQueryValueKey, query_value, WINDOWS_XP),
-    KERNEL_EXPORT(ZwSetValueKey, set_value, WINDOWS_XP),
-    KERNEL_EXPORT(ZwClose, close_handle, WINDOWS_XP),
-    KERNEL_EXPORT(RtlQueryRegistryValues, query_registry_values, WINDOWS_XP),
+    KERNEL_EXPORT(RtlGetVersion, get_version),
+    KERNEL_EXPORT(PsGetVersion, ps_get_version),
+    KERNEL_EXPORT(RtlIsNtDdiVersionAvailable, is_version_available),
+    KERNEL_EXPORT(MmGetSystemRoutineAddress, system_routine),
+    KERNEL_EXPORT(KeSaveExtendedProcessorState, save_extended_state),
+    KERNEL_EXPORT(KeRestoreExtendedProcessorState, restore_extended_state),
+    KERNEL_EXPORT(RtlGetEnabledExtendedFeatures, enabled_extended_features),
+    KERNEL_EXPORT(ZwOpenKey, open_key),
+    KERNEL_EXPORT(ZwCreateKey, create_key),
+    KERNEL_EXPORT(ZwQueryValueKey, query_value),
+    KERNEL_EXPORT(ZwSetValueKey, set_value),
+    KERNEL_EXPORT(ZwClose, close_handle),
+    KERNEL_EXPORT(RtlQueryRegistryValues, query_registry_values),
 };
 
 KERNEL_TABLE(kernel_system, exports);

@@ -141,16 +141,16 @@ static VOID NTAPI time_to_fields(const LARGE_INTEGER *time, struct time_fields *
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(KeQueryPerformanceCounter, performance_counter, WINDOWS_XP),
-    KERNEL_EXPORT(KeQuerySystemTime, query_system_time, WINDOWS_XP),
-    KERNEL_EXPORT(KeQuerySystemTimePrecise, query_system_time_precise, WINDOWS_8),
-    KERNEL_EXPORT(KeQueryInterruptTime, query_interrupt_time, WINDOWS_XP),
-    KERNEL_EXPORT(KeQueryInterruptTimePrecise, query_interrupt_time_precise, WINDOWS_8_1),
-    KERNEL_EXPORT(KeQueryUnbiasedInterruptTime, query_interrupt_time, WINDOWS_7),
-    KERNEL_EXPORT(KeQueryTickCount, query_tick_count, WINDOWS_XP),
-    KERNEL_EXPORT(KeQueryTimeIncrement, query_time_increment, WINDOWS_XP),
-    KERNEL_EXPORT(KeStallExecutionProcessor, stall, WINDOWS_XP),
-    KERNEL_EXPORT(RtlTimeToTimeFields, time_to_fields, WINDOWS_XP),
+    KERNEL_EXPORT(KeQueryPerformanceCounter, performance_counter),
+    KERNEL_EXPORT(KeQuerySystemTime, query_system_time),
+    KERNEL_EXPORT(KeQuerySystemTimePrecise, query_system_time_precise),
+    KERNEL_EXPORT(KeQueryInterruptTime, query_interrupt_time),
+    KERNEL_EXPORT(KeQueryInterruptTimePrecise, query_interrupt_time_precise),
+    KERNEL_EXPORT(KeQueryUnbiasedInterruptTime, query_interrupt_time),
+    KERNEL_EXPORT(KeQueryTickCount, query_tick_count),
+    KERNEL_EXPORT(KeQueryTimeIncrement, query_time_increment),
+    KERNEL_EXPORT(KeStallExecutionProcessor, stall),
+    KERNEL_EXPORT(RtlTimeToTimeFields, time_to_fields),
 };
 
 KERNEL_TABLE(kernel_time, exports);

@@ -152,22 +152,22 @@ static NTSTATUS NTAPI wmi_write_event(PVOID event)
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(EtwRegister, etw_register, WINDOWS_VISTA),
-    KERNEL_EXPORT(EtwRegisterClassicProvider, etw_register_classic, WINDOWS_VISTA),
-    KERNEL_EXPORT(EtwUnregister, etw_unregister, WINDOWS_VISTA),
-    KERNEL_EXPORT(EtwSetInformation, etw_set_information, WINDOWS_8),
-    KERNEL_EXPORT(EtwWrite, etw_write, WINDOWS_VISTA),
-    KERNEL_EXPORT(EtwWriteEx, etw_write_ex, WINDOWS_7),
-    KERNEL_EXPORT(EtwWriteTransfer, etw_write_transfer, WINDOWS_VISTA),
-    KERNEL_EXPORT(EtwWriteString, etw_write_string, WINDOWS_VISTA),
-    KERNEL_EXPORT(EtwEventEnabled, etw_enabled, WINDOWS_VISTA),
-    KERNEL_EXPORT(EtwProviderEnabled, etw_provider_enabled, WINDOWS_VISTA),
-    KERNEL_EXPORT(EtwActivityIdControl, etw_activity, WINDOWS_VISTA),
-    KERNEL_EXPORT(WmiTraceMessage, wmi_trace_message, WINDOWS_XP),
-    KERNEL_EXPORT(WmiTraceMessageVa, wmi_trace_message_va, WINDOWS_XP),
-    KERNEL_EXPORT(WmiQueryTraceInformation, wmi_query_trace, WINDOWS_XP),
-    KERNEL_EXPORT(IoWMIRegistrationControl, wmi_registration, WINDOWS_XP),
-    KERNEL_EXPORT(IoWMIWriteEvent, wmi_write_event, WINDOWS_XP),
+    KERNEL_EXPORT(EtwRegister, etw_register),
+    KERNEL_EXPORT(EtwRegisterClassicProvider, etw_register_classic),
+    KERNEL_EXPORT(EtwUnregister, etw_unregister),
+    KERNEL_EXPORT(EtwSetInformation, etw_set_information),
+    KERNEL_EXPORT(EtwWrite, etw_write),
+    KERNEL_EXPORT(EtwWriteEx, etw_write_ex),
+    KERNEL_EXPORT(EtwWriteTransfer, etw_write_transfer),
+    KERNEL_EXPORT(EtwWriteString, etw_write_string),
+    KERNEL_EXPORT(EtwEventEnabled, etw_enabled),
+    KERNEL_EXPORT(EtwProviderEnabled, etw_provider_enabled),
+    KERNEL_EXPORT(EtwActivityIdControl, etw_activity),
+    KERNEL_EXPORT(WmiTraceMessage, wmi_trace_message),
+    KERNEL_EXPORT(WmiTraceMessageVa, wmi_trace_message_va),
+    KERNEL_EXPORT(WmiQueryTraceInformation, wmi_query_trace),
+    KERNEL_EXPORT(IoWMIRegistrationControl, wmi_registration),
+    KERNEL_EXPORT(IoWMIWriteEvent, wmi_write_event),
 };
 
 KERNEL_TABLE(kernel_trace, exports);

@@ -243,21 +243,21 @@ static VOID NTAPI free_ansi(ANSI_STRING *string)
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(RtlInitString, init_ansi, WINDOWS_XP),
-    KERNEL_EXPORT(RtlInitAnsiString, init_ansi, WINDOWS_XP),
-    KERNEL_EXPORT(RtlInitUnicodeString, init_unicode, WINDOWS_XP),
-    KERNEL_EXPORT(RtlCopyUnicodeString, copy_unicode, WINDOWS_XP),
-    KERNEL_EXPORT(RtlAppendUnicodeToString, append_text, WINDOWS_XP),
-    KERNEL_EXPORT(RtlAppendUnicodeStringToString, append_unicode, WINDOWS_XP),
-    KERNEL_EXPORT(RtlUpcaseUnicodeChar, upcase, WINDOWS_XP),
-    KERNEL_EXPORT(RtlCompareUnicodeString, compare_unicode, WINDOWS_XP),
-    KERNEL_EXPORT(RtlEqualUnicodeString, equal_unicode, WINDOWS_XP),
-    KERNEL_EXPORT(RtlEqualString, equal_ansi, WINDOWS_XP),
-    KERNEL_EXPORT(RtlUnicodeStringToAnsiString, unicode_to_ansi, WINDOWS_XP),
-    KERNEL_EXPORT(RtlAnsiStringToUnicodeString, ansi_to_unicode, WINDOWS_XP),
-    KERNEL_EXPORT(RtlIntegerToUnicodeString, integer_to_unicode, WINDOWS_XP),
-    KERNEL_EXPORT(RtlFreeUnicodeString, free_unicode, WINDOWS_XP),
-    KERNEL_EXPORT(RtlFreeAnsiString, free_ansi, WINDOWS_XP),
+    KERNEL_EXPORT(RtlInitString, init_ansi),
+    KERNEL_EXPORT(RtlInitAnsiString, init_ansi),
+    KERNEL_EXPORT(RtlInitUnicodeString, init_unicode),
+    KERNEL_EXPORT(RtlCopyUnicodeString, copy_unicode),
+    KERNEL_EXPORT(RtlAppendUnicodeToString, append_text),
+    KERNEL_EXPORT(RtlAppendUnicodeStringToString, append_unicode),
+    KERNEL_EXPORT(RtlUpcaseUnicodeChar, upcase),
+    KERNEL_EXPORT(RtlCompareUnicodeString, compare_unicode),
+    KERNEL_EXPORT(RtlEqualUnicodeString, equal_unicode),
+    KERNEL_EXPORT(RtlEqualString, equal_ansi),
+    KERNEL_EXPORT(RtlUnicodeStringToAnsiString, unicode_to_ansi),
+    KERNEL_EXPORT(RtlAnsiStringToUnicodeString, ansi_to_unicode),
+    KERNEL_EXPORT(RtlIntegerToUnicodeString, integer_to_unicode),
+    KERNEL_EXPORT(RtlFreeUnicodeString, free_unicode),
+    KERNEL_EXPORT(RtlFreeAnsiString, free_ansi),
 };
 
 KERNEL_TABLE(kernel_unicode, exports);

@@ -2,6 +2,7 @@
 """What Windows asks of a driver file, read off viostor.sys by tools that nobody here wrote."""
 
 import pathlib
+import re
 import subprocess
 
 import pefile
@@ -20,11 +21,9 @@ FILES = {
     "wxp/x86": ((5, 1), "scsiport.sys", "IMAGE_FILE_MACHINE_I386"),
 }
 
-# Kernel exports that every Windows from XP on has.
-KERNEL = {"DbgPrintEx", "_vsnprintf", "memcpy", "memmove", "memset", "memcmp"}
-PREFIX = {"storport.sys": "StorPort", "scsiport.sys": "ScsiPort"}
-# What Server 2003's storport.sys lacks before its second service pack.
-YOUNGER_THAN_2003 = {"StorPortExtendedFunction"}
+# What a driver file may import from: its port driver and the kernel.
+EXPORTS = pathlib.Path(__file__).resolve().parents[2] / "storhost/kernel/windows_exports.inc"
+COLUMNS = {"x86": 0, "x64": 1, "arm64": 1}
 
 # Of the optional header: the file has no exception handler at all.
 NO_SEH = 0x0400
@@ -93,15 +92,37 @@ def test_exceptions_find_what_they_look_for(name, image):
         (config and config.struct.SEHandlerCount)
 
 
+def windows_exports(arch: str) -> dict[tuple[str, str], tuple[int, int]]:
+    """The oldest Windows (major, minor) that exports a name on a processor, by module and name."""
+    table = {}
+    for module, function, *since in re.findall(
+            r'\{"(\S+)", "(\S+)", \{(\w+), (\w+)\}\},', EXPORTS.read_text()):
+        version = int(since[COLUMNS[arch]], 0)
+        if version:
+            table[module, function] = (version >> 8, version & 0xff)
+    return table
+
+
+def test_the_table_of_exports_knows_processors_and_windows_apart():
+    x86, x64 = windows_exports("x86"), windows_exports("x64")
+    assert ("ntoskrnl.exe", "memcmp") not in x86
+    assert x64["ntoskrnl.exe", "memcmp"] == (5, 1)
+    assert x86["ntoskrnl.exe", "_aulldiv"] == (5, 1)
+    assert ("ntoskrnl.exe", "_aulldiv") not in x64
+    assert x86["storport.sys", "StorPortExtendedFunction"] == (6, 0)
+    assert x86["ntoskrnl.exe", "KeQueryActiveGroupCount"] == (6, 1)
+
+
 def test_imports_only_what_its_oldest_windows_has(name, image):
-    imports = {entry.dll.decode().lower(): {name.name.decode() for name in entry.imports}
-               for entry in image.DIRECTORY_ENTRY_IMPORT}
+    """Also what the compiler calls by itself: memcmp, __chkstk, 64-bit arithmetic."""
+    imports = {(entry.dll.decode().lower(), function.name.decode())
+               for entry in image.DIRECTORY_ENTRY_IMPORT for function in entry.imports}
     windows, port, _ = FILES[name]
-    assert set(imports) == {port, "ntoskrnl.exe"}
-    assert imports["ntoskrnl.exe"] <= KERNEL
-    assert all(function.startswith(PREFIX[port]) for function in imports[port])
-    if windows < (6, 0):
-        assert not imports[port] & YOUNGER_THAN_2003
+    exported = windows_exports(name.split("/")[1])
+    missing = {f"{module}!{function}" for module, function in imports
+               if exported.get((module, function), (99, 0)) > windows}
+    assert not missing
+    assert {module for module, _ in imports} == {port, "ntoskrnl.exe"}
 
 
 def test_version_resource_agrees_with_VERSION(image):

@@ -275,7 +275,7 @@ def test_driver_with_an_unknown_import(storhost, tmp_path):
         "ntoskrnl.exe.lib", "storport.sys.lib")
     printed = fails(storhost, BROKEN_RULE, driver=driver)
     assert "storhost: rule violation: import" in printed
-    assert "driver.sys imports ntoskrnl.exe!NoSuchFunction: storhost does not offer it" in printed
+    assert "driver.sys imports ntoskrnl.exe!NoSuchFunction: no Windows is known to export it" in printed
 
 
 def test_driver_of_no_port_driver(storhost, tmp_path):

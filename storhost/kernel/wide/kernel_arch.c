@@ -140,18 +140,13 @@ static USHORT NTAPI slist_depth(const struct slist_header *head)
 }
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(__chkstk, kernel_check_stack, WINDOWS_XP),
-    KERNEL_EXPORT(__C_specific_handler, c_specific_handler, WINDOWS_XP),
-    KERNEL_EXPORT(InitializeSListHead, initialize_slist, WINDOWS_XP),
-    KERNEL_EXPORT(RtlInitializeSListHead, initialize_slist, WINDOWS_XP),
-    KERNEL_EXPORT(ExpInterlockedPushEntrySList, push_slist, WINDOWS_XP),
-    KERNEL_EXPORT(RtlInterlockedPushEntrySList, push_slist, WINDOWS_XP),
-    KERNEL_EXPORT(ExpInterlockedPopEntrySList, pop_slist, WINDOWS_XP),
-    KERNEL_EXPORT(RtlInterlockedPopEntrySList, pop_slist, WINDOWS_XP),
-    KERNEL_EXPORT(ExpInterlockedFlushSList, flush_slist, WINDOWS_XP),
-    KERNEL_EXPORT(RtlInterlockedFlushSList, flush_slist, WINDOWS_XP),
-    KERNEL_EXPORT(ExQueryDepthSList, slist_depth, WINDOWS_XP),
-    KERNEL_EXPORT(RtlQueryDepthSList, slist_depth, WINDOWS_XP),
+    KERNEL_EXPORT(__chkstk, kernel_check_stack),
+    KERNEL_EXPORT(__C_specific_handler, c_specific_handler),
+    KERNEL_EXPORT(InitializeSListHead, initialize_slist),
+    KERNEL_EXPORT(ExpInterlockedPushEntrySList, push_slist),
+    KERNEL_EXPORT(ExpInterlockedPopEntrySList, pop_slist),
+    KERNEL_EXPORT(ExpInterlockedFlushSList, flush_slist),
+    KERNEL_EXPORT(ExQueryDepthSList, slist_depth),
 };
 
 KERNEL_TABLE(kernel_arch, exports);

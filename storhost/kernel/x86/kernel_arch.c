@@ -66,7 +66,7 @@ ULONGLONG kernel_divide_both_unsigned(ULONGLONG a, ULONGLONG b, ULONGLONG *rest)
  *
  * _allshl, _allshr, _aullshr: edx:eax shifted by cl; 64 and more bits shift everything out.
  *
- * _chkstk, _alloca_probe: take eax bytes off the stack; all other registers stay.
+ * _alloca_probe: take eax bytes off the stack; all other registers stay.
  */
 void kernel_alldvrm(void);
 void kernel_aulldvrm(void);
@@ -172,16 +172,6 @@ static bool replace_header(union slist_header *head, union slist_header *old,
                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-static VOID NTAPI initialize_slist(union slist_header *head)
-{
-    SERVES("InitializeSListHead");
-
-    if ((ULONG_PTR)head % 8 != 0) {
-        violation(RULE_ARGUMENT, "an SLIST_HEADER at %p is not aligned to 8 bytes", (void *)head);
-    }
-    head->whole = 0;
-}
-
 static SINGLE_LIST_ENTRY *FASTCALL push_slist(union slist_header *head, SINGLE_LIST_ENTRY *entry)
 {
     union slist_header old, next;
@@ -221,13 +211,6 @@ static SINGLE_LIST_ENTRY *FASTCALL flush_slist(union slist_header *head)
     do {
     } while (!replace_header(head, &old, next));
     return old.part.first;
-}
-
-static USHORT NTAPI slist_depth(const union slist_header *head)
-{
-    SERVES("ExQueryDepthSList");
-
-    return head->part.depth;
 }
 
 /* The older names also take the lock that protected such lists on processors without the
@@ -324,38 +307,34 @@ static int NTAPIV except_handler(PVOID record, PVOID frame, PVOID context, PVOID
 #define TICK_COUNT (0xffdf0000u + 0x320)
 
 static const struct kernel_export exports[] = {
-    KERNEL_EXPORT(_allmul, multiply, WINDOWS_XP),
-    KERNEL_EXPORT(_alldiv, divide, WINDOWS_XP),
-    KERNEL_EXPORT(_allrem, remainder_of, WINDOWS_XP),
-    KERNEL_EXPORT(_aulldiv, divide_unsigned, WINDOWS_XP),
-    KERNEL_EXPORT(_aullrem, remainder_unsigned, WINDOWS_XP),
-    KERNEL_EXPORT(_alldvrm, kernel_alldvrm, WINDOWS_XP),
-    KERNEL_EXPORT(_aulldvrm, kernel_aulldvrm, WINDOWS_XP),
-    KERNEL_EXPORT(_allshl, kernel_allshl, WINDOWS_XP),
-    KERNEL_EXPORT(_allshr, kernel_allshr, WINDOWS_XP),
-    KERNEL_EXPORT(_aullshr, kernel_aullshr, WINDOWS_XP),
-    KERNEL_EXPORT(_chkstk, kernel_chkstk, WINDOWS_XP),
-    KERNEL_EXPORT(_alloca_probe, kernel_chkstk, WINDOWS_XP),
-    KERNEL_EXPORT(InitializeSListHead, initialize_slist, WINDOWS_XP),
-    KERNEL_EXPORT(RtlInitializeSListHead, initialize_slist, WINDOWS_XP),
-    KERNEL_EXPORT(InterlockedPushEntrySList, push_slist, WINDOWS_XP),
-    KERNEL_EXPORT(InterlockedPopEntrySList, pop_slist, WINDOWS_XP),
-    KERNEL_EXPORT(ExInterlockedPushEntrySList, push_slist_locked, WINDOWS_XP),
-    KERNEL_EXPORT(ExInterlockedPopEntrySList, pop_slist_locked, WINDOWS_XP),
-    KERNEL_EXPORT(ExInterlockedFlushSList, flush_slist, WINDOWS_XP),
-    KERNEL_EXPORT(ExQueryDepthSList, slist_depth, WINDOWS_XP),
-    KERNEL_EXPORT(ExInterlockedCompareExchange64, compare_exchange_64_locked, WINDOWS_XP),
-    KERNEL_EXPORT(ExfInterlockedCompareExchange64, compare_exchange_64, WINDOWS_XP),
-    KERNEL_EXPORT(ExInterlockedAddLargeStatistic, add_statistic, WINDOWS_XP),
-    KERNEL_EXPORT(ExfInterlockedInsertHeadList, insert_head, WINDOWS_XP),
-    KERNEL_EXPORT(ExfInterlockedInsertTailList, insert_tail, WINDOWS_XP),
-    KERNEL_EXPORT(ExfInterlockedRemoveHeadList, remove_head, WINDOWS_XP),
-    KERNEL_EXPORT(ExfInterlockedPushEntryList, push_single, WINDOWS_XP),
-    KERNEL_EXPORT(ExfInterlockedPopEntryList, pop_single, WINDOWS_XP),
-    KERNEL_EXPORT(ExfInterlockedAddUlong, add_ulong, WINDOWS_XP),
-    KERNEL_EXPORT(_except_handler2, except_handler, WINDOWS_XP),
-    KERNEL_EXPORT(_except_handler3, except_handler, WINDOWS_XP),
-    KERNEL_EXPORT(KeTickCount, TICK_COUNT, WINDOWS_XP),
+    KERNEL_EXPORT(_allmul, multiply),
+    KERNEL_EXPORT(_alldiv, divide),
+    KERNEL_EXPORT(_allrem, remainder_of),
+    KERNEL_EXPORT(_aulldiv, divide_unsigned),
+    KERNEL_EXPORT(_aullrem, remainder_unsigned),
+    KERNEL_EXPORT(_alldvrm, kernel_alldvrm),
+    KERNEL_EXPORT(_aulldvrm, kernel_aulldvrm),
+    KERNEL_EXPORT(_allshl, kernel_allshl),
+    KERNEL_EXPORT(_allshr, kernel_allshr),
+    KERNEL_EXPORT(_aullshr, kernel_aullshr),
+    KERNEL_EXPORT(_alloca_probe, kernel_chkstk),
+    KERNEL_EXPORT(InterlockedPushEntrySList, push_slist),
+    KERNEL_EXPORT(InterlockedPopEntrySList, pop_slist),
+    KERNEL_EXPORT(ExInterlockedPushEntrySList, push_slist_locked),
+    KERNEL_EXPORT(ExInterlockedPopEntrySList, pop_slist_locked),
+    KERNEL_EXPORT(ExInterlockedFlushSList, flush_slist),
+    KERNEL_EXPORT(ExInterlockedCompareExchange64, compare_exchange_64_locked),
+    KERNEL_EXPORT(ExfInterlockedCompareExchange64, compare_exchange_64),
+    KERNEL_EXPORT(ExInterlockedAddLargeStatistic, add_statistic),
+    KERNEL_EXPORT(ExfInterlockedInsertHeadList, insert_head),
+    KERNEL_EXPORT(ExfInterlockedInsertTailList, insert_tail),
+    KERNEL_EXPORT(ExfInterlockedRemoveHeadList, remove_head),
+    KERNEL_EXPORT(ExfInterlockedPushEntryList, push_single),
+    KERNEL_EXPORT(ExfInterlockedPopEntryList, pop_single),
+    KERNEL_EXPORT(ExfInterlockedAddUlong, add_ulong),
+    KERNEL_EXPORT(_except_handler2, except_handler),
+    KERNEL_EXPORT(_except_handler3, except_handler),
+    KERNEL_EXPORT(KeTickCount, TICK_COUNT),
 };
 
 KERNEL_TABLE(kernel_arch, exports);

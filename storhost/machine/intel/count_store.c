@@ -32,7 +32,6 @@ static struct {
     {"ntoskrnl.exe", "memset", FILLS, NULL},
     {"ntoskrnl.exe", "RtlFillMemory", FILLS_LENGTH_FIRST, NULL},
     {"ntoskrnl.exe", "RtlZeroMemory", CLEARS, NULL},
-    {"ntoskrnl.exe", "RtlSecureZeroMemory", CLEARS, NULL},
     {"ntoskrnl.exe", "memcpy", COPIES, NULL},
     {"ntoskrnl.exe", "memmove", COPIES, NULL},
     {"ntoskrnl.exe", "RtlCopyMemory", COPIES, NULL},

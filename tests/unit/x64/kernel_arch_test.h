@@ -12,4 +12,18 @@
 
 #define SHARED_PAGE 0xfffff78000000000ull
 
+static inline void initialize_slist(void *head)
+{
+    IMPORT(VOID, InitializeSListHead, PVOID);
+
+    InitializeSListHead(head);
+}
+
+static inline USHORT slist_depth(void *head)
+{
+    IMPORT(USHORT, ExQueryDepthSList, PVOID);
+
+    return ExQueryDepthSList(head);
+}
+
 #endif

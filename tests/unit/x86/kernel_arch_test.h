@@ -12,4 +12,16 @@
 
 #define SHARED_PAGE 0xffdf0000ull
 
+/* A list's head is 8 bytes, of which the depth are two; headers do this inline, and no kernel exports
+ * functions for it. */
+static inline void initialize_slist(void *head)
+{
+    *(ULONG64 *)head = 0;
+}
+
+static inline USHORT slist_depth(const void *head)
+{
+    return ((const USHORT *)head)[2];
+}
+
 #endif

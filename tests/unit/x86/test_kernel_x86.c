@@ -109,7 +109,7 @@ static void numbers_of_64_bits_are_shifted(void **context)
 /* Takes eax bytes off the stack and leaves every other register. */
 static void the_stack_probe_makes_room(void **context)
 {
-    void *probe = find("_chkstk");
+    void *probe = find("_alloca_probe");
     uintptr_t taken;
     ULONG cx = 0x12345678;
 
@@ -123,7 +123,6 @@ static void the_stack_probe_makes_room(void **context)
                      : "edi", "memory", "cc");
     assert_int_equal(taken, 0x3210);
     assert_int_equal(cx, 0x12345678);
-    assert_ptr_equal(find("_alloca_probe"), probe);
 }
 
 static void counters_of_64_bits_are_changed_as_one(void **context)

@@ -197,7 +197,8 @@ VOID PortUnitSeen(PADAPTER_EXTENSION Adapter)
 VOID PortUnitChanged(PADAPTER_EXTENSION Adapter)
 {
     if (!Adapter->Port.ExtendedConfiguration || !PortExtendedTellUnitChanged(Adapter)) {
-        /* Before Windows 8: have the bus looked at again; the unit attention says what changed. */
+        /* Before Windows 8, or while StorPort is still at an earlier change: have the bus looked at
+         * again; the unit attention says what changed. */
         StorPortNotification(BusChangeDetected, Adapter, 0);
     }
 }

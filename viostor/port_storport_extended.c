@@ -143,13 +143,15 @@ VOID PortExtendedSetPerformance(PADAPTER_EXTENSION Adapter)
     }
 }
 
+/* Of the only unit of any adapter. StorPortStateChangeDetected schedules its work, and the address
+ * "cannot change until the callback at HwStateChange is invoked" (reference): this one never does. */
+static STOR_ADDR_BTL8 UnitAddress = {
+    .Type = STOR_ADDRESS_TYPE_BTL8,
+    .AddressLength = STOR_ADDR_BTL8_ADDRESS_LENGTH,
+};
+
 BOOLEAN PortExtendedTellUnitChanged(PADAPTER_EXTENSION Adapter)
 {
-    STOR_ADDR_BTL8 Address;
-
-    RtlZeroMemory(&Address, sizeof(Address));
-    Address.Type = STOR_ADDRESS_TYPE_BTL8;
-    Address.AddressLength = STOR_ADDR_BTL8_ADDRESS_LENGTH;
-    return StorPortStateChangeDetected(Adapter, STATE_CHANGE_LUN, (PSTOR_ADDRESS)&Address, 0, NULL,
-                                       NULL) == STOR_STATUS_SUCCESS;
+    return StorPortStateChangeDetected(Adapter, STATE_CHANGE_LUN, (PSTOR_ADDRESS)&UnitAddress, 0,
+                                       NULL, NULL) == STOR_STATUS_SUCCESS;
 }

@@ -29,7 +29,8 @@ ULONG PortExtendedMessageCount(PADAPTER_EXTENSION Adapter);
  * HwInitialize. */
 VOID PortExtendedSetPerformance(PADAPTER_EXTENSION Adapter);
 
-/* Tells Windows 8 and later to look at the unit again. FALSE: it does not know the call. <= DIRQL. */
+/* Tells Windows 8 and later to look at the unit again. FALSE: it does not know the call, or is not
+ * done with an earlier one. <= DIRQL. */
 BOOLEAN PortExtendedTellUnitChanged(PADAPTER_EXTENSION Adapter);
 
 /* Index of the queue that StorPort's hints name, any number; FALSE: they name none. Only with

@@ -118,6 +118,19 @@ void entry_begin(struct frame *frame, struct port *port, enum entry_point entry,
     count_enter(phase_of(entry));
 }
 
+/* Bytes of stack below the frame that called the driver: more than its deepest call takes. */
+#define DEAD_STACK 4096
+
+/* Overwrites where the driver's frames were, so that nobody lives on what a pointer to one of its
+ * variables still finds there: a service that keeps a pointer, a work item's context. */
+static __attribute__((noinline)) void spoil_dead_stack(void)
+{
+    uint8_t dead[DEAD_STACK];
+
+    memset(dead, 0xd5, sizeof(dead));
+    __asm__ volatile("" : : "r"(dead) : "memory");
+}
+
 void entry_end(struct frame *frame)
 {
     count_leave();
@@ -138,6 +151,7 @@ void entry_end(struct frame *frame)
     if (frame->port->device != NULL) {
         observer_walk(frame->port->device);
     }
+    spoil_dead_stack();
     crash_leave(frame->crash);
     current_frame = frame->outer;
     if (frame->port->model->returned != NULL) {

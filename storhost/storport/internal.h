@@ -105,10 +105,13 @@ void unit_control_address(struct port *port, const struct unit *unit, SCSI_UNIT_
 /* ScsiUnitPower. False: not supported, and SRB_FUNCTION_POWER is sent instead. */
 bool unit_control_power(struct port *port, const struct unit *unit, STOR_DEVICE_POWER_STATE state);
 
-/* Calls a driver's HwStateChange routine for StorPortStateChangeDetected, later and with the locks
- * that the reference names. */
-void state_change_tell(struct port *port, PSTOR_ADDRESS address, PHW_STATE_CHANGE routine,
-                       PVOID context);
+/* StorPortStateChangeDetected: the address is looked at later, and the driver's HwStateChange routine
+ * called (NULL: none) with the lock that the reference names. STOR_STATUS_UNSUCCESSFUL: an earlier
+ * change is not yet done. */
+ULONG state_change_tell(struct port *port, PSTOR_ADDRESS address, PHW_STATE_CHANGE routine,
+                        PVOID context);
+/* StorPortAsyncNotificationDetected: likewise, without a routine. */
+ULONG async_notification_tell(struct port *port, PSTOR_ADDRESS address);
 
 /* ---- extended.c, notification.c -------------------------------------------------------------- */
 
@@ -147,6 +150,7 @@ struct storport {
     uint32_t unit_control_types; /* SCSI_UNIT_CONTROL_TYPEs that HwUnitControl supports: bits */
 
     struct dpc *dpcs;
+    atomic_bool state_changing; /* a StorPortStateChangeDetected is being worked on */
     uint32_t next_tag;
     struct port_registry_value *written; /* by StorPortRegistryWrite */
 };

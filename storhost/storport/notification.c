@@ -146,21 +146,25 @@ static void state_change(struct port *port, const uint64_t *a)
 {
     ULONG *status = (ULONG *)(uintptr_t)a[5];
     PHW_STATE_CHANGE routine = (PHW_STATE_CHANGE)(uintptr_t)a[3];
+    ULONG result;
 
     port_log(port, "StorPortStateChangeDetected: entity 0x%x", (ULONG)a[0]);
-    state_change_tell(port, (PSTOR_ADDRESS)(uintptr_t)a[1], routine, (PVOID)(uintptr_t)a[4]);
+    result =
+        state_change_tell(port, (PSTOR_ADDRESS)(uintptr_t)a[1], routine, (PVOID)(uintptr_t)a[4]);
     if (status != NULL) {
-        *status = STOR_STATUS_SUCCESS;
+        *status = result;
     }
 }
 
 static void async_notification(struct port *port, const uint64_t *a)
 {
     ULONG *status = (ULONG *)(uintptr_t)a[2];
+    ULONG result;
 
     port_log(port, "StorPortAsyncNotificationDetected: flags 0x%llx", (unsigned long long)a[1]);
+    result = async_notification_tell(port, (PSTOR_ADDRESS)(uintptr_t)a[0]);
     if (status != NULL) {
-        *status = STOR_STATUS_SUCCESS;
+        *status = result;
     }
 }
 

@@ -37,8 +37,10 @@ TOOLS_check := /usr/sbin/fsck.fat:dosfstools /usr/share/osinfo/os/microsoft.com:
 # For .ci/run: the second compiler and the checkers.
 TOOLS_lint := clang-tidy-14:clang-tidy-14 clang-format-14:clang-format-14 cppcheck:cppcheck shellcheck:shellcheck \
     x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64 i686-w64-mingw32-gcc:gcc-mingw-w64-i686
+# For make check-fresh.
+TOOLS_fresh := mmdebstrap:mmdebstrap
 
-TOOL_GROUPS  := driver package sign deb rpm storhost storhost-x86 storhost-arm64 bench run check lint
+TOOL_GROUPS  := driver package sign deb rpm storhost storhost-x86 storhost-arm64 bench run check lint fresh
 # qemu-block-extra: what QEMU opens beyond files (iscsi, rbd, ...).
 # libengine-pkcs11-openssl: lets osslsigncode use a key in a token.
 EXTRA_PACKAGES := qemu-block-extra libiscsi-bin libengine-pkcs11-openssl
@@ -61,3 +63,9 @@ $(addprefix tools-,$(TOOL_GROUPS)): tools-%:
 setup:
 	@sh packaging/setup.sh $(ALL_PACKAGES)
 	@$(foreach a,$(SYSROOT_ARCHS),sh packaging/sysroot.sh fetch $(SYSROOT)/$(a) $(BENCH_DEBIAN_$(a)) $(SYSROOT_PACKAGES_$(a)) &&) true
+
+# The README's commands on a system that nobody has prepared (packaging/check_fresh.py --help says more).
+RELEASE := bookworm
+.PHONY: check-fresh
+check-fresh: tools-fresh
+	@$(PYTHON) packaging/check_fresh.py --release "$(RELEASE)" -- $(if $(CHECK),"$(CHECK)")

@@ -35,6 +35,7 @@ void config_accept_transfer(struct port *port, uint32_t bytes, uint32_t breaks)
 {
     uint64_t by_breaks;
 
+    port->transfer_bytes = bytes;
     port->physical_breaks = breaks > BREAKS_MAXIMUM ? BREAKS_MAXIMUM : breaks;
     by_breaks = (uint64_t)port->physical_breaks * GUEST_PAGE_SIZE;
     port->maximum_transfer = bytes < by_breaks ? bytes : (uint32_t)by_breaks;

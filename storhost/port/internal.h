@@ -653,6 +653,7 @@ struct port {
     size_t srb_extension_bytes;
     unsigned physical_breaks;
     bool one_piece;            /* data buffers are contiguous for the device */
+    uint32_t transfer_bytes;   /* MaximumTransferLength as the driver set it */
     uint32_t maximum_transfer; /* what one request may carry, whatever its buffer's alignment */
     bool dma64;
     bool half_duplex;

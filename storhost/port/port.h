@@ -66,6 +66,9 @@ struct port_io {
     uint32_t timeout_seconds; /* 0: the port's default */
     int processor;            /* that the request starts on; -1: the port's choice */
     uint32_t scatter_bytes;   /* physical pieces of at most this many bytes; 0: pages */
+    bool
+        write_through; /* a write that a file system wants on the medium: no caching in the adapter */
+    bool last_attempt;   /* a class driver sends it for the last time: untagged, see srb_flags() */
     bool page_aligned;   /* the buffer begins at a page, as those of paging and unbuffered I/O */
     uint32_t pnp_action; /* SRB_FUNCTION_PNP / POWER */
     uint32_t power_state;
@@ -99,7 +102,10 @@ struct port_facts {
     uint32_t srb_extension_bytes, device_extension_bytes, uncached_bytes;
     uint32_t maximum_transfer_bytes; /* of one request, whatever its buffer's alignment: the lesser
                                         of MaximumTransferLength and physical_breaks pages */
+    uint32_t transfer_bytes;         /* MaximumTransferLength */
     uint32_t physical_breaks;
+    uint32_t timeout_seconds; /* of requests that name none */
+    bool caches_data;         /* FLUSH and SHUTDOWN reach the driver */
     uint32_t max_number_of_io, max_ios_per_lun, initial_lun_depth, lun_depth;
     uint32_t message_vectors;   /* granted */
     uint32_t performance_flags; /* as accepted by StorPortInitializePerfOpts */

@@ -105,7 +105,9 @@ uint32_t srb_flags(const struct request *request)
     const struct port_io *io = request->io;
     uint32_t flags = SRB_FLAGS_NO_QUEUE_FREEZE;
 
-    if (io->function == SRB_FUNCTION_EXECUTE_SCSI) {
+    if (io->last_attempt) { /* classpnp/src/retry.c, RetryTransferPacket */
+        flags |= SRB_FLAGS_DISABLE_DISCONNECT | SRB_FLAGS_DISABLE_SYNCH_TRANSFER;
+    } else if (io->function == SRB_FUNCTION_EXECUTE_SCSI) {
         flags |= SRB_FLAGS_QUEUE_ACTION_ENABLE;
     }
     if (io->direction == PORT_DATA_IN) {
@@ -113,7 +115,8 @@ uint32_t srb_flags(const struct request *request)
     } else if (io->direction == PORT_DATA_OUT) {
         flags |= SRB_FLAGS_DATA_OUT;
     }
-    if (request_is_read_write(io)) {
+    /* classpnp/src/xferpkt.c, SetupReadWriteTransferPacket */
+    if (request_is_read_write(io) && !io->write_through) {
         flags |= SRB_FLAGS_ADAPTER_CACHE_ENABLE;
     }
     if (request->bypass) {

@@ -17,7 +17,8 @@
 /* Whether a request has a tag: a class driver allows it for all commands, and only for those. */
 static bool has_tag(const struct scsiport *own, const struct port_io *io)
 {
-    return (own->tagged || own->multiple) && io->function == SRB_FUNCTION_EXECUTE_SCSI;
+    return (own->tagged || own->multiple) && io->function == SRB_FUNCTION_EXECUTE_SCSI &&
+           !io->last_attempt;
 }
 
 /* Whether a request without tag is outstanding at a unit. Mutex held. */

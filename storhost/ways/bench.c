@@ -347,6 +347,19 @@ void bench_open(struct bench *bench, const struct options *options)
     }
 }
 
+struct disk_class *bench_class(struct bench *bench)
+{
+    char error[512];
+
+    if (bench->class == NULL) {
+        bench->class = class_start(bench->port, error, sizeof(error));
+        if (bench->class == NULL) {
+            fatal("%s", error);
+        }
+    }
+    return bench->class;
+}
+
 void bench_remove(struct bench *bench, bool surprise)
 {
     if (bench->state != BENCH_RUNNING) {
@@ -372,6 +385,10 @@ void bench_close(struct bench *bench)
     }
     if (bench->state != BENCH_DEVICE) {
         bench_remove(bench, false);
+        if (bench->class != NULL) {
+            class_end(bench->class);
+            bench->class = NULL;
+        }
         port_unload(bench->port);
     }
     bench->state = BENCH_EMPTY;

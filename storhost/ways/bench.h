@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "devices/device.h"
+#include "disk_class/disk_class.h"
 #include "port/port.h"
 #include "ways/disk.h"
 #include "ways/image.h"
@@ -29,8 +30,9 @@ struct bench {
     struct device *device;  /* the same, observed: what the driver sees */
     struct port *port;
     struct disk disk;
-    struct dump *dump; /* the driver's second copy, after a crash; or NULL */
-    char *image;       /* file name; NULL: options->blockdev */
+    struct disk_class *class; /* NULL: not started (bench_class) */
+    struct dump *dump;        /* the driver's second copy, after a crash; or NULL */
+    char *image;              /* file name; NULL: options->blockdev */
     const char *format;
     bool fresh;             /* the image was made for this run */
     char *temporary_folder; /* of a temporary image; NULL: none */
@@ -43,6 +45,10 @@ void bench_open(struct bench *bench, const struct options *options);
 void bench_open_device(struct bench *bench, const struct options *options);
 
 struct dump;
+
+/* The disk class above the port driver: started the first time, so that what goes straight to the port
+ * driver sees nothing of it. Ends the program if it cannot start. Not on a processor. */
+struct disk_class *bench_class(struct bench *bench);
 
 /* Takes the device away in good order (flush, stop, everything given back), unless that was done,
  * ends the device and unloads the driver. The image stays. */

@@ -170,6 +170,7 @@ static json_t *port_driver_facts(struct port *port)
     set_integer(facts, "device_extension_bytes", told.device_extension_bytes);
     set_integer(facts, "uncached_bytes", told.uncached_bytes);
     set_integer(facts, "maximum_transfer_bytes", told.maximum_transfer_bytes);
+    set_integer(facts, "transfer_bytes", told.transfer_bytes);
     set_integer(facts, "physical_breaks", told.physical_breaks);
     set_integer(facts, "max_number_of_io", told.max_number_of_io);
     set_integer(facts, "max_ios_per_lun", told.max_ios_per_lun);
@@ -206,6 +207,38 @@ static json_t *counter_facts(struct port *port)
     set_integer(facts, "bus_resets", counters.bus_resets);
     set_integer(facts, "busy", counters.busy);
     set_integer(facts, "events_logged", counters.events_logged);
+    return facts;
+}
+
+static json_t *class_facts(struct disk_class *disk)
+{
+    json_t *facts = checked(json_object());
+    struct class_facts told;
+
+    class_get_facts(disk, &told);
+    set_integer(facts, "blocks", told.blocks);
+    set_integer(facts, "block_bytes", told.block_bytes);
+    set(facts, "write_cache", json_boolean(told.write_cache));
+    set(facts, "fua", json_boolean(told.fua));
+    set(facts, "use_16_byte_cdb", json_boolean(told.use_16_byte_cdb));
+    set(facts, "unmap", json_boolean(told.unmap));
+    set(facts, "read_zeroes", json_boolean(told.read_zeroes));
+    set_integer(facts, "largest_aligned", told.largest_aligned);
+    set_integer(facts, "largest", told.largest);
+    set_integer(facts, "unmap_blocks", told.unmap_blocks);
+    set_integer(facts, "unmap_descriptors", told.unmap_descriptors);
+    set_integer(facts, "io_retries", told.io_retries);
+    set_integer(facts, "reads", told.reads);
+    set_integer(facts, "writes", told.writes);
+    set_integer(facts, "flushes", told.flushes);
+    set_integer(facts, "trims", told.trims);
+    set_integer(facts, "srbs", told.srbs);
+    set_integer(facts, "retries", told.retries);
+    set_integer(facts, "synchronize_caches", told.synchronize_caches);
+    set_integer(facts, "srb_flushes", told.srb_flushes);
+    set_integer(facts, "unmaps", told.unmaps);
+    set_integer(facts, "capacity_changes", told.capacity_changes);
+    set_integer(facts, "bad_blocks", told.bad_blocks);
     return facts;
 }
 
@@ -255,6 +288,9 @@ json_t *facts_collect(const struct bench *bench)
     set(facts, "disk", disk_facts(&bench->disk));
     set(facts, "port", port_driver_facts(bench->port));
     set(facts, "counters", counter_facts(bench->port));
+    if (bench->class != NULL) {
+        set(facts, "class", class_facts(bench->class));
+    }
     if (bench->dump != NULL) {
         set(facts, "dump", dump_facts(bench->dump));
     }

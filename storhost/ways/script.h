@@ -40,6 +40,9 @@ struct script_request {
     struct script_request *next;
     struct script_group *group;
     struct port_io io;
+    struct class_request class; /* through the disk class: io is then its result */
+    struct class_range *ranges; /* of a trim; or NULL */
+    bool through_class;
     uint8_t *data;
     bool block_operation; /* read, write, verify: lba and blocks tell which */
     bool write, verify;

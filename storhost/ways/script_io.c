@@ -35,6 +35,21 @@ static void request_done(struct port_io *io)
     pthread_mutex_unlock(&groups_lock);
 }
 
+static void class_done(struct class_request *class)
+{
+    struct script_request *request = class->context;
+
+    const uint32_t bytes = request->io.data_length;
+
+    request->io = class->result;
+    request->io.context = request;
+    request->io.data_length = bytes;
+    if (class->status == CLASS_SUCCESS) {
+        request->io.transferred = bytes; /* of all its SRBs */
+    }
+    request_done(&request->io);
+}
+
 struct script_group *script_create_group(const struct script *script, const char *name)
 {
     struct script_group *group = calloc(1, sizeof(*group));
@@ -52,6 +67,7 @@ void script_free_group(struct script_group *group)
     while (group->requests != NULL) {
         struct script_request *request = group->requests;
         group->requests = request->next;
+        free(request->ranges);
         free(request->data);
         free(request);
     }
@@ -383,6 +399,157 @@ static bool build_flush(struct script *script, unsigned first, unsigned count,
     return true;
 }
 
+/* ---- through the disk class ------------------------------------------------------------------ */
+
+/* What may stand behind a request through the disk class. */
+static bool take_class_modifiers(struct script *script, unsigned index, struct class_request *class)
+{
+    const struct script_line *line = &script->line;
+    uint64_t value;
+
+    while (index < line->words) {
+        const char *word = line->word[index++];
+
+        if (strcmp(word, "unaligned") == 0) {
+            class->unaligned = true;
+        } else if (strcmp(word, "write-through") == 0 && class->operation == CLASS_WRITE) {
+            class->write_through = true;
+        } else if (strcmp(word, "file-level") == 0 && class->operation == CLASS_TRIM) {
+            class->file_level = true;
+        } else if (strcmp(word, "processor") == 0) {
+            if (!script_number_word(script, index++, "processor", 0, CPU_MAXIMUM - 1, &value)) {
+                return false;
+            }
+            class->processor = (int)value;
+        } else if (strcmp(word, "scatter") == 0) {
+            if (!script_number_word(script, index++, "scatter", 1, DATA_MAXIMUM, &value)) {
+                return false;
+            }
+            class->scatter_bytes = (uint32_t)value;
+        } else {
+            return script_fail(script, "unexpected '%s'", word);
+        }
+    }
+    return true;
+}
+
+static struct script_request *add_class_request(struct script_group *group,
+                                                enum class_operation operation, uint32_t bytes)
+{
+    struct script_request *request = add_request(group, bytes);
+
+    request->through_class = true;
+    request->class.operation = operation;
+    request->class.processor = -1;
+    request->class.data = request->data;
+    request->class.done = class_done;
+    request->class.context = request;
+    return request;
+}
+
+/* disk read LBA BLOCKS; disk write LBA BLOCKS SEED; disk verify LBA BLOCKS SEED */
+static bool build_class_transfer(struct script *script, unsigned first, unsigned count,
+                                 struct script_group *group)
+{
+    const char *verb = script->line.word[first];
+    bool write = verb[0] == 'w', verify = verb[0] == 'v';
+    uint32_t block_bytes = script->bench->disk.block_bytes;
+    unsigned index = first + 3;
+    uint64_t lba, blocks, seed = 0;
+
+    if (first + 1 >= script->line.words ||
+        !script_lba(script, script->line.word[first + 1], &lba)) {
+        return script_fail(script, "disk %s needs an address: a number, end or end-N", verb);
+    }
+    if (!script_number_word(script, first + 2, "number of blocks", 1, DATA_MAXIMUM / block_bytes,
+                            &blocks) ||
+        ((write || verify) && !script_number_word(script, index++, "seed", 0, UINT32_MAX, &seed))) {
+        return false;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        struct script_request *request = add_class_request(group, write ? CLASS_WRITE : CLASS_READ,
+                                                           (uint32_t)blocks * block_bytes);
+
+        request->write = write;
+        request->verify = verify;
+        request->class.lba = request->lba = lba + i * blocks;
+        request->class.blocks = request->blocks = (uint32_t)blocks;
+        request->generation = seed;
+        for (uint32_t b = 0; write && b < request->blocks; b++) {
+            pattern_fill(request->data + (size_t)b * block_bytes, block_bytes, request->lba + b,
+                         seed);
+        }
+        if (!take_class_modifiers(script, index, &request->class)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* disk flush */
+static bool build_class_flush(struct script *script, unsigned first, unsigned count,
+                              struct script_group *group)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct script_request *request = add_class_request(group, CLASS_FLUSH, 0);
+
+        if (!take_class_modifiers(script, first + 1, &request->class)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* disk trim LBA BLOCKS [LBA BLOCKS]... [file-level] */
+static bool build_class_trim(struct script *script, unsigned first, unsigned count,
+                             struct script_group *group)
+{
+    const struct script_line *line = &script->line;
+    struct script_request *request = add_class_request(group, CLASS_TRIM, 0);
+    unsigned index = first + 1, ranges = 0;
+
+    if (count != 1) {
+        return script_fail(script, "a trim cannot be repeated");
+    }
+    request->ranges = calloc(SCRIPT_WORDS, sizeof(*request->ranges));
+    if (request->ranges == NULL) {
+        fatal("out of memory");
+    }
+    while (index < line->words &&
+           script_lba(script, line->word[index], &request->ranges[ranges].lba)) {
+        if (!script_number_word(script, index + 1, "number of blocks", 0, UINT64_MAX,
+                                &request->ranges[ranges].blocks)) {
+            return false;
+        }
+        ranges++;
+        index += 2;
+    }
+    request->class.ranges = request->ranges;
+    request->class.range_count = ranges;
+    return ranges > 0 ? take_class_modifiers(script, index, &request->class)
+                      : script_fail(script, "disk trim needs addresses and numbers of blocks");
+}
+
+/* disk read, write, verify, flush, trim */
+static bool build_class(struct script *script, unsigned first, unsigned count,
+                        struct script_group *group)
+{
+    const char *verb = first + 1 < script->line.words ? script->line.word[first + 1] : "";
+
+    if (strcmp(verb, "read") == 0 || strcmp(verb, "write") == 0 || strcmp(verb, "verify") == 0) {
+        return build_class_transfer(script, first + 1, count, group);
+    }
+    if (strcmp(verb, "flush") == 0) {
+        return build_class_flush(script, first + 1, count, group);
+    }
+    if (strcmp(verb, "trim") == 0) {
+        return build_class_trim(script, first + 1, count, group);
+    }
+    return script_fail(script, "disk takes start, read, write, verify, flush or trim");
+}
+
+/* ---- workloads ------------------------------------------------------------------------------- */
+
 /* "4" or "1-8": blocks per request. */
 static bool parse_range(const char *word, uint32_t *smallest, uint32_t *largest)
 {
@@ -508,7 +675,10 @@ bool script_build(struct script *script, unsigned first, unsigned count, struct 
     if (strcmp(verb, "read") == 0 || strcmp(verb, "write") == 0 || strcmp(verb, "verify") == 0) {
         return build_block(script, first, count, group);
     }
-    return script_fail(script, "async takes cdb, srb, read, write, verify, flush or depth");
+    if (strcmp(verb, "disk") == 0) {
+        return build_class(script, first, count, group);
+    }
+    return script_fail(script, "async takes cdb, srb, read, write, verify, flush, disk or depth");
 }
 
 static void *run_workload(void *context)
@@ -553,7 +723,12 @@ static void start_group(struct script *script, struct script_group *group)
     for (struct script_request *request = group->requests; request != NULL;) {
         /* Completion changes nothing of the list, so the next one may be read afterwards. */
         struct script_request *next = request->next;
-        port_submit(script->bench->port, &request->io);
+
+        if (request->through_class) {
+            class_submit(bench_class(script->bench), &request->class);
+        } else {
+            port_submit(script->bench->port, &request->io);
+        }
         request = next;
     }
 }
@@ -592,6 +767,9 @@ static bool request_good(const struct script_request *request)
 {
     const struct port_io *io = &request->io;
 
+    if (request->through_class) {
+        return request->class.status == CLASS_SUCCESS;
+    }
     if (request->block_operation) {
         return disk_succeeded(io);
     }
@@ -629,12 +807,24 @@ static void judge_workload(struct script *script, struct script_group *group)
     free(group);
 }
 
+static void describe(const struct script_request *request, char *text, size_t size)
+{
+    size_t used = 0;
+
+    if (request->through_class) {
+        used = (size_t)snprintf(text, size, "status=%s srbs=%u retries=%u ",
+                                class_status_name(request->class.status), request->class.srbs,
+                                request->class.retries);
+    }
+    disk_describe_result(&request->io, text + used, size - used);
+}
+
 /* Turns a group that came back into the last result. */
 bool script_finish_group(struct script *script, struct script_group *group)
 {
     const struct script_request *worst = NULL;
     unsigned failed = 0;
-    char text[160];
+    char text[240];
 
     if (group->is_workload) {
         judge_workload(script, group);
@@ -653,10 +843,21 @@ bool script_finish_group(struct script *script, struct script_group *group)
     }
     script->result.good = failed == 0;
     if (worst != NULL) {
-        disk_describe_result(&worst->io, text, sizeof(text));
+        describe(worst, text, sizeof(text));
         snprintf(script->result.text, sizeof(script->result.text), "%u of %u failed: %s", failed,
                  group->count, text);
     }
+    return true;
+}
+
+/* disk start: nothing but the class driver's beginning. */
+static bool start_class(struct script *script)
+{
+    if (!check_may_start(script, false)) {
+        return false;
+    }
+    (void)bench_class(script->bench);
+    script_result_call(script, true, "the disk class has started");
     return true;
 }
 
@@ -694,6 +895,14 @@ void script_abandon_groups(struct script *script)
         }
         /* Not freed: the frozen system has its requests. */
     }
+}
+
+static bool do_disk(struct script *script)
+{
+    if (script->line.words == 2 && strcmp(script->line.word[1], "start") == 0) {
+        return start_class(script);
+    }
+    return do_now(script);
 }
 
 static struct script_group **find_group(struct script *script, const char *name)
@@ -829,9 +1038,9 @@ static bool matches(const char *alternatives, uint8_t status, int (*find)(const 
 static bool wrong(struct script *script, const struct script_request *request, const char *key,
                   const char *value)
 {
-    char text[160];
+    char text[240];
 
-    disk_describe_result(&request->io, text, sizeof(text));
+    describe(request, text, sizeof(text));
     return script_fail(script, "expected %s=%s, but %s", key, value, text);
 }
 
@@ -857,6 +1066,46 @@ static bool expect_scsi(struct script *script, const struct script_request *requ
     }
     return known ? wrong(script, request, "scsi", value)
                  : script_fail(script, "'%s' is no SCSI status", value);
+}
+
+/* What the disk class tells the application. */
+static bool expect_status(struct script *script, const struct script_request *request,
+                          const char *value)
+{
+    bool known;
+
+    if (!request->through_class) {
+        return script_fail(script, "status= is of requests through the disk class");
+    }
+    if (matches(value, (uint8_t)request->class.status, class_status_find, &known)) {
+        return true;
+    }
+    return known ? wrong(script, request, "status", value)
+                 : script_fail(script, "'%s' is no status", value);
+}
+
+static bool expect_count(struct script *script, const struct script_request *request,
+                         const char *key, unsigned count, const char *value)
+{
+    uint64_t wanted;
+
+    if (!request->through_class || !script_number(value, &wanted)) {
+        return script_fail(script, "%s= is a number, of requests through the disk class", key);
+    }
+    return count == wanted || wrong(script, request, key, value);
+}
+
+/* SRBs that were sent for it, again or not. */
+static bool expect_srbs(struct script *script, const struct script_request *request,
+                        const char *value)
+{
+    return expect_count(script, request, "srbs", request->class.srbs, value);
+}
+
+static bool expect_retries(struct script *script, const struct script_request *request,
+                           const char *value)
+{
+    return expect_count(script, request, "retries", request->class.retries, value);
 }
 
 /* K/ASC/ASCQ in hexadecimal, or none. */
@@ -973,7 +1222,8 @@ static bool expect_condition(struct script *script, const char *word)
     } conditions[] = {{"srb=", expect_srb},       {"scsi=", expect_scsi},
                       {"sense=", expect_sense},   {"sense-bytes=", expect_sense_bytes},
                       {"length=", expect_length}, {"data=", expect_data},
-                      {"text=", expect_text}};
+                      {"text=", expect_text},     {"status=", expect_status},
+                      {"srbs=", expect_srbs},     {"retries=", expect_retries}};
     const struct script_request *request;
 
     if (strcmp(word, "ok") == 0 || strcmp(word, "failed") == 0) {
@@ -995,7 +1245,7 @@ static bool expect_condition(struct script *script, const char *word)
     }
     return script_fail(script,
                        "'%s' is no condition: ok, failed, srb=, scsi=, sense=, "
-                       "sense-bytes=, length=, data= or text=",
+                       "sense-bytes=, length=, data=, text=, status=, srbs= or retries=",
                        word);
 }
 
@@ -1015,5 +1265,6 @@ const struct script_verb script_io_verbs[] = {
     {"verify", do_now}, {"flush", do_now},
     {"depth", do_now},  {"async", do_async},
     {"wait", do_wait},  {"outstanding", do_outstanding},
-    {"dump", do_dump},  {NULL, NULL},
+    {"dump", do_dump},  {"disk", do_disk},
+    {NULL, NULL},
 };

@@ -61,7 +61,7 @@ void client_get_provisioning(struct client *client, struct client_provisioning *
 /* Gives the blocks up (what they read as is then not known), or makes them zero, giving them up as
  * well where that may be. Errors as of client_read, and EOPNOTSUPP. */
 int client_trim(struct client *client, const struct client_provisioning *provisioning,
-                uint64_t offset, uint64_t length);
+                uint64_t offset, uint32_t length);
 int client_zero(struct client *client, const struct client_provisioning *provisioning,
                 uint64_t offset, uint64_t length, bool may_unmap);
 

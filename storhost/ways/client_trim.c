@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Giving blocks up and zeroing them, as Windows would: by UNMAP and WRITE SAME (SBC-3), within what
- * the disk says in its VPD pages B0h and B2h. See client.h.
+ * Giving blocks up, which storhost's disk class does as Windows' does; and zeroing them by WRITE SAME
+ * (SBC-3), which Windows' published disk class never sends, within what the disk says in its VPD pages B0h
+ * and B2h. See client.h.
  */
 #include "ways/client.h"
 
@@ -10,7 +11,6 @@
 
 enum {
     INQUIRY = 0x12,
-    UNMAP = 0x42,
     WRITE_SAME_16 = 0x93,
     SENSE_UNIT_ATTENTION = 6,
     VPD_BLOCK_LIMITS = 0xb0,
@@ -18,8 +18,7 @@ enum {
 };
 
 #define VPD_BYTES     64u
-#define UNMAP_BYTES   24u /* a list of one range */
-#define ATTEMPTS      20  /* of a command that a unit attention stops */
+#define ATTEMPTS      20 /* of a command that a unit attention stops */
 #define LARGEST_BLOCK 65536u
 
 static void put_big(uint8_t *bytes, unsigned size, uint64_t value)
@@ -93,30 +92,18 @@ void client_get_provisioning(struct client *client, struct client_provisioning *
 }
 
 int client_trim(struct client *client, const struct client_provisioning *provisioning,
-                uint64_t offset, uint64_t length)
+                uint64_t offset, uint32_t length)
 {
-    const uint32_t block_bytes = client_disk(client)->block_bytes;
-    uint64_t lba = offset / block_bytes, left = length / block_bytes;
-    int error = provisioning->unmap_blocks == 0 ? EOPNOTSUPP : 0;
+    struct protocol_request request = {
+        .type = PROTOCOL_TRIM, .offset = offset, .data_length = length};
+    struct protocol_reply reply;
+    int error;
 
-    while (left > 0 && error == 0) {
-        uint32_t transferred, blocks = left < provisioning->unmap_blocks
-                                           ? (uint32_t)left
-                                           : provisioning->unmap_blocks;
-        uint8_t list[UNMAP_BYTES] = {0, UNMAP_BYTES - 2, 0, UNMAP_BYTES - 8};
-        struct protocol_request request = {.direction = PROTOCOL_DATA_OUT,
-                                           .data_length = sizeof(list),
-                                           .data = list,
-                                           .cdb = {[0] = UNMAP, [8] = sizeof(list)},
-                                           .cdb_length = 10};
-
-        put_big(&list[8], 8, lba);
-        put_big(&list[16], 4, blocks);
-        error = command(client, &request, NULL, &transferred);
-        lba += blocks;
-        left -= blocks;
+    if (provisioning->unmap_blocks == 0) {
+        return EOPNOTSUPP;
     }
-    return error;
+    error = client_execute(client, &request, NULL, &reply);
+    return error != 0 ? error : client_reply_error(&reply);
 }
 
 int client_zero(struct client *client, const struct client_provisioning *provisioning,

@@ -3,10 +3,10 @@
  * SBC-3. */
 #include "ways/disk.h"
 
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "disk_class/disk_class.h"
 
 /* Operation codes. */
 enum {
@@ -204,21 +204,15 @@ bool disk_succeeded(const struct port_io *io)
 
 bool disk_sense(const struct port_io *io, uint8_t *key, uint8_t *asc, uint8_t *ascq)
 {
-    uint8_t format = io->sense[0] & 0x7f;
+    struct class_sense sense;
 
-    if (io->sense_length >= 4 && (format == 0x72 || format == 0x73)) {
-        *key = io->sense[1] & 0x0f;
-        *asc = io->sense[2];
-        *ascq = io->sense[3];
-        return true;
+    if (!class_sense_of(io, &sense)) {
+        return false;
     }
-    if (io->sense_length >= 14 && (format == 0x70 || format == 0x71)) {
-        *key = io->sense[2] & 0x0f;
-        *asc = io->sense[12];
-        *ascq = io->sense[13];
-        return true;
-    }
-    return false;
+    *key = sense.key;
+    *asc = sense.asc;
+    *ascq = sense.ascq;
+    return true;
 }
 
 bool disk_should_retry(const struct port_io *io)
@@ -388,78 +382,6 @@ bool disk_discover(struct disk *disk, struct port *port, char *error, size_t err
         snprintf(error, error_size, "the adapter transfers %u bytes at most, less than one block",
                  facts.maximum_transfer_bytes);
         return false;
-    }
-    return true;
-}
-
-static pthread_mutex_t transfers_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static void piece_done(struct port_io *io)
-{
-    struct disk_transfer *transfer = io->context;
-    bool last;
-
-    pthread_mutex_lock(&transfers_lock);
-    if (disk_succeeded(&transfer->result)) {
-        transfer->result = *io;
-    }
-    last = --transfer->waiting == 0;
-    pthread_mutex_unlock(&transfers_lock);
-    if (last) {
-        free(transfer->pieces);
-        transfer->done(transfer);
-    }
-}
-
-static void prepare_piece(const struct disk *disk, struct disk_transfer *transfer, unsigned index,
-                          uint32_t piece_blocks)
-{
-    struct port_io *io = &transfer->pieces[index];
-    uint64_t first = (uint64_t)index * piece_blocks;
-    uint64_t left = transfer->blocks - first;
-    uint32_t blocks = left < piece_blocks ? (uint32_t)left : piece_blocks;
-    uint8_t *data = (uint8_t *)transfer->data + first * disk->block_bytes;
-
-    io->done = piece_done;
-    io->context = transfer;
-    io->processor = -1;
-    io->sense_capacity = sizeof(io->sense); /* clients are told why a request failed */
-    switch (transfer->operation) {
-    case DISK_READ:
-        disk_prepare_read(disk, io, transfer->lba + first, blocks, data);
-        break;
-    case DISK_WRITE:
-        disk_prepare_write(disk, io, transfer->lba + first, blocks, data, transfer->fua);
-        break;
-    case DISK_FLUSH:
-        disk_prepare_flush(io);
-        break;
-    }
-}
-
-bool disk_transfer_start(const struct disk *disk, struct disk_transfer *transfer)
-{
-    uint32_t piece_blocks = disk->maximum_transfer / disk->block_bytes;
-    unsigned count = 1;
-    struct port_io *pieces;
-
-    if (transfer->operation != DISK_FLUSH) {
-        count = (unsigned)((transfer->blocks + piece_blocks - 1) / piece_blocks);
-    }
-    pieces = calloc(count, sizeof(*pieces));
-    if (pieces == NULL) {
-        return false;
-    }
-    transfer->pieces = pieces;
-    transfer->waiting = count;
-    memset(&transfer->result, 0, sizeof(transfer->result));
-    transfer->result.srb_status = DISK_SRB_SUCCESS;
-    for (unsigned i = 0; i < count; i++) {
-        prepare_piece(disk, transfer, i, piece_blocks);
-    }
-    /* The last piece's end frees everything: nothing of `transfer` is touched behind it. */
-    for (unsigned i = 0; i < count; i++) {
-        port_submit(disk->port, &pieces[i]);
     }
     return true;
 }

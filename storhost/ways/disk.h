@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The disk behind the driver, seen from above the port: what it says of itself, and requests to it
- * built the way Windows' disk class builds them.
+ * The disk behind the driver, seen from right above the port: what it says of itself, and single requests
+ * to it, for what is to reach the driver as it is. What applications' requests become in Windows is played
+ * by disk_class/.
  */
 #ifndef STORHOST_WAYS_DISK_H
 #define STORHOST_WAYS_DISK_H
@@ -71,32 +72,5 @@ const char *srb_status_name(uint8_t status);
 int srb_status_find(const char *name);
 const char *scsi_status_name(uint8_t status);
 int scsi_status_find(const char *name);
-
-/*
- * A read, write or flush of any length: split into requests that the adapter takes, all sent at
- * once. `done` is called once, on a processor thread or before disk_transfer_start returns.
- */
-enum disk_operation {
-    DISK_READ,
-    DISK_WRITE,
-    DISK_FLUSH
-};
-
-struct disk_transfer {
-    enum disk_operation operation;
-    bool fua;
-    uint64_t lba; /* logical blocks */
-    uint64_t blocks;
-    void *data; /* the caller's, until done */
-    void (*done)(struct disk_transfer *transfer);
-    void *context;
-    struct port_io result; /* of the first request that failed, or of the last one */
-    /* used inside */
-    struct port_io *pieces;
-    unsigned waiting;
-};
-
-/* False: out of memory (done is not called). */
-bool disk_transfer_start(const struct disk *disk, struct disk_transfer *transfer);
 
 #endif

@@ -65,7 +65,7 @@ const char *protocol_decode_header(const uint8_t bytes[PROTOCOL_HEADER_BYTES],
     if (get32(bytes) != FRAME_MAGIC) {
         return "this is no frame of storhost's protocol";
     }
-    if (type < PROTOCOL_HELLO || type > PROTOCOL_ERROR) {
+    if (type < PROTOCOL_HELLO || type > PROTOCOL_TRIM) {
         return "unknown frame type";
     }
     if (get32(bytes + 20) != 0) {
@@ -177,6 +177,7 @@ size_t protocol_encode_request(const struct protocol_request *request,
         return encode_scsi(request, bytes);
     case PROTOCOL_READ:
     case PROTOCOL_WRITE:
+    case PROTOCOL_TRIM:
         return encode_block(request, bytes);
     default:
         encode_header(bytes, PROTOCOL_FLUSH, request->flags, request->tag, 0);
@@ -227,8 +228,11 @@ static const char *decode_block(const struct protocol_header *header, const uint
     }
     request->offset = get64(body);
     request->data_length = get32(body + 8);
-    request->direction = header->type == PROTOCOL_WRITE ? PROTOCOL_DATA_OUT : PROTOCOL_DATA_IN;
-    if (request->data_length == 0 || request->data_length > PROTOCOL_MAXIMUM_DATA) {
+    request->direction = header->type == PROTOCOL_WRITE  ? PROTOCOL_DATA_OUT
+                         : header->type == PROTOCOL_READ ? PROTOCOL_DATA_IN
+                                                         : PROTOCOL_NO_DATA;
+    if (request->data_length == 0 ||
+        (header->type != PROTOCOL_TRIM && request->data_length > PROTOCOL_MAXIMUM_DATA)) {
         return "data length is zero or more than the protocol allows in one request";
     }
     sent = header->type == PROTOCOL_WRITE ? request->data_length : 0;
@@ -254,11 +258,12 @@ const char *protocol_decode_request(const struct protocol_header *header, const 
         return decode_scsi(header, body, request);
     case PROTOCOL_READ:
     case PROTOCOL_WRITE:
+    case PROTOCOL_TRIM:
         return decode_block(header, body, request);
     case PROTOCOL_FLUSH:
         return header->body_length == 0 ? NULL : "a FLUSH has no body";
     default:
-        return "a client sends HELLO once, then SCSI, READ, WRITE and FLUSH";
+        return "a client sends HELLO once, then SCSI, READ, WRITE, FLUSH and TRIM";
     }
 }
 

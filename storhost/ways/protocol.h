@@ -52,6 +52,7 @@ enum protocol_type {
     PROTOCOL_FLUSH = 5, /* what was written before is on the medium when the reply comes */
     PROTOCOL_REPLY = 6,
     PROTOCOL_ERROR = 7,
+    PROTOCOL_TRIM = 8, /* whole logical blocks, addressed in bytes, that nobody needs any more */
 };
 
 /* Flags of a WRITE. */
@@ -92,12 +93,12 @@ struct protocol_disk {
 };
 
 struct protocol_request {
-    enum protocol_type type; /* SCSI, READ, WRITE or FLUSH */
+    enum protocol_type type; /* SCSI, READ, WRITE, FLUSH or TRIM */
     uint16_t flags;
     uint64_t tag;
     enum protocol_direction direction;
-    uint32_t data_length; /* bytes to read or write */
-    uint64_t offset;      /* READ, WRITE: bytes from the start of the disk */
+    uint32_t data_length; /* bytes to read, write or trim */
+    uint64_t offset;      /* READ, WRITE, TRIM: bytes from the start of the disk */
     uint32_t timeout_ms;  /* SCSI: 0 for the server's default */
     uint8_t cdb[PROTOCOL_CDB_BYTES];
     uint8_t cdb_length;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The command run: a disk is written and read through the driver by several kinds of workload, one
- * after the other, everything read is compared; at the end the image is compared, behind the
+ * The command run: a disk is written and read as applications do, through the disk class and the driver, by
+ * several kinds of workload, one after the other, everything read is compared; at the end the image is compared, behind the
  * driver's back, with what was written.
  */
 #include "ways/commands.h"
@@ -21,7 +21,7 @@
 #define DEFAULT_BYTES (64 * MEBIBYTE)
 
 /* One phase: its share of the bytes (in 16ths of --bytes) and its requests' sizes in bytes, rounded
- * to whole blocks and limited by what the adapter takes. */
+ * to whole blocks; the disk class splits what the adapter does not take at once. */
 struct phase {
     const char *what;
     enum workload_kind kind;
@@ -48,11 +48,9 @@ struct run {
 
 static uint32_t to_blocks(const struct disk *disk, uint32_t bytes)
 {
-    uint32_t limit = disk->maximum_transfer / disk->block_bytes;
     uint32_t blocks = bytes / disk->block_bytes;
 
     blocks = blocks == 0 ? 1 : blocks;
-    blocks = blocks > limit ? limit : blocks;
     return blocks > disk->blocks ? (uint32_t)disk->blocks : blocks;
 }
 
@@ -65,6 +63,7 @@ static bool run_phase(struct run *run, const struct phase *phase, unsigned numbe
     struct workload workload = {
         .kind = phase->kind,
         .disk = disk,
+        .class = bench_class(run->bench),
         .map = run->map,
         .generation = &run->generation,
         .blocks = (run->bytes + disk->block_bytes - 1) / disk->block_bytes,
@@ -98,17 +97,13 @@ static bool run_phase(struct run *run, const struct phase *phase, unsigned numbe
 
 static bool flush(struct run *run)
 {
-    struct port_io io = {.processor = -1};
-    char result[160];
+    struct class_request request = {.operation = CLASS_FLUSH, .processor = -1};
 
-    disk_prepare_flush(&io);
-    port_execute(run->bench->port, &io);
-    if (disk_succeeded(&io)) {
-        return true;
+    class_execute(bench_class(run->bench), &request);
+    if (request.status != CLASS_SUCCESS) {
+        fprintf(stderr, "storhost: the flush failed: %s\n", class_status_name(request.status));
     }
-    disk_describe_result(&io, result, sizeof(result));
-    fprintf(stderr, "storhost: SYNCHRONIZE CACHE failed: %s\n", result);
-    return false;
+    return request.status == CLASS_SUCCESS;
 }
 
 static bool run_phases(struct run *run)
@@ -200,6 +195,7 @@ int command_run(const struct options *options)
     run.map = pattern_map_create();
     run.generation = options->port.seed << 32;
     run.bytes = choose_bytes(&bench);
+    (void)bench_class(&bench);
     before = facts_collect(&bench);
     if (!options->json && !options->quiet) {
         facts_print_found(before);

@@ -100,16 +100,13 @@ static bool wait_for_end(pid_t *nbdkit)
     return true;
 }
 
-static bool flush(const struct bench *bench)
+static bool flush(struct bench *bench)
 {
-    struct port_io io = {.processor = -1};
-    char result[160];
+    struct class_request request = {.operation = CLASS_FLUSH, .processor = -1};
 
-    disk_prepare_flush(&io);
-    port_execute(bench->port, &io);
-    if (!disk_succeeded(&io) && !bench->disk.read_only) {
-        disk_describe_result(&io, result, sizeof(result));
-        fprintf(stderr, "storhost: SYNCHRONIZE CACHE failed: %s\n", result);
+    class_execute(bench_class(bench), &request);
+    if (request.status != CLASS_SUCCESS && !bench->disk.read_only) {
+        fprintf(stderr, "storhost: the flush failed: %s\n", class_status_name(request.status));
         return false;
     }
     return true;
@@ -141,7 +138,7 @@ int command_serve(const struct options *options)
 
     bench_open(&bench, options);
     at_end(remove_socket, &server);
-    server = server_start(options->socket, &bench.disk, error, sizeof(error));
+    server = server_start(options->socket, &bench.disk, bench_class(&bench), error, sizeof(error));
     if (server == NULL) {
         fatal("%s", error);
     }

@@ -26,7 +26,8 @@ struct request {
     uint8_t *body;                 /* the frame's body: data going out lies in it */
     uint8_t *data;                 /* data coming in */
     struct port_io io;             /* a SCSI command */
-    struct disk_transfer transfer; /* a block operation */
+    struct class_request transfer; /* a block operation */
+    struct class_range range;      /* of a trim */
 };
 
 enum client_state {
@@ -50,6 +51,7 @@ struct client {
 
 struct server {
     const struct disk *disk;
+    struct disk_class *class;
     char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
     int socket;
     pthread_t acceptor;
@@ -96,18 +98,21 @@ static void scsi_done(struct port_io *io)
     answer(request);
 }
 
-static void transfer_done(struct disk_transfer *transfer)
+static void transfer_done(struct class_request *transfer)
 {
     struct request *request = transfer->context;
-    bool good = disk_succeeded(&transfer->result);
+    bool good = transfer->status == CLASS_SUCCESS;
     const struct disk *disk = request->client->server->disk;
+    uint64_t blocks = transfer->operation == CLASS_TRIM ? request->range.blocks : transfer->blocks;
 
     fill_reply(request, &transfer->result);
-    request->reply.transferred = good && transfer->operation != DISK_FLUSH
-                                     ? (uint32_t)(transfer->blocks * disk->block_bytes)
-                                     : 0;
+    request->reply.transferred =
+        good && transfer->operation != CLASS_FLUSH ? (uint32_t)(blocks * disk->block_bytes) : 0;
     request->reply.data_length =
-        good && transfer->operation == DISK_READ ? request->reply.transferred : 0;
+        good && transfer->operation == CLASS_READ ? request->reply.transferred : 0;
+    if (!good && transfer->srbs == 0) {
+        request->reply.outcome = PROTOCOL_REFUSED; /* the class driver did not even send it */
+    }
     answer(request);
 }
 
@@ -145,28 +150,30 @@ static void start_scsi(struct request *request, const struct protocol_request *w
 
 static void start_transfer(struct request *request, const struct protocol_request *wanted)
 {
+    static const enum class_operation operations[] = {[PROTOCOL_READ] = CLASS_READ,
+                                                      [PROTOCOL_WRITE] = CLASS_WRITE,
+                                                      [PROTOCOL_FLUSH] = CLASS_FLUSH,
+                                                      [PROTOCOL_TRIM] = CLASS_TRIM};
     const struct disk *disk = request->client->server->disk;
-    struct disk_transfer *transfer = &request->transfer;
-    uint64_t capacity = disk->blocks * disk->block_bytes;
+    struct class_request *transfer = &request->transfer;
 
-    if (wanted->offset % disk->block_bytes != 0 || wanted->data_length % disk->block_bytes != 0 ||
-        wanted->data_length > capacity || wanted->offset > capacity - wanted->data_length) {
+    if (wanted->offset % disk->block_bytes != 0 || wanted->data_length % disk->block_bytes != 0) {
         refuse(request, PROTOCOL_REFUSED);
         return;
     }
-    transfer->operation = wanted->type == PROTOCOL_READ    ? DISK_READ
-                          : wanted->type == PROTOCOL_WRITE ? DISK_WRITE
-                                                           : DISK_FLUSH;
-    transfer->fua = (wanted->flags & PROTOCOL_FLAG_FUA) != 0;
+    transfer->operation = operations[wanted->type];
+    transfer->write_through = (wanted->flags & PROTOCOL_FLAG_FUA) != 0;
     transfer->lba = wanted->offset / disk->block_bytes;
     transfer->blocks = wanted->data_length / disk->block_bytes;
     transfer->data =
         wanted->type == PROTOCOL_WRITE ? (void *)(uintptr_t)wanted->data : request->data;
+    request->range = (struct class_range){transfer->lba, transfer->blocks};
+    transfer->ranges = &request->range;
+    transfer->range_count = 1;
+    transfer->processor = -1;
     transfer->done = transfer_done;
     transfer->context = request;
-    if (!disk_transfer_start(disk, transfer)) {
-        refuse(request, PROTOCOL_REFUSED);
-    }
+    class_submit(request->client->server->class, transfer);
 }
 
 /* Waits until one more request may be outstanding; false: the client is being closed. */
@@ -527,8 +534,8 @@ static int listen_on(const char *path, char *error, size_t error_size)
     return fd;
 }
 
-struct server *server_start(const char *path, const struct disk *disk, char *error,
-                            size_t error_size)
+struct server *server_start(const char *path, const struct disk *disk, struct disk_class *class,
+                            char *error, size_t error_size)
 {
     struct server *server;
     pthread_condattr_t attributes;
@@ -545,6 +552,7 @@ struct server *server_start(const char *path, const struct disk *disk, char *err
         return NULL;
     }
     server->disk = disk;
+    server->class = class;
     server->socket = fd;
     strcpy(server->path, path);
     pthread_mutex_init(&server->lock, NULL);

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "disk_class/disk_class.h"
 #include "ways/disk.h"
 
 #define SERVER_CLIENTS     64u  /* connections at once */
@@ -24,9 +25,10 @@
 struct server;
 
 /* Listens on the path. A socket file that nobody listens on (left by a killed server) is replaced.
- * NULL and a text: path in use, no such folder, ... */
-struct server *server_start(const char *path, const struct disk *disk, char *error,
-                            size_t error_size);
+ * SCSI commands go straight to the port driver, all else through the disk class. NULL and a text: path in
+ * use, no such folder, ... */
+struct server *server_start(const char *path, const struct disk *disk, struct disk_class *class,
+                            char *error, size_t error_size);
 
 /* Takes no more requests, waits for the outstanding ones (at most `milliseconds`), ends all
  * connections and removes the socket file. False: requests did not come back; the server's memory

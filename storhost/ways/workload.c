@@ -24,7 +24,8 @@ enum slot_state {
 };
 
 struct slot {
-    struct port_io io;
+    struct port_io io;            /* straight to the port driver, or ... */
+    struct class_request request; /* ... through the disk class */
     struct engine *engine;
     struct slot *next; /* in the list of done ones */
     enum slot_state state;
@@ -49,9 +50,8 @@ struct engine {
     uint64_t started_bytes, started_requests;
 };
 
-static void slot_done(struct port_io *io)
+static void put_in_done_list(struct slot *slot)
 {
-    struct slot *slot = io->context;
     struct engine *engine = slot->engine;
 
     pthread_mutex_lock(&engine->lock);
@@ -60,6 +60,16 @@ static void slot_done(struct port_io *io)
     engine->done_end = &slot->next;
     pthread_cond_signal(&engine->changed);
     pthread_mutex_unlock(&engine->lock);
+}
+
+static void slot_done(struct port_io *io)
+{
+    put_in_done_list(io->context);
+}
+
+static void class_request_done(struct class_request *request)
+{
+    put_in_done_list(request->context);
 }
 
 static struct engine *engine_create(struct workload *workload)
@@ -86,6 +96,8 @@ static struct engine *engine_create(struct workload *workload)
         slot->data = malloc(room);
         slot->io.done = slot_done;
         slot->io.context = slot;
+        slot->request.done = class_request_done;
+        slot->request.context = slot;
         if (slot->data == NULL) {
             fatal("out of memory for %u requests of %zu bytes", workload->depth, room);
         }
@@ -170,12 +182,21 @@ static void send_slot(struct engine *engine, struct slot *slot)
 {
     const struct disk *disk = engine->workload->disk;
 
+    slot->state = SLOT_SENT;
+    if (engine->workload->class != NULL) {
+        slot->request.operation = slot->write ? CLASS_WRITE : CLASS_READ;
+        slot->request.lba = slot->lba;
+        slot->request.blocks = slot->blocks;
+        slot->request.data = slot->data;
+        slot->request.processor = slot->io.processor;
+        class_submit(engine->workload->class, &slot->request);
+        return;
+    }
     if (slot->write) {
         disk_prepare_write(disk, &slot->io, slot->lba, slot->blocks, slot->data, false);
     } else {
         disk_prepare_read(disk, &slot->io, slot->lba, slot->blocks, slot->data);
     }
-    slot->state = SLOT_SENT;
     port_submit(disk->port, &slot->io);
 }
 
@@ -250,14 +271,26 @@ static bool check_data(const struct engine *engine, const struct slot *slot, cha
     return true;
 }
 
-static bool describe_failure(const struct slot *slot, char *error, size_t error_size)
+/* The disk class has sent again what it does; the rest is for workload.retry. */
+static bool succeeded(const struct engine *engine, const struct slot *slot)
 {
-    char result[160];
+    return engine->workload->class != NULL ? slot->request.status == CLASS_SUCCESS
+                                           : disk_succeeded(&slot->io);
+}
 
-    disk_describe_result(&slot->io, result, sizeof(result));
-    snprintf(error, error_size, "%s of %u blocks at block %llu failed: %s%s",
-             slot->write ? "write" : "read", slot->blocks, (unsigned long long)slot->lba, result,
-             slot->retries > 0 ? " (also when sent again)" : "");
+static bool describe_failure(const struct engine *engine, const struct slot *slot, char *error,
+                             size_t error_size)
+{
+    char result[160], status[40] = "";
+    bool class = engine->workload->class != NULL;
+
+    disk_describe_result(class ? &slot->request.result : &slot->io, result, sizeof(result));
+    if (class) {
+        snprintf(status, sizeof(status), "%s, ", class_status_name(slot->request.status));
+    }
+    snprintf(error, error_size, "%s of %u blocks at block %llu failed: %s%s%s",
+             slot->write ? "write" : "read", slot->blocks, (unsigned long long)slot->lba, status,
+             result, slot->retries > 0 ? " (also when sent again)" : "");
     return false;
 }
 
@@ -274,23 +307,23 @@ static bool finish_slot(struct engine *engine, struct slot *slot, char *error, s
     struct workload *workload = engine->workload;
 
     slot->state = SLOT_DONE;
-    if (!disk_succeeded(&slot->io) && workload->retry && disk_should_retry(&slot->io) &&
-        slot->retries < RETRIES_MAXIMUM) {
+    if (workload->class == NULL && !disk_succeeded(&slot->io) && workload->retry &&
+        disk_should_retry(&slot->io) && slot->retries < RETRIES_MAXIMUM) {
         slot->retries++;
         workload->retries++;
         send_slot(engine, slot);
         return true;
     }
     engine->outstanding--;
-    if (!disk_succeeded(&slot->io)) {
+    if (!succeeded(engine, slot)) {
         record(engine, slot, PATTERN_UNKNOWN);
         slot->state = SLOT_FREE;
-        return describe_failure(slot, error, error_size);
+        return describe_failure(engine, slot, error, error_size);
     }
     record(engine, slot, slot->generation);
     slot->state = SLOT_FREE;
     workload->done_requests++;
-    workload->done_bytes += slot->io.data_length;
+    workload->done_bytes += (uint64_t)slot->blocks * workload->disk->block_bytes;
     return slot->write || check_data(engine, slot, error, error_size);
 }
 

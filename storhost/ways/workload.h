@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "disk_class/disk_class.h"
 #include "ways/disk.h"
 #include "ways/pattern.h"
 #include "ways/progress.h"
@@ -30,6 +31,7 @@ enum workload_kind {
 struct workload {
     enum workload_kind kind;
     const struct disk *disk;
+    struct disk_class *class;   /* requests go through it; NULL: straight to the port driver */
     struct pattern_map *map;    /* what must be where; written by the workload */
     uint64_t *generation;       /* of the last write; counted up with each */
     uint64_t first_lba, blocks; /* the region that is used, logical blocks */

@@ -2,6 +2,7 @@
 """The disk as applications see it on Windows: through the disk class above the driver."""
 
 import json
+import re
 
 import pytest
 
@@ -69,6 +70,29 @@ def test_a_transient_busy_is_the_port_drivers(storhost):
         check counters.busy = 9
         check class.retries = 0
     """)
+
+
+@pytest.mark.parametrize("kind, command", [("in", "disk read 0 8"), ("out", "disk write 0 8 1"),
+                                          ("flush", "disk flush"), ("discard", "disk trim 0 8")])
+def test_an_error_of_the_host_that_passes_is_not_noticed(storhost, kind, command):
+    """Windows sends the request again; what lasts is an error, and none of a bad block."""
+    storhost.script(f"""
+        disk start
+        disk write 0 8 1
+        device fault status=ioerr type={kind} times=1
+        async r {command}
+        idle
+        clock advance 2
+        wait r
+        expect ok retries=1
+        device fault status=ioerr type={kind} times=all
+        async r {command}
+        idle
+        clock advance 20
+        wait r
+        expect status=io-device-error
+        check class.bad_blocks = 0
+    """, MANUAL, SCRIPTED)
 
 
 def test_an_application_notices_no_reset(storhost):
@@ -273,3 +297,14 @@ def test_what_is_sent_at_the_start(storhost):
     assert after["counters"]["reads"] - before["counters"]["reads"] == 1
     assert after["class"]["srbs"] == after["counters"]["requests"] - before["counters"]["requests"] == 9
     assert after["class"]["write_cache"] and after["class"]["fua"]
+
+
+@pytest.mark.every_target(few=1)
+def test_run_is_an_application(storhost):
+    """Requests of a MiB are split; two requests for the flush at the end."""
+    done = storhost.run("--json", "--bytes=4M", "run")
+    assert done.returncode == 0, done.stdout
+    found = json.loads(re.search(r"^\{.*^\}", done.stdout, re.DOTALL | re.MULTILINE)[0])
+    assert found["class"]["synchronize_caches"] == found["class"]["flushes"] == 1
+    assert found["class"]["srbs"] > found["class"]["reads"] + found["class"]["writes"]
+    assert found["class"]["retries"] == 0

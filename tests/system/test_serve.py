@@ -112,7 +112,7 @@ def test_stop_flushes(target, tmp_path):
     with Server(target, tmp_path, "--blockdev", disk) as server:
         server.sg("sg_dd", "if=/dev/zero", "of=/dev/sg999", "bs=512", "count=8")
         assert server.stop() == FAILED
-    assert "SYNCHRONIZE CACHE failed" in server.log.read_text()
+    assert "storhost: the flush failed: " in server.log.read_text()
 
 
 def test_stop_with_requests_under_way(target, tmp_path):

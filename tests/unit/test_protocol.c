@@ -93,6 +93,24 @@ static void test_flush_has_no_body(void **state)
     assert_non_null(protocol_decode_request(&header, bytes, &decoded));
 }
 
+static void test_trim_carries_a_range_and_no_data(void **state)
+{
+    struct protocol_request decoded, request = {.type = PROTOCOL_TRIM,
+                                                .offset = UINT64_C(0x123456789a00),
+                                                .data_length = PROTOCOL_MAXIMUM_DATA + 512};
+    uint8_t bytes[PROTOCOL_REQUEST_BYTES];
+    struct protocol_header header;
+    size_t length = protocol_encode_request(&request, bytes);
+
+    (void)state;
+    assert_null(protocol_decode_header(bytes, &header));
+    assert_int_equal(header.body_length, length - PROTOCOL_HEADER_BYTES);
+    assert_null(protocol_decode_request(&header, bytes + PROTOCOL_HEADER_BYTES, &decoded));
+    assert_int_equal(decoded.direction, PROTOCOL_NO_DATA);
+    assert_true(decoded.offset == request.offset && decoded.data_length == request.data_length);
+    assert_null(decoded.data);
+}
+
 static void test_reply_comes_back(void **state)
 {
     struct protocol_reply decoded, reply = {.tag = 9,
@@ -149,7 +167,7 @@ static void test_damaged_headers_are_refused(void **state)
     struct protocol_request request = scsi_read();
     uint8_t good[PROTOCOL_REQUEST_BYTES], bytes[PROTOCOL_HEADER_BYTES];
     static const unsigned at[] = {AT_MAGIC, AT_TYPE, AT_TYPE, AT_LENGTH + 3, AT_RESERVED};
-    static const uint8_t value[] = {'S', 0, 8, 0x7f, 1};
+    static const uint8_t value[] = {'S', 0, 9, 0x7f, 1};
     struct protocol_header header;
 
     (void)state;
@@ -269,6 +287,7 @@ int main(void)
         cmocka_unit_test(test_flush_has_no_body),
         cmocka_unit_test(test_reply_comes_back),
         cmocka_unit_test(test_damaged_replies_are_refused),
+        cmocka_unit_test(test_trim_carries_a_range_and_no_data),
         cmocka_unit_test(test_damaged_headers_are_refused),
         cmocka_unit_test(test_damaged_scsi_requests_are_refused),
         cmocka_unit_test(test_damaged_block_requests_are_refused),

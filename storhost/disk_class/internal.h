@@ -8,6 +8,12 @@
 #include "disk_class/disk_class.h"
 #include "machine/clock.h"
 
+/* Windows versions that differ here, as port_facts.windows has them. */
+enum {
+    WINDOWS_8 = 0x602,
+    WINDOWS_8_1 = 0x603 /* NTDDI_WINBLUE in the samples */
+};
+
 /* Operation codes (SPC-4, SBC-3). */
 enum {
     CDB_INQUIRY = 0x12,

@@ -13,9 +13,6 @@
 #include <scsi.h>
 #include <srb.h>
 
-/* NTDDI_WINBLUE of the sample: from here on hardware errors are final (LegacyErrorHandling FALSE). */
-#define WINDOWS_8_1 0x603
-
 #define ANY 0x100u
 
 enum {
@@ -134,6 +131,7 @@ static struct class_verdict by_sense(const struct port_io *io, const struct clas
             break;
         }
     }
+    /* LegacyErrorHandling: what was so for all errors of the hardware before 8.1 */
     if (verdict.status == CLASS_DEVICE_HARDWARE_ERROR && situation->windows < WINDOWS_8_1) {
         return (struct class_verdict)AGAIN(IO_DEVICE_ERROR, verdict.seconds);
     }

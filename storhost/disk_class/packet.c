@@ -9,12 +9,15 @@
 
 #include <srb.h>
 
-#define WINDOWS_8_1 0x603
-
 enum {
     MAXIMUM_RETRIES = 4,       /* classpnp.h */
     LEGACY_NUM_IO_RETRIES = 8, /* classp.h: before 8.1 */
     SENSE_BYTES = 18           /* SENSE_BUFFER_SIZE_EX (scsi.h) */
+};
+enum {
+    SENSE_NOT_READY = 0x02,
+    ASC_LUN_NOT_READY = 0x04,
+    SECONDS_NOT_READY_AT_LEAST = 2
 };
 
 /* Retries of one packet: NUM_IO_RETRIES (classp.h) is MAXIMUM_RETRIES from 8.1 on. */
@@ -63,6 +66,18 @@ static void send_again(void *context)
     packet_send(context);
 }
 
+/* ClassSendSrbSynchronous: only a unit that is not ready is given time, two seconds at least. */
+static unsigned synchronous_delay(const struct class_packet *packet, unsigned seconds)
+{
+    struct class_sense sense;
+
+    if (!class_sense_of(&packet->io, &sense) || sense.key != SENSE_NOT_READY ||
+        sense.asc != ASC_LUN_NOT_READY) {
+        return 0;
+    }
+    return seconds < SECONDS_NOT_READY_AT_LEAST ? SECONDS_NOT_READY_AT_LEAST : seconds;
+}
+
 static void retry(struct class_packet *packet, unsigned seconds)
 {
     packet->retries_left--;
@@ -72,7 +87,7 @@ static void retry(struct class_packet *packet, unsigned seconds)
     packet->disk->facts.retries++;
     pthread_mutex_unlock(&packet->disk->mutex);
     if (packet->kind == PACKET_SYNCHRONOUS) {
-        seconds = 0; /* only "not ready" waits there, and nothing of this disk is it for long */
+        seconds = synchronous_delay(packet, seconds);
     }
     if (seconds == 0) {
         packet_send(packet);

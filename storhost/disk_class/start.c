@@ -4,10 +4,13 @@
  *
  *   READ CAPACITY (10), (16) if the last block is FFFFFFFFh   DiskInitFdo, ClassReadDriveCapacity
  *   READ of block 0 (signature), READ CAPACITY again           DiskInitFdo: x86 and x64
- *   INQUIRY, VPD page 00h; B2h and B0h if it names them        ClassPnpStartDevice
+ *   INQUIRY, VPD page 00h; B2h and B0h if it names them *      ClassPnpStartDevice
+ *   INQUIRY, B1h if it names it *                              seek penalty property (utils.c), which
+ *                                                              whoever mounts a volume asks for
  *   MODE SENSE (6), caching page                               DiskStartFdo, DiskGetCacheInformation
- *   READ CAPACITY (16), INQUIRY B1h                            asked by who mounts a volume: utils.c,
- *                                                              alignment and seek penalty properties
+ *   READ CAPACITY (16) *                                       alignment property (utils.c), likewise
+ *
+ * * from Windows 8 on, above StorPort
  *
  * INQUIRY, pages 80h and 83h and REPORT LUNS come from the port driver before (port/discovery.c).
  */
@@ -160,13 +163,26 @@ static bool names_page(const uint8_t *list, uint8_t page)
     return memchr(list + 4, page, list[3] <= VPD_BYTES - 4 ? list[3] : VPD_BYTES - 4) != NULL;
 }
 
+/* From Windows 8 on (DEVICE_LB_PROVISIONING_DESCRIPTOR: its first Windows), and never above SCSIPort
+ * (ClasspIsObsoletePortDriver). */
+static bool asks_provisioning(const struct disk_class *disk)
+{
+    return disk->port_facts.windows >= WINDOWS_8 &&
+           strcmp(disk->port_facts.driver, "SCSIPort") != 0;
+}
+
 /* ClasspDeviceGetLBProvisioningVPDPage and ClasspDeviceGetBlockLimitsVPDPage: without a Block Limits page
  * UNMAP has no limits. */
 static void ask_provisioning(struct disk_class *disk)
 {
     struct class_facts *facts = &disk->facts;
     uint8_t supported[VPD_BYTES], data[VPD_BYTES];
-    bool listed = inquire(disk, PAGE_SUPPORTED, supported);
+    bool listed;
+
+    if (!asks_provisioning(disk)) {
+        return;
+    }
+    listed = inquire(disk, PAGE_SUPPORTED, supported);
 
     if (listed && names_page(supported, PAGE_PROVISIONING) &&
         inquire(disk, PAGE_PROVISIONING, data)) {
@@ -246,9 +262,11 @@ struct disk_class *class_start(struct port *port, char *error, size_t error_size
     (void)read_capacity(disk);
     ask_provisioning(disk);
     ask_cache(disk);
-    packet_init(&packet, disk, PACKET_SYNCHRONOUS, NULL, NULL);
-    prepare_capacity(&packet, true, data);
-    packet_execute(&packet);
+    if (asks_provisioning(disk)) {
+        packet_init(&packet, disk, PACKET_SYNCHRONOUS, NULL, NULL);
+        prepare_capacity(&packet, true, data);
+        packet_execute(&packet);
+    }
     return disk;
 }
 

@@ -48,20 +48,18 @@ int client_flush(struct client *client);
 unsigned client_sense_key(const struct protocol_reply *reply);
 int client_reply_error(const struct protocol_reply *reply);
 
-/* What the disk says of giving blocks up and zeroing them, in blocks of one command; 0: it cannot. */
+/* What the disk says of zeroing blocks, in blocks of one command; 0: it cannot. */
 struct client_provisioning {
-    uint32_t unmap_blocks;
     uint32_t zero_blocks;
     bool zero_unmaps; /* zeroing may give blocks up, too */
 };
 
-/* Asks the disk. One that does not tell can do neither. */
+/* Asks the disk. One that does not tell cannot. */
 void client_get_provisioning(struct client *client, struct client_provisioning *provisioning);
 
 /* Gives the blocks up (what they read as is then not known), or makes them zero, giving them up as
  * well where that may be. Errors as of client_read, and EOPNOTSUPP. */
-int client_trim(struct client *client, const struct client_provisioning *provisioning,
-                uint64_t offset, uint32_t length);
+int client_trim(struct client *client, uint64_t offset, uint32_t length);
 int client_zero(struct client *client, const struct client_provisioning *provisioning,
                 uint64_t offset, uint64_t length, bool may_unmap);
 

@@ -84,22 +84,18 @@ void client_get_provisioning(struct client *client, struct client_provisioning *
         !read_page(client, VPD_PROVISIONING, page, 8)) {
         return;
     }
-    if ((page[5] & 0x80) != 0) {
-        provisioning->unmap_blocks = (uint32_t)get_big(&limits[20], 4);
-    }
     provisioning->zero_blocks = (uint32_t)get_big(&limits[36], 8);
     provisioning->zero_unmaps = (page[5] & 0x40) != 0;
 }
 
-int client_trim(struct client *client, const struct client_provisioning *provisioning,
-                uint64_t offset, uint32_t length)
+int client_trim(struct client *client, uint64_t offset, uint32_t length)
 {
     struct protocol_request request = {
         .type = PROTOCOL_TRIM, .offset = offset, .data_length = length};
     struct protocol_reply reply;
     int error;
 
-    if (provisioning->unmap_blocks == 0) {
+    if ((client_disk(client)->capabilities & PROTOCOL_DISK_TRIM) == 0) {
         return EOPNOTSUPP;
     }
     error = client_execute(client, &request, NULL, &reply);

@@ -81,6 +81,7 @@ struct protocol_header {
 /* Capabilities of the disk. */
 #define PROTOCOL_DISK_READ_ONLY   1u
 #define PROTOCOL_DISK_WRITE_CACHE 2u
+#define PROTOCOL_DISK_TRIM        4u /* this Windows and the disk do */
 
 /* The server's HELLO. */
 struct protocol_disk {

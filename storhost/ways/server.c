@@ -285,6 +285,7 @@ static const char *serve_frame(struct client *client)
 static bool exchange_hello(struct client *client, const char **wrong)
 {
     const struct disk *disk = client->server->disk;
+    struct class_facts class;
     uint8_t bytes[PROTOCOL_HEADER_BYTES], body[PROTOCOL_HELLO_BYTES];
     uint8_t hello[PROTOCOL_HEADER_BYTES + PROTOCOL_DISK_BYTES];
     struct protocol_header header;
@@ -297,6 +298,8 @@ static bool exchange_hello(struct client *client, const char **wrong)
                         (disk->write_cache ? PROTOCOL_DISK_WRITE_CACHE : 0),
     };
 
+    class_get_facts(client->server->class, &class);
+    description.capabilities |= class.unmap ? PROTOCOL_DISK_TRIM : 0;
     *wrong = "";
     if (!protocol_receive(client->socket, bytes, sizeof(bytes))) {
         return false;

@@ -151,7 +151,7 @@ static int plugin_pwrite(void *handle, const void *data, uint32_t count, uint64_
 
 static int plugin_can_trim(void *handle)
 {
-    return ((struct connection *)handle)->provisioning.unmap_blocks != 0;
+    return (client_disk(client_of(handle))->capabilities & PROTOCOL_DISK_TRIM) != 0;
 }
 
 static int plugin_can_zero(void *handle)
@@ -167,10 +167,9 @@ static int flush_after(void *handle, int error, uint32_t flags)
 
 static int plugin_trim(void *handle, uint32_t count, uint64_t offset, uint32_t flags)
 {
-    struct connection *connection = handle;
-    int error = client_trim(connection->client, &connection->provisioning, offset, count);
+    int error = client_trim(client_of(handle), offset, count);
 
-    return answer(connection->client, flush_after(handle, error, flags), "trim", offset, count);
+    return answer(client_of(handle), flush_after(handle, error, flags), "trim", offset, count);
 }
 
 static int plugin_zero(void *handle, uint32_t count, uint64_t offset, uint32_t flags)

@@ -5,7 +5,7 @@
 
 TOOLS_driver := clang-14:clang-14 lld-link-14:lld-14 /usr/lib/llvm-14/bin/llvm-rc:llvm-14 llvm-dlltool-14:llvm-14 \
     python3:python3 /usr/lib/python3/dist-packages/pefile.py:python3-pefile
-TOOLS_storhost := gcc:gcc pkg-config:pkg-config /usr/include/Zydis/Zydis.h:libzydis-dev \
+TOOLS_storhost := gcc:gcc /usr/include/Zydis/Zydis.h:libzydis-dev \
     /usr/include/jansson.h:libjansson-dev /usr/include/nbdkit-plugin.h:nbdkit-plugin-dev \
     /usr/include/stdio.h:libc6-dev
 # For driver files of other processors (their libraries: SYSROOT_PACKAGES_ in storhost/storhost.mk).

@@ -12,11 +12,12 @@ from targets import Target
 
 # How commands end must not depend on the port driver.
 from test_scsi import (  # noqa: F401 (they run here with this file's target)
-    test_answers_of_every_length, test_commands_that_are_not_there, test_fua_is_a_write_and_then_a_flush,
+    test_an_error_of_the_device_is_one_that_windows_retries, test_answers_of_every_length,
+    test_commands_that_are_not_there, test_fua_is_a_write_and_then_a_flush,
     test_residuals, test_sense_buffers_of_every_length, test_sense_names_the_first_block_that_is_not_there,
     test_sense_of_a_miscompare_names_the_first_byte_that_differs,
-    test_sense_of_an_error_of_the_device_names_no_block, test_the_identifier_stays,
-    test_unit_attentions_come_once, test_units_that_are_reported)
+    test_the_identifier_stays, test_unit_attentions_come_once, test_units_that_are_reported,
+    test_verify_of_a_block_that_stays_bad_is_a_medium_error, test_verify_of_a_host_that_fails_for_a_moment)
 
 pytestmark = pytest.mark.parametrize("target", [Target("wxp/x86")], indirect=True, ids=["wxp-x86"])
 

@@ -13,7 +13,8 @@
 #   make bench       exact counts of what the driver does for a request, then throughput (PEER=other.sys: of
 #                    another driver, too; SERIES="depth queues": only these counts)
 #   make throughput  requests per second, latency, processor time, as ratios (PEER=other.sys)
-#   make check       all tests (check-full: every combination of the system matrix)
+#   make check       all tests (check-full: every combination of the system matrix; TESTS='tests/...': these;
+#                    TEST_JOBS=N: so many at once)
 #   make check-fresh the README's two commands on a minimal Debian, built for it; needs root (CHECK="make setup run":
 #                    just that; RELEASE=trixie: another Debian)
 #   make conformance       SCSI, block and file system tools judge the disk

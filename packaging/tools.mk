@@ -29,7 +29,9 @@ TOOLS_check := /usr/sbin/fsck.fat:dosfstools /usr/share/osinfo/os/microsoft.com:
     lintian:lintian rpmlint:rpmlint rpm2cpio:rpm2cpio cpio:cpio \
     /usr/include/cmocka.h:libcmocka-dev fio:fio nbdcopy:libnbd-bin nbdinfo:libnbd-bin \
     sg_inq:sg3-utils sdparm:sdparm iscsi-test-cu:libiscsi-bin mke2fs:e2fsprogs ntfscp:ntfs-3g qemu-io:qemu-utils qemu-nbd:qemu-utils \
-    /usr/lib/python3/dist-packages/pytest:python3-pytest qemu-storage-daemon:qemu-system-common \
+    /usr/lib/python3/dist-packages/pytest:python3-pytest /usr/lib/python3/dist-packages/xdist:python3-pytest-xdist \
+    /usr/lib/python3/dist-packages/pytest_timeout.py:python3-pytest-timeout /usr/lib/python3/dist-packages/psutil:python3-psutil \
+    qemu-storage-daemon:qemu-system-common \
     llvm-readobj-14:llvm-14 /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a:libclang-rt-14-dev \
     wine:wine /usr/lib/wine/wine64:wine64 virt-v2v:virt-v2v /usr/sbin/mkntfs:ntfs-3g \
     wimapply:wimtools \

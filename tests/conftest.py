@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What all tests share: the programs under test, and the plain last line of a test run."""
+"""What all tests share: the programs under test, and which tests run where."""
 
 import os
 import pathlib
@@ -9,6 +9,8 @@ import pytest
 
 import runners
 from targets import BUILD, ROOT, TARGETS, Target  # noqa: F401 (tests take them from here)
+
+pytest_plugins = ["processes", "report"]
 
 # A test that takes longer hangs; the longest takes a tenth of it.
 TIMEOUT_SECONDS = 120
@@ -105,7 +107,29 @@ def evenly(items: list, count: int) -> list:
     return [items[index * len(items) // count] for index in range(min(count, len(items)))]
 
 
+def group_of(item) -> str | None:
+    """Tests of one group run one after the other, in one worker: what they share is made once."""
+    path = item.path.relative_to(ROOT / "tests")
+    if path.parts[0] == "packaging":
+        return "virt-v2v" if path.stem == "test_virt_v2v" else "packaging"
+    shared = [found[-1] for found in item._fixtureinfo.name2fixturedefs.values()
+              if found[-1].scope == "module"]
+    return path.stem if shared else None
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
+    """Leaves out what is not asked for; the longest groups come first, so that none of them is what
+    all others wait for at the end."""
+    leave_out(config, items)
+    groups = {item: group_of(item) for item in items}
+    for item, group in groups.items():
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: not groups[item])
+
+
+def leave_out(config, items):
     """Leaves out what is beyond `few`, and what --target does not concern."""
     chosen = config.getoption("--target")
     sets = {}
@@ -125,41 +149,3 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=left_out)
         gone = set(left_out)
         items[:] = [item for item in items if item not in gone]
-
-
-# Inherited by all that a test starts: tells our processes from those of another run.
-MARK = f"STORHOST_TEST_RUN={os.getpid()}"
-os.environ.update([MARK.split("=")])
-
-
-def processes_left() -> list[str]:
-    """Command lines of QEMUs that this run has started and that are still there."""
-    left = []
-    for process in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            ours = MARK.encode() in (process / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue  # ended meanwhile
-        if ours and command.startswith("qemu-"):
-            left.append(f"{process.name}: {command[:100]}")
-    return left
-
-
-def pytest_sessionfinish(session):
-    """No QEMU may outlive the tests."""
-    left = processes_left()
-    if left:
-        session.exitstatus = 1
-        print("\nleft behind:", *left, sep="\n  ")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure(config):
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None:
-        return
-    count = {kind: len(reporter.stats.get(kind, [])) for kind in
-             ("passed", "failed", "error", "skipped")}
-    skipped = f", {count['skipped']} skipped" if count["skipped"] else ""
-    print(f"{count['passed']} passed, {count['failed'] + count['error']} failed{skipped}")

@@ -65,15 +65,21 @@ $(UNIT_ARCHS:%=unit-%): unit-%: tools-check
 $(foreach a,$(UNIT_ARCHS),$(eval unit-$(a): $(UNIT_PROGRAMS_$(a))))
 unit-x86: $(BUILD)/x86/runner
 
-# Everything, by pytest, which also runs the unit tests' programs.
-PYTEST := $(PYTHON) -m pytest -c tests/pytest.ini -q --durations=5
+# Everything, by pytest, which also runs the unit tests' programs; as many tests at once as there are
+# processors (TEST_JOBS), or those that TESTS names, one after the other.
+TEST_JOBS ?= $(shell nproc)
+PYTEST := $(PYTHON) -m pytest -c tests/pytest.ini -q $(if $(TESTS),'$(TESTS)',-n $(TEST_JOBS) tests)
 
-.PHONY: check check-full
-check: tools-run tools-check tools-bench tools-lint tools-package tools-sign tools-deb tools-rpm driver inf $(INF_REPORT) $(CATALOG_REPORT) storhost storhost-x86 storhost-arm64 unit check-ddk rules
-	$(PYTEST) tests
+.PHONY: check check-full check-built
+check: check-built
+	@$(PYTEST)
 
-check-full: tools-run tools-check tools-bench tools-lint tools-package tools-sign tools-deb tools-rpm driver inf $(INF_REPORT) $(CATALOG_REPORT) storhost storhost-x86 storhost-arm64 unit check-ddk rules
-	$(PYTEST) --full tests
+check-full: check-built
+	@$(PYTEST) --full
+
+# What the tests run.
+check-built: tools-run tools-check tools-bench tools-lint tools-package tools-sign tools-deb tools-rpm driver inf \
+    $(INF_REPORT) $(CATALOG_REPORT) storhost storhost-x86 storhost-arm64 unit check-ddk rules
 
 # The miniports that each break one rule: tests/rules/rules.mk.
 .PHONY: rules

@@ -9,7 +9,6 @@ import subprocess
 
 import pytest
 
-from conftest import processes_left
 from serving import Server, command, fio, make_image
 
 MIB = 1 << 20
@@ -95,7 +94,6 @@ def test_stop_in_good_order(target, tmp_path, by):
         command("nbdcopy", make_content(tmp_path), server.uri)
         assert server.stop(by) == STOPPED
     assert "rule violations                     0" in server.log.read_text()
-    assert processes_left() == []
 
 
 def make_content(directory):
@@ -134,7 +132,6 @@ def test_qemu_that_dies_is_told(target, tmp_path):
         os.kill(qemu, signal.SIGKILL)
         assert server.wait() == FAILED
     assert "QEMU has ended by signal 9" in server.log.read_text()
-    assert processes_left() == []
 
 
 def test_nbdkit_that_dies_is_told(target, tmp_path):
@@ -155,7 +152,6 @@ def fails(storhost, status, *arguments, **more):
     assert done.returncode == status, done.stdout
     assert not (storhost.directory / "storhost.sock").is_socket()
     assert "ready" not in done.stdout
-    assert processes_left() == []
     return done.stdout
 
 

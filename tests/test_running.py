@@ -83,8 +83,9 @@ def test_other(): assert [] == [1]
     assert "  1 x " in done.stdout
 
 
-def test_what_cannot_be_collected_fails(tmp_path):
-    done = run(tmp_path, "import none_such\ndef test_good(): pass\n")
+@WORKERS
+def test_what_cannot_be_collected_fails(tmp_path, workers):
+    done = run(tmp_path, "import none_such\ndef test_good(): pass\n", *workers)
     assert done.returncode != 0
     assert done.stdout.splitlines()[-1] == "0 passed, 1 failed"
     assert "none_such" in done.stdout

@@ -1,6 +1,6 @@
 # What the build, the bench and the tests need from Debian 12, and the check that it is there.
 #
-# TOOLS_<group>: command-or-file:package pairs. A target depends on tools-<group>; only "make setup"
+# TOOLS_<group>: command-or-file:package pairs (a file may be a pattern). A target depends on tools-<group>; only "make setup"
 # installs.
 
 TOOLS_driver := clang-14:clang-14 lld-link-14:lld-14 /usr/lib/llvm-14/bin/llvm-rc:llvm-14 llvm-dlltool-14:llvm-14 \
@@ -25,7 +25,7 @@ TOOLS_run := qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils nbdkit:nbdki
 HOST_KERNELS := $(wildcard /boot/vmlinuz-*)
 APPLIANCE_KERNEL := $(if $(HOST_KERNELS),,/boot/vmlinuz-*:linux-image-cloud-amd64)
 TOOLS_check := /usr/sbin/fsck.fat:dosfstools /usr/share/osinfo/os/microsoft.com:osinfo-db /usr/lib/python3/dist-packages/gi:python3-gi \
-    $(firstword $(wildcard /usr/lib/*/girepository-1.0/Libosinfo-1.0.typelib) /Libosinfo-1.0.typelib):gir1.2-libosinfo-1.0 softhsm2-util:softhsm2 isoinfo:genisoimage 7z:p7zip-full \
+    /usr/lib/*/girepository-1.0/Libosinfo-1.0.typelib:gir1.2-libosinfo-1.0 softhsm2-util:softhsm2 isoinfo:genisoimage 7z:p7zip-full \
     lintian:lintian rpmlint:rpmlint rpm2cpio:rpm2cpio cpio:cpio \
     /usr/include/cmocka.h:libcmocka-dev fio:fio nbdcopy:libnbd-bin nbdinfo:libnbd-bin \
     sg_inq:sg3-utils sdparm:sdparm iscsi-test-cu:libiscsi-bin mke2fs:e2fsprogs ntfscp:ntfs-3g qemu-io:qemu-utils qemu-nbd:qemu-utils \
@@ -50,17 +50,9 @@ ALL_PACKAGES := $(sort $(foreach g,$(TOOL_GROUPS),$(foreach t,$(TOOLS_$(g)),$(la
 
 .PHONY: setup $(addprefix tools-,$(TOOL_GROUPS))
 
-# $(call tool_missing,TOOLS): packages of the pairs whose command or file is not there.
-tool_missing = $(sort $(foreach t,$(1),$(if $(call tool_found,$(firstword $(subst :, ,$(t)))),,$(lastword $(subst :, ,$(t))))))
-tool_found = $(if $(filter /%,$(1)),$(wildcard $(1)),$(shell command -v $(1) 2>/dev/null))
-
 # CHECK_TOOLS=no: for builds by a package manager, which has its own list of what has to be there.
 $(addprefix tools-,$(TOOL_GROUPS)): tools-%:
-	@missing="$(if $(filter no,$(CHECK_TOOLS)),,$(call tool_missing,$(TOOLS_$*)))"; \
-	if [ -n "$$missing" ]; then \
-	    echo "Not installed (Debian packages): $$missing" >&2; \
-	    echo "Run 'make setup' once: it installs them by apt." >&2; exit 1; \
-	fi
+	$(if $(filter no,$(CHECK_TOOLS)),,@sh packaging/missing_tools.sh $(foreach t,$(TOOLS_$*),'$(t)'))
 
 setup:
 	@sh packaging/setup.sh $(ALL_PACKAGES)

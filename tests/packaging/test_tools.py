@@ -286,6 +286,17 @@ def test_the_kernel_of_the_appliance_is_installed_where_there_is_none(wanted):
     assert "linux-image-cloud-amd64" in wanted
 
 
+def test_what_setup_has_installed_is_seen_by_the_same_make(tmp_path):
+    """"make setup check": the folder was already looked at when there was nothing in it."""
+    installing = tmp_path / "installing.mk"
+    installing.write_text(f"installing:\n\ttouch {tmp_path}/kernel-1\n")
+    make = ["make", "-s", "-C", ROOT, "-f", "Makefile", "-f", installing,
+            f"TOOLS_check={tmp_path}/kernel-*:kernel", f"HOST_KERNELS=$(wildcard {tmp_path}/kernel-*)"]
+    refused = subprocess.run([*make, "tools-check"], stderr=subprocess.PIPE, text=True, check=False)
+    assert refused.returncode != 0 and "Not installed (Debian packages): kernel\n" in refused.stderr
+    subprocess.run([*make, "installing", "tools-check"], check=True)
+
+
 def test_each_file_of_the_lists_is_of_its_package(packages):
     groups = make_variables("TOOL_GROUPS")["TOOL_GROUPS"]
     pairs = [pair for found in make_variables(*(f"TOOLS_{group}" for group in groups)).values() for pair in found]

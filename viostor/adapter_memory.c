@@ -123,6 +123,11 @@ static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
     Queue->Polled = Adapter->Dump;
     Queue->CompletionsPerInterrupt = Adapter->Chosen.CompletionsPerInterrupt;
     Queue->Waiting.Head = NULL;
+    Queue->Flushes.Gathering.Head = NULL;
+    Queue->Flushes.Riders.Head = NULL;
+    Queue->Flushes.Running = NULL;
+    Queue->Flushes.Clean = FALSE;
+    Queue->Writes = 0;
     Queue->Scratch.Base = NULL;
     Queue->Scratch.Owner = NULL;
     Queue->TableBytes = Adapter->IndirectDescriptors ? Adapter->Limits.SegmentBytes : 0;

@@ -5,6 +5,7 @@
  *
  *   virtio_store_hw_helper.c  a queue: takes requests, lets them wait, collects what is done, stops
  *   request_submit.c          puts one request into the ring
+ *   request_flush.c           lets requests that need a flush share one, or do without
  *   request_sequence.c        goes from step to step of a command that takes several requests
  *   request_result.c          writes what became of a request into its SRB
  *
@@ -20,6 +21,7 @@
 /* What QueueTrySubmit answers. */
 typedef enum _SUBMIT_RESULT {
     SubmitDone,   /* it is in the ring */
+    SubmitParked, /* it waits elsewhere, and comes back by itself: for a flush */
     SubmitNoRoom, /* descriptors, long tables or scratch memory are used up: try after the next
                      completion */
     SubmitEnded,  /* it will never be submitted (any more): Request->Result says why */
@@ -36,8 +38,39 @@ SUBMIT_RESULT QueueTrySubmit(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
  */
 BOOLEAN QueueTrySubmitTable(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
 
+/* Puts a step that has neither data nor scratch memory to wait for into the ring: a flush. SubmitDone or
+ * SubmitNoRoom. */
+SUBMIT_RESULT QueueSubmitStep(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
+
 /* Gives the long table of a request back, if it has one. */
 VOID QueueReleaseLongTable(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
+
+/* ---- request_flush.c ---- */
+
+/* Starts a RequestKindFlush. From StartIo, no lock held but StartIo's. TRUE. */
+BOOLEAN FlushSubmit(PADAPTER_EXTENSION Adapter, PSRB_EXTENSION Request);
+
+/* Takes a request that needs a flush. SubmitParked: it will have it. SubmitEnded: it needs none. */
+SUBMIT_RESULT QueueGatherFlush(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
+
+/* TRUE if a flush is to be put into the ring. */
+FORCEINLINE BOOLEAN QueueFlushIsDue(const VIO_QUEUE *Queue)
+{
+    return Queue->Flushes.Gathering.Head != NULL && Queue->Flushes.Running == NULL;
+}
+
+/* Puts it there, if there is room; the doorbell is the caller's. */
+VOID QueueBeginFlush(PVIO_QUEUE Queue);
+
+/* The flush of Request has come back with DeviceStatus. Returns the requests that are finished, linked by
+ * Next; NULL: none. */
+PSRB_EXTENSION QueueEndFlush(PVIO_QUEUE Queue, PSRB_EXTENSION Request, UCHAR DeviceStatus);
+
+/* ---- virtio_store_hw_helper.c ---- */
+
+/* The next step of a sequence goes where it waits for its turn: before all that waits for room, as its
+ * SRB is older; or to the other flushes. */
+VOID QueuePlaceStep(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
 
 /* ---- request_sequence.c ---- */
 
@@ -141,6 +174,7 @@ FORCEINLINE SUBMIT_ONE QueueTrySubmitOne(PVIO_QUEUE Queue, PSRB_EXTENSION Reques
         Writable = Length + sizeof(Slot->status);
     } else {
         Slot->header.type = VIRTIO_BLK_T_OUT;
+        ++Queue->Writes;
         VirtSplitSetEntry(&Slot->table[1], Address, Length,
                           VirtQueueEntryTail(TRUE, 1, FALSE, FALSE));
         Writable = sizeof(Slot->status);

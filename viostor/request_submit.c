@@ -32,15 +32,6 @@ static ULONG RequestType(DISK_OPERATION Operation)
         return VIRTIO_BLK_T_IN;
     case DiskOperationWrite:
         return VIRTIO_BLK_T_OUT;
-    default:
-        return VIRTIO_BLK_T_FLUSH;
-    }
-}
-
-/* The same for a step of a sequence. */
-static ULONG StepType(DISK_OPERATION Operation)
-{
-    switch (Operation) {
     case DiskOperationDiscard:
         return VIRTIO_BLK_T_DISCARD;
     case DiskOperationZero:
@@ -49,14 +40,8 @@ static ULONG StepType(DISK_OPERATION Operation)
     case DiskOperationGetLifetime:
         return VIRTIO_BLK_T_GET_LIFETIME;
     default:
-        return RequestType(Operation);
+        return VIRTIO_BLK_T_FLUSH;
     }
-}
-
-/* Of RequestKindDevice. */
-FORCEINLINE BOOLEAN RequestHasData(const SRB_EXTENSION *Request)
-{
-    return Request->Operation != DiskOperationFlush;
 }
 
 /*
@@ -164,7 +149,7 @@ static ULONGLONG AppendStep(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG Id,
     return 0;
 }
 
-/* The same for all that is not a read, write or flush of its own; sets the header's type. */
+/* The same for all that is not a read or write of its own; sets the header's type. */
 DECLSPEC_NOINLINE static ULONGLONG AppendSpecial(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG Id,
                                                  const SRB_EXTENSION *Request)
 {
@@ -175,7 +160,10 @@ DECLSPEC_NOINLINE static ULONGLONG AppendSpecial(PVIO_QUEUE Queue, PVIRTQUEUE_CH
         VirtQueueAppend(Chain, Queue->Adapter->IdentityAddress, DISK_SERIAL_LENGTH, TRUE);
         return 0;
     }
-    Slot->header.type = StepType((DISK_OPERATION)Request->Operation);
+    Slot->header.type = RequestType((DISK_OPERATION)Request->Operation);
+    if (Request->Kind == RequestKindFlush) {
+        return 0;
+    }
     return AppendStep(Queue, Chain, Id, Request);
 }
 
@@ -192,10 +180,8 @@ FORCEINLINE VOID CommitRequest(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG I
         Sector = AppendSpecial(Queue, Chain, Id, Request);
     } else {
         Slot->header.type = RequestType((DISK_OPERATION)Request->Operation);
-        if (RequestHasData(Request)) {
-            AppendData(Chain, &Queue->Adapter->Limits, Request);
-            Sector = Request->Sector;
-        }
+        AppendData(Chain, &Queue->Adapter->Limits, Request);
+        Sector = Request->Sector;
     }
     VirtQueueAppend(Chain, SlotAddress + offsetof(blk_req, status), sizeof(Slot->status), TRUE);
 
@@ -203,6 +189,9 @@ FORCEINLINE VOID CommitRequest(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG I
     Slot->header.sector = Sector;
     Slot->status = REQUEST_STATUS_UNWRITTEN;
 
+    /* GET_LIFETIME, too, counts as a write, which costs a flush at most. */
+    Queue->Writes +=
+        Request->Operation != DiskOperationRead && Request->Operation != DiskOperationFlush;
     Queue->Memory.Prepared[Id] = 0;
     VirtQueueSetContext(&Queue->Ring, Id, Request);
     VirtQueueCommit(Chain);
@@ -451,8 +440,8 @@ static ULONG CountStepSegments(const ADAPTER_LIMITS *Limits, const SRB_EXTENSION
 }
 
 /*
- * What QueueTrySubmit does before it submits all that is not a read, write or flush of its own.
- * SubmitDone: go on, with *DataSegments.
+ * What QueueTrySubmit does before it submits all that is not a read or write of its own. SubmitDone: go
+ * on, with *DataSegments.
  */
 DECLSPEC_NOINLINE static SUBMIT_RESULT PrepareSpecial(PVIO_QUEUE Queue, PSRB_EXTENSION Request,
                                                       PULONG DataSegments)
@@ -461,12 +450,15 @@ DECLSPEC_NOINLINE static SUBMIT_RESULT PrepareSpecial(PVIO_QUEUE Queue, PSRB_EXT
         *DataSegments = 1;
         return SubmitDone;
     }
-    if (Request->Operation == DiskOperationNone) {
+    if (Request->Kind == RequestKindSequence && Request->Operation == DiskOperationNone) {
         const SUBMIT_RESULT Result = QueueBeginSequence(Queue, Request);
 
         if (Result != SubmitDone) {
             return Result;
         }
+    }
+    if (Request->Operation == DiskOperationFlush) {
+        return QueueGatherFlush(Queue, Request);
     }
     *DataSegments = CountStepSegments(&Queue->Adapter->Limits, Request);
     if (*DataSegments == 0 && Request->StepData == StepDataCommand) {
@@ -488,27 +480,13 @@ BOOLEAN QueueNotify(PVIO_QUEUE Queue)
     return TRUE;
 }
 
-SUBMIT_RESULT QueueTrySubmit(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+/* Puts a request into the ring that needs nothing but descriptors. SubmitDone or SubmitNoRoom. */
+static SUBMIT_RESULT SubmitSegments(PVIO_QUEUE Queue, PSRB_EXTENSION Request, ULONG DataSegments)
 {
-    PADAPTER_EXTENSION Adapter = Queue->Adapter;
-    ULONG DataSegments = 0;
     VIRTQUEUE_CHAIN Chain;
     ULONG Id;
 
-    if (UNLIKELY(Request->Kind != RequestKindDevice)) {
-        const SUBMIT_RESULT Result = PrepareSpecial(Queue, Request, &DataSegments);
-
-        if (Result != SubmitDone) {
-            return Result;
-        }
-    } else if (RequestHasData(Request)) {
-        DataSegments = CountSegments(&Adapter->Limits, Request);
-        if (UNLIKELY(DataSegments == 0)) {
-            Request->Result = RequestResultBadData;
-            return SubmitEnded;
-        }
-    }
-    Id = VirtQueueReserve(&Queue->Ring, Adapter->IndirectDescriptors ? 1 : DataSegments + 2);
+    Id = VirtQueueReserve(&Queue->Ring, Queue->Adapter->IndirectDescriptors ? 1 : DataSegments + 2);
     if (UNLIKELY(Id == VIRTQUEUE_FULL)) {
         return SubmitNoRoom;
     }
@@ -518,6 +496,31 @@ SUBMIT_RESULT QueueTrySubmit(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
     }
     CommitRequest(Queue, &Chain, Id, Request);
     return SubmitDone;
+}
+
+SUBMIT_RESULT QueueSubmitStep(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+{
+    return SubmitSegments(Queue, Request, 0);
+}
+
+SUBMIT_RESULT QueueTrySubmit(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+{
+    ULONG DataSegments = 0;
+
+    if (UNLIKELY(Request->Kind != RequestKindDevice)) {
+        const SUBMIT_RESULT Result = PrepareSpecial(Queue, Request, &DataSegments);
+
+        if (Result != SubmitDone) {
+            return Result;
+        }
+    } else {
+        DataSegments = CountSegments(&Queue->Adapter->Limits, Request);
+        if (UNLIKELY(DataSegments == 0)) {
+            Request->Result = RequestResultBadData;
+            return SubmitEnded;
+        }
+    }
+    return SubmitSegments(Queue, Request, DataSegments);
 }
 
 /* Writes the entry of the header, which comes first, and that of the status byte behind so many data
@@ -541,6 +544,7 @@ FORCEINLINE VOID CommitTable(BOOLEAN Split, PVIO_QUEUE Queue, ULONG Id, PSRB_EXT
     Slot->header.type = Read ? VIRTIO_BLK_T_IN : VIRTIO_BLK_T_OUT;
     Slot->header.sector = Request->Sector;
     Slot->status = REQUEST_STATUS_UNWRITTEN;
+    Queue->Writes += !Read;
     VirtQueueSetContext(&Queue->Ring, Id, Request);
     VirtQueueCommitTable(Split, &Queue->Ring, Id, Table->Address, Segments + 2,
                          (Read ? Request->Length : 0) + sizeof(Slot->status));

@@ -155,8 +155,9 @@ _Static_assert(sizeof(blk_req) == 2 * CACHE_LINE_SIZE, "a slot is two cache line
 
 /* What a request asks for. */
 typedef enum _REQUEST_KIND {
-    RequestKindDevice,   /* a virtio-blk request: read, write, flush */
-    RequestKindSequence, /* several of them, one after the other: SRB_EXTENSION.Sequence */
+    RequestKindDevice,   /* a virtio-blk request: read or write */
+    RequestKindFlush,    /* a flush of its own: SRB_EXTENSION.Flush */
+    RequestKindSequence, /* several requests, one after the other: SRB_EXTENSION.Sequence */
     RequestKindReset,    /* a logical unit, target or bus reset: done by the driver */
     RequestKindIdentify, /* the driver's own GET_ID, without an SRB */
 } REQUEST_KIND;
@@ -177,6 +178,12 @@ typedef enum _REQUEST_SPECIAL {
     RequestSpecialUnderrun = 2,  /* the SRB's buffer is longer than what is transferred */
     RequestSpecialLongTable = 4, /* it has a table of the queue's pool: LongTable */
 } REQUEST_SPECIAL;
+
+/* What a flush of its own knows of the writes before it (request_flush.c). */
+typedef struct _FLUSH_REQUEST {
+    ULONGLONG Writes; /* that all queues had counted when it came */
+    BOOLEAN Quiet;    /* none of these was in a ring still */
+} FLUSH_REQUEST, *PFLUSH_REQUEST;
 
 /*
  * The per-SRB extension. It holds garbage when StorPort hands the SRB over; HwBuildIo sets what is
@@ -203,7 +210,10 @@ typedef struct _SRB_EXTENSION {
     /* of RequestKindSequence: */
     UCHAR StepData;                     /* where this step's data lies: DISK_STEP_DATA */
     PPORT_SEGMENT_LIST CommandSegments; /* of StepDataCommand; NULL if no step has that */
-    DISK_SEQUENCE Sequence;
+    union {
+        DISK_SEQUENCE Sequence;
+        FLUSH_REQUEST Flush; /* of RequestKindFlush */
+    };
 } SRB_EXTENSION, *PSRB_EXTENSION;
 
 _Static_assert(RequestKindDevice == 0 && RequestResultDevice == 0 && VIRTIO_BLK_S_OK == 0,
@@ -266,16 +276,27 @@ typedef struct _SCRATCH_MEMORY {
     PSRB_EXTENSION Owner; /* whose it is until that request ends; NULL: it is free */
 } SCRATCH_MEMORY;
 
+/* The flushes of a queue (request_flush.c). Guarded by its lock. */
+typedef struct _QUEUE_FLUSHES {
+    REQUEST_LIST Gathering; /* ask for a flush, which has not begun */
+    PSRB_EXTENSION Running; /* the request whose flush is in the ring; NULL: none is */
+    REQUEST_LIST Riders;    /* end with it */
+    BOOLEAN Clean;          /* of queue 0: the first CleanWrites writes of all queues are flushed */
+    ULONGLONG CleanWrites;
+} QUEUE_FLUSHES;
+
 /* One virtqueue with everything that its requests need. */
 typedef struct _VIO_QUEUE {
     VIRTQUEUE Ring;
     VIRTIO_PCI_DOORBELL Doorbell;
     QUEUE_MEMORY Memory;
     REQUEST_LIST Waiting;
+    QUEUE_FLUSHES Flushes;
     SCRATCH_MEMORY Scratch;
     LONG_TABLE_STACK FreeLongTables[TableDirections];
     ULONG OpenBytes;  /* a request of one segment of up to so many bytes goes straight into the
                          ring: TableBytes while a plain queue runs and nothing waits, else 0 */
+    ULONGLONG Writes; /* requests put into the ring that change what is on the disk */
     ULONG TableBytes; /* constant: longest segment that a table takes as it is; 0: there are no
                          tables of indirect descriptors */
     BOOLEAN Open;     /* the queue runs and nothing waits */

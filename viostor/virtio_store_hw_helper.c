@@ -6,7 +6,7 @@
  *
  * A command that takes several requests (RequestKindSequence) goes through all of this once for each
  * of its steps: when one has come back, request_sequence.c is asked for the next, which goes to the
- * front of the waiting list.
+ * front of the waiting list. Flushes gather in a list of their own (request_flush.c).
  *
  * A request that finds no room goes to the end of the queue's waiting list, and so does every later
  * one until the list is empty: the order of requests is kept. Each pass over completions sends what
@@ -47,10 +47,16 @@ VOID RequestListConcat(PREQUEST_LIST List, PREQUEST_LIST Source)
 
 /* ---- The waiting list, and who may pass it by ---- */
 
-/* After each change of the queue's state or of its waiting list. */
+/* TRUE if something waits for room in the ring. */
+static BOOLEAN QueueHasPending(const VIO_QUEUE *Queue)
+{
+    return Queue->Waiting.Head != NULL || QueueFlushIsDue(Queue);
+}
+
+/* After each change of the queue's state or of what waits for room. */
 static VOID QueueUpdateOpening(PVIO_QUEUE Queue)
 {
-    Queue->Open = Queue->State == QueueRunning && Queue->Waiting.Head == NULL;
+    Queue->Open = Queue->State == QueueRunning && !QueueHasPending(Queue);
     Queue->OpenBytes =
         Queue->Open && VirtQueueIsPlain(&Queue->Ring) && !Queue->Polled ? Queue->TableBytes : 0;
 }
@@ -68,14 +74,17 @@ static VOID QueueKeepWaiting(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
     QueueUpdateOpening(Queue);
 }
 
-/* The next step of a sequence goes before all that waits: its SRB is older. */
-static VOID QueueKeepFirst(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+VOID QueuePlaceStep(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
 {
-    Request->Next = Queue->Waiting.Head;
-    if (Queue->Waiting.Head == NULL) {
-        Queue->Waiting.Tail = Request;
+    if (Request->Operation == DiskOperationFlush) {
+        RequestListAppend(&Queue->Flushes.Gathering, Request);
+    } else {
+        Request->Next = Queue->Waiting.Head;
+        if (Queue->Waiting.Head == NULL) {
+            Queue->Waiting.Tail = Request;
+        }
+        Queue->Waiting.Head = Request;
     }
-    Queue->Waiting.Head = Request;
     QueueUpdateOpening(Queue);
 }
 
@@ -95,7 +104,11 @@ static BOOLEAN QueueStart(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
     if (Queue->Waiting.Head == NULL) {
         Result = QueueTrySubmitTable(Queue, Request) ? SubmitDone : QueueTrySubmit(Queue, Request);
     }
-    if (Result == SubmitDone) {
+    if (Result == SubmitParked) {
+        QueueBeginFlush(Queue);
+        QueueUpdateOpening(Queue);
+    }
+    if (Result == SubmitDone || Result == SubmitParked) {
         QueueRingDoorbell(Queue);
     } else if (Result == SubmitNoRoom) {
         QueueKeepWaiting(Queue, Request);
@@ -169,9 +182,10 @@ BOOLEAN QueueSubmitSelected(PADAPTER_EXTENSION Adapter, PVOID Srb, PSRB_EXTENSIO
     return LIKELY(!Ended) || QueueRefuse(Adapter, Request);
 }
 
-/* Sends waiting requests while there is room for them. */
-static VOID QueueSubmitWaiting(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
+/* Sends what waits while there is room for it. */
+static VOID QueueSubmitPending(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
 {
+    QueueBeginFlush(Queue);
     while (Queue->Waiting.Head != NULL) {
         PSRB_EXTENSION Request = Queue->Waiting.Head;
         PSRB_EXTENSION Next = Request->Next;
@@ -185,6 +199,7 @@ static VOID QueueSubmitWaiting(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
             FinishRequest(Request, (REQUEST_RESULT)Request->Result, Finished);
         }
     }
+    QueueBeginFlush(Queue); /* of what has come to it just now */
     QueueUpdateOpening(Queue);
     QueueRingDoorbell(Queue);
 }
@@ -193,37 +208,42 @@ static VOID QueueSubmitWaiting(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
 
 /*
  * A request of which the device is done, but which is no ordinary one or did not go well. Status: its
- * Unusual, with what the device said. TRUE: it is finished. FALSE: it is another step's turn, and it
- * waits for that.
+ * Unusual, with what the device said. Returns the requests that are finished, linked by Next. NULL: none,
+ * as it is another step's turn, and the request waits for that.
  */
-DECLSPEC_NOINLINE static BOOLEAN QueueTakeUnusual(PVIO_QUEUE Queue, PSRB_EXTENSION Request,
-                                                  ULONG Status)
+DECLSPEC_NOINLINE static PSRB_EXTENSION QueueTakeUnusual(PVIO_QUEUE Queue, PSRB_EXTENSION Request,
+                                                         ULONG Status)
 {
     /* The lowest byte, which was 0 while the device had the request. */
     const UCHAR DeviceStatus = (UCHAR)Status;
 
     QueueReleaseLongTable(Queue, Request);
+    if (Request->Operation == DiskOperationFlush) {
+        Request = QueueEndFlush(Queue, Request, DeviceStatus);
+        QueueUpdateOpening(Queue);
+        return Request;
+    }
     if (Request->Kind == RequestKindSequence) {
         if (QueueAdvanceSequence(Queue, Request, DeviceStatus)) {
-            QueueKeepFirst(Queue, Request);
-            return FALSE;
+            QueuePlaceStep(Queue, Request);
+            return NULL;
         }
     } else if (Request->Kind == RequestKindIdentify) {
         Request->Finished = TRUE;
     }
     Request->DeviceStatus = DeviceStatus;
-    return TRUE;
+    Request->Next = NULL;
+    return Request;
 }
 
 _Static_assert(offsetof(SRB_EXTENSION, DeviceStatus) == offsetof(SRB_EXTENSION, Unusual),
                "the lowest byte of Unusual");
 
-/* Takes a used request back. FALSE: it is not finished yet. */
-FORCEINLINE BOOLEAN QueueTakeBack(PVIO_QUEUE Queue, const blk_req *Slot, PSRB_EXTENSION Request)
+/* What became of a used request. 0: it is an ordinary one that went well; else QueueTakeUnusual is to
+ * know. */
+FORCEINLINE ULONG RequestStatus(const blk_req *Slot, const SRB_EXTENSION *Request)
 {
-    const ULONG Status = *(const volatile UCHAR *)&Slot->status | Request->Unusual;
-
-    return LIKELY(Status == 0) || QueueTakeUnusual(Queue, Request, Status);
+    return *(const volatile UCHAR *)&Slot->status | Request->Unusual;
 }
 
 /* A list under construction: Tail is where the next request is named. */
@@ -242,6 +262,30 @@ FORCEINLINE VOID AddToRow(REQUEST_ROW *Row, PSRB_EXTENSION Request)
 {
     *Row->Tail = Request;
     Row->Tail = &Request->Next;
+}
+
+/* The same for those that QueueTakeUnusual gives. */
+FORCEINLINE VOID AddAllToRow(REQUEST_ROW *Row, PSRB_EXTENSION First)
+{
+    while (First != NULL) {
+        PSRB_EXTENSION Next = First->Next;
+
+        AddToRow(Row, First);
+        First = Next;
+    }
+}
+
+/* Takes a used request back, and adds what is finished by that. */
+FORCEINLINE VOID TakeBackToRow(PVIO_QUEUE Queue, const blk_req *Slot, PSRB_EXTENSION Request,
+                               REQUEST_ROW *Row)
+{
+    const ULONG Status = RequestStatus(Slot, Request);
+
+    if (LIKELY(Status == 0)) {
+        AddToRow(Row, Request);
+    } else {
+        AddAllToRow(Row, QueueTakeUnusual(Queue, Request, Status));
+    }
 }
 
 FORCEINLINE VOID EndRow(const REQUEST_ROW *Row, PREQUEST_LIST List)
@@ -268,19 +312,23 @@ DECLSPEC_NOINLINE static VOID QueueCountLongLength(PVIO_QUEUE Queue, ULONG Lengt
     }
 }
 
-/* A used element that is not as it should be. FALSE: the device has broken the ring's rules. */
+/* A used element that is not as it should be; *Finished are the requests that are finished by it, linked
+ * by Next. FALSE: the device has broken the ring's rules. */
 DECLSPEC_NOINLINE static BOOLEAN QueueTakeOdd(PVIO_QUEUE Queue, VIRTQ_SPLIT_TAKE Take, ULONG Id,
-                                              ULONG Length, PSRB_EXTENSION *Request)
+                                              ULONG Length, PSRB_EXTENSION *Finished)
 {
-    *Request = NULL;
+    PSRB_EXTENSION Request;
+    ULONG Status;
+
+    *Finished = NULL;
     if (!VirtSplitTakeOdd(&Queue->Ring, &Take, Id)) {
         return FALSE;
     }
     QueueCountLongLength(Queue, Length);
-    *Request = (PSRB_EXTENSION)VirtQueueContext(&Queue->Ring, Id);
-    if (!QueueTakeBack(Queue, &Queue->Memory.Slots[Id], *Request)) {
-        *Request = NULL;
-    }
+    Request = (PSRB_EXTENSION)VirtQueueContext(&Queue->Ring, Id);
+    Status = RequestStatus(&Queue->Memory.Slots[Id], Request);
+    Request->Next = NULL;
+    *Finished = Status == 0 ? Request : QueueTakeUnusual(Queue, Request, Status);
     return TRUE;
 }
 
@@ -305,16 +353,11 @@ again:
                 if (!QueueTakeOdd(Queue, Take, Id, Length, &Request)) {
                     return FALSE;
                 }
-                if (Request != NULL) {
-                    AddToRow(Row, Request);
-                }
+                AddAllToRow(Row, Request);
                 goto again;
             }
             VirtSplitTake(&Take, Id, State);
-            Request = (PSRB_EXTENSION)State->Context;
-            if (LIKELY(QueueTakeBack(Queue, &Slots[Id], Request))) {
-                AddToRow(Row, Request);
-            }
+            TakeBackToRow(Queue, &Slots[Id], (PSRB_EXTENSION)State->Context, Row);
         } while (VirtSplitHasMore(&Take));
         VirtSplitEndTake(&Queue->Ring, &Take);
     }
@@ -329,18 +372,14 @@ static BOOLEAN QueueCollectAny(PVIO_QUEUE Queue, REQUEST_ROW *Row)
     ULONG Id = 0;
 
     for (;;) {
-        PSRB_EXTENSION Request;
-
         Result = VirtQueueGetUsed(&Queue->Ring, &Id, &Written);
         if (UNLIKELY(Result == VirtQueueLongElement)) {
             QueueCountLongLength(Queue, Written);
         } else if (Result != VirtQueueElement) {
             return Result == VirtQueueEmpty;
         }
-        Request = (PSRB_EXTENSION)VirtQueueContext(&Queue->Ring, Id);
-        if (LIKELY(QueueTakeBack(Queue, &Queue->Memory.Slots[Id], Request))) {
-            AddToRow(Row, Request);
-        }
+        TakeBackToRow(Queue, &Queue->Memory.Slots[Id],
+                      (PSRB_EXTENSION)VirtQueueContext(&Queue->Ring, Id), Row);
     }
 }
 
@@ -389,8 +428,8 @@ DECLSPEC_NOINLINE static VOID QueueWorkAny(PVIO_QUEUE Queue, PREQUEST_LIST Finis
             QueueBreak(Queue);
             return;
         }
-        if (Queue->Waiting.Head != NULL) {
-            QueueSubmitWaiting(Queue, Finished);
+        if (QueueHasPending(Queue)) {
+            QueueSubmitPending(Queue, Finished);
         }
     } while (!Queue->Polled &&
              VirtQueueEnableInterrupts(&Queue->Ring, Queue->CompletionsPerInterrupt));
@@ -464,8 +503,8 @@ VOID QueueProcess(PVIO_QUEUE Queue)
 }
 
 /*
- * QUEUE_ROUTINE: takes one request back, of a plain queue; Context is a pointer to it, NULL if there is
- * none that is finished. What else there is to do a DPC does that is queued here.
+ * QUEUE_ROUTINE: takes one request back, of a plain queue; Context is a pointer to what is finished by
+ * that: the request, if its Unusual is 0; else several, linked by Next; NULL: none. What else there is to do a DPC does that is queued here.
  */
 FORCEINLINE BOOLEAN QueueWorkOne(PVIO_QUEUE Queue, PVOID Context)
 {
@@ -473,6 +512,7 @@ FORCEINLINE BOOLEAN QueueWorkOne(PVIO_QUEUE Queue, PVOID Context)
     VIRTQUEUE_RESULT Result;
     VIRTQ_SPLIT_TAKE Take;
     PVIRTQUEUE_ID State;
+    ULONG Status;
     ULONG Length;
     ULONG Id;
 
@@ -500,9 +540,10 @@ FORCEINLINE BOOLEAN QueueWorkOne(PVIO_QUEUE Queue, PVOID Context)
     VirtSplitTake(&Take, Id, State);
     VirtSplitEndTake(&Queue->Ring, &Take);
     *Finished = (PSRB_EXTENSION)State->Context;
-    if (UNLIKELY(!QueueTakeBack(Queue, &Queue->Memory.Slots[Id], *Finished))) {
-        *Finished = NULL;
-        PortScheduleQueue(Queue); /* its next step waits */
+    Status = RequestStatus(&Queue->Memory.Slots[Id], *Finished);
+    if (UNLIKELY(Status != 0)) {
+        *Finished = QueueTakeUnusual(Queue, *Finished, Status);
+        PortScheduleQueue(Queue); /* another step may wait, and nobody has asked for an interrupt */
     } else if (UNLIKELY(VirtSplitRearm(&Queue->Ring))) {
         PortScheduleQueue(Queue); /* also where there was more from the beginning */
     }
@@ -517,8 +558,13 @@ DECLSPEC_NOINLINE static VOID QueueProcessOne(PVIO_QUEUE Queue)
     PSRB_EXTENSION Finished;
 
     (VOID) PortWithQueueLock(Queue, QueueWorkOne, &Finished);
-    if (LIKELY(Finished != NULL)) {
+    if (UNLIKELY(Finished == NULL)) {
+        return;
+    }
+    if (LIKELY(Finished->Unusual == 0)) {
         RequestFinish(Adapter, Finished);
+    } else {
+        RequestCompleteAll(Adapter, Finished);
     }
 }
 
@@ -562,20 +608,25 @@ VOID QueueRenewRing(PVIO_QUEUE Queue)
     }
 }
 
-VOID QueueAbandonWaiting(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finished)
+/* Gives up all of a list, which is then empty. */
+static VOID AbandonList(PVIO_QUEUE Queue, PREQUEST_LIST List, REQUEST_RESULT Result,
+                        PREQUEST_LIST Finished)
 {
-    REQUEST_LIST Waiting = Queue->Waiting;
     PSRB_EXTENSION Request;
 
-    for (Request = Waiting.Head; Request != NULL; Request = Request->Next) {
+    for (Request = List->Head; Request != NULL; Request = Request->Next) {
         Request->Result = (UCHAR)Result;
-        if (Queue->Scratch.Owner == Request) {
-            Queue->Scratch.Owner = NULL;
-        }
+        QueueReleaseScratch(Queue, Request);
     }
-    Queue->Waiting.Head = NULL;
+    RequestListConcat(Finished, List);
+}
+
+VOID QueueAbandonWaiting(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finished)
+{
+    AbandonList(Queue, &Queue->Waiting, Result, Finished);
+    AbandonList(Queue, &Queue->Flushes.Gathering, Result, Finished);
+    AbandonList(Queue, &Queue->Flushes.Riders, Result, Finished);
     QueueUpdateOpening(Queue);
-    RequestListConcat(Finished, &Waiting);
 }
 
 VOID QueueAbandon(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finished)
@@ -589,6 +640,8 @@ VOID QueueAbandon(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finishe
         QueueReleaseLongTable(Queue, Request);
         FinishRequest(Request, Result, Finished);
     }
+    Queue->Flushes.Running = NULL;
+    Queue->Flushes.Clean = FALSE;
     QueueAbandonWaiting(Queue, Result, Finished);
     Queue->Scratch.Owner = NULL;
     QueueRenewRing(Queue);
@@ -596,8 +649,8 @@ VOID QueueAbandon(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finishe
 
 VOID QueueResume(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
 {
-    if (Queue->Waiting.Head != NULL) {
-        QueueSubmitWaiting(Queue, Finished);
+    if (QueueHasPending(Queue)) {
+        QueueSubmitPending(Queue, Finished);
     }
     if (Queue->Polled) {
         VirtQueueDisableInterrupts(&Queue->Ring);

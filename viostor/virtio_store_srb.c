@@ -37,6 +37,7 @@ static VOID PrepareRequest(PADAPTER_EXTENSION Adapter, PVOID Srb, DISK_OPERATION
 
     Request->Srb = Srb;
     Request->Unusual = 0;
+    Request->Kind = Operation == DiskOperationFlush ? RequestKindFlush : RequestKindDevice;
     Request->Special = RequestSpecialReport;
     Request->Operation = (UCHAR)Operation;
     Request->Sector = Sector;
@@ -169,13 +170,16 @@ DECLSPEC_NOINLINE static VOID ExecuteReset(PADAPTER_EXTENSION Adapter, PVOID Srb
     PortCompleteSrb(Adapter, Srb);
 }
 
-/* What is not a single request of the device: a reset, or a sequence. */
+/* What is not a read or write: a reset, a flush, or a sequence. */
 DECLSPEC_NOINLINE static BOOLEAN StartSpecial(PADAPTER_EXTENSION Adapter, PVOID Srb,
                                               PSRB_EXTENSION Request)
 {
     if (Request->Kind == RequestKindReset) {
         ExecuteReset(Adapter, Srb);
         return TRUE;
+    }
+    if (Request->Kind == RequestKindFlush) {
+        return FlushSubmit(Adapter, Request);
     }
     return QueueSubmitRequest(ScsiSequenceIsSerial(Request->Sequence.Kind)
                                   ? &Adapter->Queues[0]

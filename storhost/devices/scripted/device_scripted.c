@@ -303,6 +303,7 @@ static void scripted_destroy(struct device *device)
         free(scripted->queues[i].outstanding);
     }
     request_free_list(scripted->late);
+    cache_close(scripted);
     if (scripted->store >= 0) {
         close(scripted->store);
     }

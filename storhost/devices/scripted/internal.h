@@ -48,6 +48,7 @@ struct request {
     unsigned count;
     uint64_t readable, writable; /* bytes, header and status included */
     uint64_t due;                /* step at which it may complete */
+    uint64_t covers;             /* of a flush: writes that were completed before it was taken */
     uint32_t faults;             /* bit per scripted_fault_kind */
     uint32_t values[SCRIPTED_FAULTS];
 };
@@ -174,6 +175,8 @@ struct scripted {
     int store;                 /* file */
     struct request *late;      /* kept by RESET_LATE */
     uint64_t random;
+    struct cached_write *cache; /* what a loss of power takes away, newest first; cache.c */
+    uint64_t writes_cached;     /* so far */
 
     /* script */
     struct active_fault faults[FAULTS_MAXIMUM];
@@ -270,12 +273,24 @@ void request_free_list(struct request *first);
 /* ---- request.c: what a request means, the disk ---- */
 
 bool store_open(struct scripted *scripted, char *error, size_t size);
+/* Moves bytes of the file; what lies beyond its end reads as zeroes. */
+bool store_piece(int file, uint64_t offset, char *data, size_t bytes, bool write);
 /* Judges a request that was just taken, counts it and finds the faults that hit it. */
 void request_begin(struct scripted *scripted, struct queue *queue, struct request *request);
 /* Moves data and writes the status. Returns the used length. */
 uint32_t request_execute(struct scripted *scripted, const struct request *request);
 bool store_transfer(struct scripted *scripted, uint64_t sector, void *data, size_t bytes,
                     bool write);
+
+/* ---- cache.c: what is not on the medium yet, with volatile=on ---- */
+
+/* [offset, offset + bytes) of the disk is about to be written. */
+void cache_note(struct scripted *scripted, uint64_t offset, uint64_t bytes);
+/* The first `covered` writes are on the medium. */
+void cache_flush(struct scripted *scripted, uint64_t covered);
+/* Power is lost: what is not on the medium is as it was before. */
+void cache_lose(struct scripted *scripted);
+void cache_close(struct scripted *scripted);
 
 /* ---- script.c ---- */
 

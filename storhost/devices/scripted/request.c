@@ -49,7 +49,7 @@ bool store_open(struct scripted *scripted, char *error, size_t size)
     return true;
 }
 
-static bool store_piece(int file, uint64_t offset, char *data, size_t bytes, bool write)
+bool store_piece(int file, uint64_t offset, char *data, size_t bytes, bool write)
 {
     while (bytes != 0) {
         const ssize_t done = write ? pwrite(file, data, bytes, (off_t)offset)
@@ -350,6 +350,7 @@ void request_begin(struct scripted *scripted, struct queue *queue, struct reques
         request->type &= ~VIRTIO_BLK_T_BARRIER;
     }
     request->due = scripted->counters.steps + scripted->options.delay;
+    request->covers = scripted->writes_cached;
     count_type(&scripted->counters, request->type);
     judge(scripted, queue, request);
     find_faults(scripted, queue, request);
@@ -397,6 +398,9 @@ static uint8_t transfer_data(struct scripted *scripted, const struct request *re
         request->sector + sectors > INT64_MAX / SECTOR || request->sector % block != 0 ||
         sectors % block != 0) {
         return VIRTIO_BLK_S_IOERR;
+    }
+    if (write) {
+        cache_note(scripted, request->sector * SECTOR, bytes);
     }
     if (!for_each_piece(request, !write, move_piece, &transfer)) {
         return VIRTIO_BLK_S_IOERR;
@@ -478,6 +482,7 @@ static uint8_t clear_range(struct scripted *scripted, const struct request *requ
     if (request->type == VIRTIO_BLK_T_DISCARD) {
         range = whole_grains(scripted, range);
     }
+    cache_note(scripted, range.sector * SECTOR, (uint64_t)range.num_sectors * SECTOR);
     return range.num_sectors == 0 ||
                    fallocate(scripted->store, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                              (off_t)(range.sector * SECTOR),
@@ -498,6 +503,15 @@ static uint8_t answer_lifetime(struct scripted *scripted, const struct request *
     return text.left == 0 ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
 }
 
+static uint8_t flush(struct scripted *scripted, const struct request *request)
+{
+    if (!(scripted->offered & FEATURE(VIRTIO_BLK_F_FLUSH))) {
+        return VIRTIO_BLK_S_UNSUPP;
+    }
+    cache_flush(scripted, request->covers);
+    return VIRTIO_BLK_S_OK;
+}
+
 static uint8_t perform(struct scripted *scripted, const struct request *request)
 {
     switch (request->type) {
@@ -511,8 +525,7 @@ static uint8_t perform(struct scripted *scripted, const struct request *request)
     case VIRTIO_BLK_T_OUT:
         return transfer_data(scripted, request);
     case VIRTIO_BLK_T_FLUSH:
-        return scripted->offered & FEATURE(VIRTIO_BLK_F_FLUSH) ? VIRTIO_BLK_S_OK
-                                                               : VIRTIO_BLK_S_UNSUPP;
+        return flush(scripted, request);
     case VIRTIO_BLK_T_GET_ID:
         return answer_id(scripted, request);
     default:

@@ -306,6 +306,7 @@ static const struct key keys[] = {
     SWITCH("immediate", immediate, RUN),
     SWITCH("no-batches", no_batches, RUN),
     WORD("used-length", used_length, length_words, RUN),
+    SWITCH("volatile", volatile_cache),
     WORD("reset", reset, reset_words, RUN),
     NUMBER("reset-reads", reset_reads, .words = never_word, .values = never_value, RUN),
     SWITCH("refuse-features", refuse_features, RUN),
@@ -634,6 +635,12 @@ static void locked(struct scripted *scripted, void (*change)(struct scripted *sc
     scripted->device.ops->config_read(&scripted->device, 0, 4);
 }
 
+static bool do_lose_cache(struct command *command)
+{
+    locked(scripted_of(command->device), cache_lose);
+    return true;
+}
+
 static bool do_config_interrupt(struct command *command)
 {
     locked(scripted_of(command->device), config_changed);
@@ -712,6 +719,7 @@ static const struct {
     {"write-late", do_simple},
     {"step", do_simple},
     {"remove", do_simple},
+    {"lose-cache", do_lose_cache},
     {"resize", do_resize},
     {"read-only", do_read_only},
     {"interrupt", do_interrupt},

@@ -23,6 +23,7 @@
  *     common|notify|isr|config|msix=BAR[:OFFSET]  notify-multiplier=N  capabilities=CASE
  *     take=N*  complete=N*  delay=STEPS*  order=in-order|reverse|shuffle*  seed=N*  immediate=on|off*
  *     no-batches=on|off*                                 (IN_ORDER: an element for each request)
+ *     volatile=on|off                                    (what no flush covers may be lost)
  *     reset=drop|complete|late|work*  reset-reads=N|never*
  *     used-length=exact|chain|data|status|nothing*
  *     refuse-features=on|off*  refuse-vector=N|all|none*  lose-interrupts=N|all*
@@ -37,6 +38,7 @@
  *             index-jump=N, delay=STEPS, no-interrupt
  *     clear                   forgets faults, holds and lies
  *     resize SECTORS | read-only on|off | needs-reset | config-interrupt
+ *     lose-cache              with volatile=on: takes away what no flush has covered
  *     end-reset               the reset that is under way is done at the next look
  *     interrupt VECTOR|line   an interrupt without cause
  *     config OFFSET BYTES VALUE   device configuration, without telling the driver
@@ -136,6 +138,8 @@ struct scripted_options {
     bool immediate;            /* each doorbell is followed by a step [false] */
     enum scripted_used_length used_length; /* [exact] */
     bool no_batches; /* IN_ORDER: an element for each request all the same [false] */
+
+    bool volatile_cache; /* what no flush has covered may be lost [false] */
 
     enum scripted_reset reset; /* [drop] */
     uint32_t reset_reads;      /* so many reads of the status until a reset is done [0] */

@@ -1145,7 +1145,7 @@ static void fill_queue(VIRTIO_PCI_QUEUE *queue, uint16_t index, uint16_t vector,
                        VIRTQUEUE_LAYOUT layout, uint64_t address)
 {
     static _Alignas(4096) uint8_t ring[16384], private[16384];
-    VIRTQUEUE_SETUP setup = {layout, size, 0, FALSE, FALSE, FALSE, TRUE, ring, address, private};
+    VIRTQUEUE_SETUP setup = {layout, size, 0, FALSE, FALSE, TRUE, ring, address, private};
     VIRTQUEUE virtqueue;
 
     assert_int_equal(VirtQueueInitialize(&virtqueue, &setup), VirtQueueFaultNone);

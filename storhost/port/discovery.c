@@ -15,7 +15,7 @@
 
 #define INQUIRY_BYTES 36
 #define LIST_BYTES    264
-#define ATTEMPTS      8
+#define ATTEMPTS      8 /* more than there are unit attentions; how many Windows makes no page says */
 
 /* At most so many targets and LUNs beside the first are asked. */
 #define PROBED 2

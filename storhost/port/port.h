@@ -135,8 +135,8 @@ void port_submit(struct port *port, struct port_io *io);
 void port_execute(struct port *port, struct port_io *io);
 /* Waits until nothing is outstanding; false after `milliseconds` of real time. */
 bool port_drain(struct port *port, unsigned milliseconds);
-/* Whether a class driver would send this request again: ended by a reset, flushed, or with a unit
- * attention. The caller counts: Windows' disk class tries 8 times. */
+/* Whether it is worth sending this request again: ended by a reset, flushed, or with a unit attention. For
+ * requests of the port driver's own and of tests; what a class driver does is in disk_class/. */
 bool port_should_retry(const struct port_io *io);
 /* The same as port_execute, tried again as long as port_should_retry says so, up to 8 times. */
 void port_execute_retried(struct port *port, struct port_io *io);

@@ -231,6 +231,14 @@ static void check_results(const struct request *request, const struct srb_result
         violation(RULE_SRB_STATUS, "a request for %u bytes is completed with DataTransferLength %u",
                   request->length, results->transferred);
     }
+    /* Reference of HW_STARTIO, SRB_STATUS_BUSY: "should not update the Srb's DataTransferLength", as the same
+     * request block is sent again. */
+    if (status == SRB_STATUS_BUSY && results->transferred != request->length) {
+        violation(RULE_SRB_STATUS,
+                  "a request for %u bytes is answered busy with DataTransferLength %u, which is to "
+                  "stay as it is",
+                  request->length, results->transferred);
+    }
     if (sense && (!scsi || request->sense == NULL)) {
         violation(RULE_SRB_STATUS,
                   "SRB_STATUS_AUTOSENSE_VALID in a request without a sense buffer");

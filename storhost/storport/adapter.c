@@ -161,7 +161,8 @@ const struct port_model storport_model = {
     .windows = WINDOWS_10,
     .cdb_offset = offsetof(SCSI_REQUEST_BLOCK, Cdb),
     .first_reset = RESET_UNIT,
-    /* up to 250 ms; the class driver gives up some time */
+    /* HW_STARTIO, SRB_STATUS_BUSY: sent again with a new extension. After how long and how often no page
+     * says: two minutes, so that a driver that never takes it is seen. */
     .busy_microseconds = 250000,
     .busy_attempts = 480,
     .check_options = check_options,

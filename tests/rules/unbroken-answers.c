@@ -70,7 +70,9 @@ BOOLEAN BreakRule(PLACE Where, PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb)
     Extension->Count++;
     Answer = &Answers[Block - FIRST_BLOCK];
     Srb->ScsiStatus = Answer->ScsiStatus;
-    Srb->DataTransferLength = 0;
+    if (Answer->SrbStatus != SRB_STATUS_BUSY) {
+        Srb->DataTransferLength = 0;
+    }
     Complete(Extension, Srb, Answer->SrbStatus | PutSense(Answer, Srb));
     return TRUE;
 }

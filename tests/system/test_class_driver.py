@@ -85,6 +85,7 @@ def test_an_error_of_the_host_that_passes_is_not_noticed(storhost, kind, command
         clock advance 2
         wait r
         expect ok retries=1
+        disk write 0 8 1
         device fault status=ioerr type={kind} times=all
         async r {command}
         idle
@@ -168,10 +169,12 @@ def test_what_is_not_on_the_disk_is_not_sent(storhost):
 def test_one_flush_is_synchronize_cache_and_an_srb_of_its_own(storhost):
     """One FlushFileBuffers; those that come meanwhile wait and go as one."""
     storhost.script("""
+        disk write 0 8 1
         disk flush
         expect ok srbs=2
         check class.synchronize_caches = 1
         check class.srb_flushes = 1
+        check device.done.flushes = 1
         disk write 0 8 1
         device hold all
         async first disk flush

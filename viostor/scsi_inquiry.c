@@ -6,7 +6,7 @@
 #include "scsi_internal.h"
 
 /* Frozen from the first release: Windows makes the disk's instance from these strings and from the
- * designator of VPD page 83h, which holds the first two. A change makes every disk a new one. */
+ * designators of VPD page 83h, which the first two are part of. A change makes every disk a new one. */
 #define DISK_VENDOR         "VirtIO  "
 #define DISK_PRODUCT        "Virtual Disk    "
 #define DISK_PLACE          "PCI-location-"
@@ -109,19 +109,60 @@ static ULONG PutIdentity(const SCSI_DISK *Disk, UCHAR *Text)
     return 2 * DISK_SERIAL_LENGTH;
 }
 
-/* VPD 83h, device identification (SPC-4): one designator of the logical unit, based on the
- * T10 vendor identification. */
-static ULONG DeviceIdentificationPage(const SCSI_DISK *Disk, UCHAR *Page)
+/* The designator based on the T10 vendor identification (SPC-4, 7.8.5.4). Returns its length. */
+static ULONG PutVendorDesignator(const SCSI_DISK *Disk, UCHAR *Designator)
 {
     ULONG Length = DISK_VENDOR_LENGTH + DISK_PRODUCT_LENGTH;
 
-    Page[4] = 0x02; /* code set: ASCII */
-    Page[5] = 0x01; /* of the logical unit; T10 vendor id based */
-    PutText(&Page[8], DISK_VENDOR, DISK_VENDOR_LENGTH);
-    PutText(&Page[8 + DISK_VENDOR_LENGTH], DISK_PRODUCT, DISK_PRODUCT_LENGTH);
-    Length += PutIdentity(Disk, &Page[8 + Length]);
-    Page[7] = (UCHAR)Length;
+    Designator[0] = 0x02; /* code set: ASCII */
+    Designator[1] = 0x01; /* of the logical unit; T10 vendor id based */
+    PutText(&Designator[4], DISK_VENDOR, DISK_VENDOR_LENGTH);
+    PutText(&Designator[4 + DISK_VENDOR_LENGTH], DISK_PRODUCT, DISK_PRODUCT_LENGTH);
+    Length += PutIdentity(Disk, &Designator[4 + Length]);
+    Designator[3] = (UCHAR)Length;
     return 4 + Length;
+}
+
+/* FNV-1a, 64 bits, of Bytes; Hash is what came before them. */
+static ULONGLONG HashBytes(ULONGLONG Hash, const UCHAR *Bytes, ULONG Length)
+{
+    ULONG Index;
+
+    for (Index = 0; Index < Length; Index++) {
+        Hash = (Hash ^ Bytes[Index]) * 0x100000001b3ull;
+    }
+    return Hash;
+}
+
+/*
+ * The designator of type NAA (SPC-4, 7.8.5.6), which MPIO and the validation of a failover cluster want:
+ * NAA 3h, locally assigned, and 60 bits made of vendor, product and serial number. Returns its length.
+ * Without a serial number there is none: the place in the machine does not tell disks of two machines
+ * apart, and whoever looks at this designator would take them for one.
+ */
+static ULONG PutNaaDesignator(const SCSI_DISK *Disk, UCHAR *Designator)
+{
+    static const UCHAR Names[] = DISK_VENDOR DISK_PRODUCT;
+    ULONGLONG Hash = HashBytes(0xcbf29ce484222325ull, Names, sizeof(Names) - 1);
+
+    if (Disk->SerialLength == 0) {
+        return 0;
+    }
+    Hash = HashBytes(Hash, Disk->Serial, DISK_SERIAL_LENGTH);
+    Hash ^= Hash >> 60;   /* the digit that NAA takes the place of goes into the last one */
+    Designator[0] = 0x01; /* code set: binary */
+    Designator[1] = 0x03; /* of the logical unit; NAA */
+    Designator[3] = 8;
+    Put64(&Designator[4], (Hash & 0x0fffffffffffffffull) | 0x3000000000000000ull);
+    return 12;
+}
+
+/* VPD 83h, device identification (SPC-4): the designators of the logical unit. */
+static ULONG DeviceIdentificationPage(const SCSI_DISK *Disk, UCHAR *Page)
+{
+    const ULONG Length = PutVendorDesignator(Disk, &Page[4]);
+
+    return Length + PutNaaDesignator(Disk, &Page[4 + Length]);
 }
 
 /* VPD 86h, extended INQUIRY data (SPC-4). */

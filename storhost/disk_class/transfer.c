@@ -14,6 +14,7 @@
 #include "machine/memory.h"
 
 #define FUA_BIT            0x08
+#define FLAGS_PAGING       0x40000000u /* SRB_CLASS_FLAGS_PAGING (classpnp.h): of caches and page files */
 #define CDB_10_MAXIMUM     UINT16_MAX /* blocks: ClassReadDriveCapacity lowers HwMaxXferLen to it */
 #define TRANSFER_UNLIMITED (UINT32_C(1) << 30) /* a driver that leaves its limit at "any" */
 
@@ -104,6 +105,7 @@ static void make_piece(struct class_packet *packet, const struct class_facts *fa
     io->processor = request->processor;
     io->scatter_bytes = request->scatter_bytes;
     io->page_aligned = !request->unaligned;
+    io->class_flags = request->unaligned ? 0 : FLAGS_PAGING;
     io->write_through = write && request->write_through;
     io->sense_capacity = 0; /* the port model's choice */
 }

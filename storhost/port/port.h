@@ -68,9 +68,10 @@ struct port_io {
     uint32_t scatter_bytes;   /* physical pieces of at most this many bytes; 0: pages */
     bool
         write_through; /* a write that a file system wants on the medium: no caching in the adapter */
-    bool last_attempt;   /* a class driver sends it for the last time: untagged, see srb_flags() */
-    bool page_aligned;   /* the buffer begins at a page, as those of paging and unbuffered I/O */
-    uint32_t pnp_action; /* SRB_FUNCTION_PNP / POWER */
+    uint32_t class_flags; /* SRB flags of the class driver\'s own, which a miniport passes over */
+    bool last_attempt;    /* a class driver sends it for the last time: untagged, see srb_flags() */
+    bool page_aligned;    /* the buffer begins at a page, as those of paging and unbuffered I/O */
+    uint32_t pnp_action;  /* SRB_FUNCTION_PNP / POWER */
     uint32_t power_state;
     uint8_t sense_capacity; /* bytes of its sense buffer; 0: the model's choice, mostly 18 */
     bool no_sense_buffer;   /* none, whatever sense_capacity says */

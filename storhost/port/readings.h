@@ -34,7 +34,7 @@ bool reading_settle(const char *text);
 /* Whether the statement holds in this run: the same answer each time. Any thread. */
 bool reading_is(enum reading reading);
 /* For a statement about single events, some of which may be one way and some the other: drawn anew each
- * time from the port's random numbers, unless it is settled. */
+ * time, by the port's random numbers and the seed, unless it is settled. */
 bool reading_now(enum reading reading, struct port *port);
 
 /* One line for the report of a run that failed: the option that plays it again, and what has been asked

@@ -103,7 +103,7 @@ static bool build_sense(struct request *request)
 uint32_t srb_flags(const struct request *request)
 {
     const struct port_io *io = request->io;
-    uint32_t flags = SRB_FLAGS_NO_QUEUE_FREEZE;
+    uint32_t flags = SRB_FLAGS_NO_QUEUE_FREEZE | io->class_flags;
 
     if (io->last_attempt) { /* classpnp/src/retry.c, RetryTransferPacket */
         flags |= SRB_FLAGS_DISABLE_DISCONNECT | SRB_FLAGS_DISABLE_SYNCH_TRANSFER;

@@ -72,10 +72,8 @@ def test_a_transient_busy_is_the_port_drivers(storhost):
     """)
 
 
-@pytest.mark.parametrize("kind, command", [("in", "disk read 0 8"), ("out", "disk write 0 8 1"),
-                                          ("flush", "disk flush"), ("discard", "disk trim 0 8")])
-def test_an_error_of_the_host_that_passes_is_not_noticed(storhost, kind, command):
-    """Windows sends the request again; what lasts is an error, and none of a bad block."""
+def fail_for_a_while(storhost, kind: str, command: str) -> None:
+    """One error of the host, and then one that stays."""
     storhost.script(f"""
         disk start
         disk write 0 8 1
@@ -96,6 +94,18 @@ def test_an_error_of_the_host_that_passes_is_not_noticed(storhost, kind, command
     """, MANUAL, SCRIPTED)
 
 
+@pytest.mark.every_target(few=2)
+@pytest.mark.parametrize("kind, command", [("in", "disk read 0 8"), ("out", "disk write 0 8 1"), ("flush", "disk flush")])
+def test_an_error_of_the_host_that_passes_is_not_noticed(storhost, kind, command):
+    """Windows sends the request again; what lasts is an error, and none of a bad block."""
+    fail_for_a_while(storhost, kind, command)
+
+
+def test_an_error_of_the_host_that_passes_is_not_noticed_by_trim(storhost):
+    fail_for_a_while(storhost, "discard", "disk trim 0 8")
+
+
+@pytest.mark.every_target
 def test_an_application_notices_no_reset(storhost):
     """Requests that a reset ends, and the unit attention behind it, are sent again at once."""
     storhost.script("""
@@ -115,6 +125,7 @@ def test_an_application_notices_no_reset(storhost):
     """, MANUAL, SCRIPTED)
 
 
+@pytest.mark.every_target
 def test_a_disk_that_is_gone_is_said_at_once(storhost):
     storhost.script("""
         disk start
@@ -130,6 +141,7 @@ def test_a_disk_that_is_gone_is_said_at_once(storhost):
 
 # ---- splitting -----------------------------------------------------------------------------------
 
+@pytest.mark.every_target(few=1)
 @pytest.mark.parametrize("device", ["seg-max=126", "seg-max=18,size-max=4096", "queue-size=128,seg-max=64"])
 def test_requests_are_split_as_published(storhost, device):
     """At the largest transfer; one page earlier than the adapter's pages where a buffer begins within a page."""
@@ -166,6 +178,7 @@ def test_what_is_not_on_the_disk_is_not_sent(storhost):
 
 # ---- flush, write-through -------------------------------------------------------------------------
 
+@pytest.mark.every_target
 def test_one_flush_is_synchronize_cache_and_an_srb_of_its_own(storhost):
     """One FlushFileBuffers; those that come meanwhile wait and go as one."""
     storhost.script("""
@@ -192,6 +205,7 @@ def test_one_flush_is_synchronize_cache_and_an_srb_of_its_own(storhost):
     """, SCRIPTED)
 
 
+@pytest.mark.every_target
 def test_a_failed_synchronize_cache_fails_the_flush(storhost):
     """Though the flush behind it was well: it is tried five times, at once."""
     storhost.script("""
@@ -205,6 +219,7 @@ def test_a_failed_synchronize_cache_fails_the_flush(storhost):
     """, MANUAL, SCRIPTED)
 
 
+@pytest.mark.every_target(few=1)
 @pytest.mark.parametrize("writeback, flushes", [("on", 1), ("off", 0)])
 def test_write_through_is_fua_where_there_is_a_cache(storhost, writeback, flushes):
     """The driver makes it a write and a flush; without a cache nothing is to be flushed."""
@@ -222,6 +237,7 @@ def test_write_through_is_fua_where_there_is_a_cache(storhost, writeback, flushe
 
 # ---- capacity ------------------------------------------------------------------------------------
 
+@pytest.mark.every_target
 def test_a_new_capacity_is_read_after_the_unit_attention(storhost):
     """The request that met it is sent again a second later."""
     storhost.script("""

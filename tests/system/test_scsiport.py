@@ -10,7 +10,12 @@ from conftest import BUILD
 from serving import Server, command
 from targets import Target
 
-# How commands end must not depend on the port driver.
+# What an application sees, and how commands end, must not depend on the port driver.
+from test_class_driver import (  # noqa: F401 (they run here with this file's target)
+    test_a_failed_synchronize_cache_fails_the_flush, test_a_new_capacity_is_read_after_the_unit_attention,
+    test_an_application_notices_no_reset, test_an_error_of_the_host_that_passes_is_not_noticed,
+    test_one_flush_is_synchronize_cache_and_an_srb_of_its_own, test_requests_are_split_as_published,
+    test_write_through_is_fua_where_there_is_a_cache)
 from test_scsi import (  # noqa: F401 (they run here with this file's target)
     test_an_error_of_the_device_is_one_that_windows_retries, test_answers_of_every_length,
     test_commands_that_are_not_there, test_fua_is_a_write_and_then_a_flush,

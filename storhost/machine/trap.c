@@ -214,7 +214,7 @@ static void decline(const struct trap_fault *fault)
     sigaction(fault->signal, &previous[fault->signal], NULL);
 }
 
-static void on_signal(int number, siginfo_t *info, void *context)
+void trap_on_signal(int number, siginfo_t *info, void *context)
 {
     int saved_errno = errno;
     struct trap_fault fault = {.signal = number};
@@ -246,13 +246,16 @@ static void on_signal(int number, siginfo_t *info, void *context)
         decline(&fault);
     }
     errno = saved_errno;
+    trap_frame_leave(context);
 }
 
 void trap_init(void)
 {
-    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    struct sigaction action = {.sa_sigaction = trap_frame_enter,
+                               .sa_flags = SA_SIGINFO | SA_NODEFER};
     unsigned index;
 
+    trap_frame_init();
     sigemptyset(&action.sa_mask);
     for (index = 0; index < sizeof(signals) / sizeof(signals[0]); index++) {
         if (sigaction(signals[index], &action, &previous[signals[index]]) != 0) {

@@ -39,6 +39,9 @@ struct trap_fault {
 /* Whether an address lies in a driver's image. */
 bool trap_in_image(uint64_t address);
 
+/* Receives a signal, from trap_frame_enter(). */
+void trap_on_signal(int number, siginfo_t *info, void *context);
+
 /* Lets other work run on this processor, if the thread is one. */
 void trap_preemption_point(void);
 
@@ -46,6 +49,16 @@ void trap_preemption_point(void);
 
 /* Fills in what the signal tells of a fault: all but `signal` and `in_image`. */
 void trap_frame_read(struct trap_fault *fault, const siginfo_t *info, ucontext_t *context);
+
+/* Ahead of the first fault, with no processor running yet. */
+void trap_frame_init(void);
+
+/* The handler of signals: has trap_on_signal() called as C code expects to be. */
+void trap_frame_enter(int number, siginfo_t *info, void *context);
+
+/* Goes back to where the context says, if the system's own return from a signal would not restore
+ * all of it; else returns, for the handler to return. The last thing that a handler does. */
+void trap_frame_leave(ucontext_t *context);
 
 /* Lets only one instruction run when the handler returns, or no longer. False: this processor
  * cannot do so. */

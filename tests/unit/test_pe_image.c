@@ -8,12 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
+#include <errno.h>
 #include <cmocka.h>
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/random.h"
@@ -257,10 +259,33 @@ static void access_rights(const void *address, char rights[5])
 
 static void assert_rights(const void *address, const char *expected)
 {
-    char rights[5];
+    char rights[5], own[5];
 
     access_rights(address, rights);
+    access_rights((const void *)(uintptr_t)access_rights, own);
+    if (own[2] == 'x') { /* qemu-i386 lists nothing as executable */
+        assert_int_equal(rights[2], expected[2]);
+    }
+    rights[2] = expected[2];
     assert_string_equal(rights, expected);
+}
+
+/* Nothing can be read there, nor anything else be mapped: the system does not follow a wish for that
+ * address. Not asked of /proc/self/maps, where qemu-i386 leaves out what borders on free addresses. */
+static void assert_fenced(const void *address)
+{
+    void *page = (void *)((uintptr_t)address & ~(uintptr_t)4095), *other;
+    int ends[2];
+
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], address, 1), -1);
+    assert_int_equal(errno, EFAULT);
+    close(ends[0]);
+    close(ends[1]);
+    other = mmap(page, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(other, MAP_FAILED);
+    assert_ptr_not_equal(other, page);
+    munmap(other, 4096);
 }
 
 static void a_good_file_is_loaded_and_runs(void **context)
@@ -296,13 +321,13 @@ static void sections_are_protected_and_fenced(void **context)
     (void)context;
     make_driver(&file);
     assert_true(load(file.bytes, sizeof(file), &image, error, sizeof(error)));
-    assert_rights(image.base - 1, "---p");
+    assert_fenced(image.base - 1);
     assert_rights(image.base, "r--p");
     assert_rights(image.base + TEXT_RVA, "r-xp");
     assert_rights(image.base + RDATA_RVA, "r--p");
     assert_rights(image.base + DATA_RVA, "rw-p");
     assert_rights(image.base + RELOC_RVA, "r--p");
-    assert_rights(image.base + IMAGE_SIZE, "---p");
+    assert_fenced(image.base + IMAGE_SIZE);
     pe_unload(&image);
 }
 

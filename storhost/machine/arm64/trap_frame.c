@@ -59,6 +59,20 @@ void trap_frame_read(struct trap_fault *fault, const siginfo_t *info, ucontext_t
     }
 }
 
+void trap_frame_init(void)
+{
+}
+
+void trap_frame_enter(int number, siginfo_t *info, void *context)
+{
+    trap_on_signal(number, info, context);
+}
+
+void trap_frame_leave(ucontext_t *context)
+{
+    (void)context;
+}
+
 /* User mode has no single step on ARM64. */
 bool trap_frame_step(ucontext_t *context, bool on)
 {

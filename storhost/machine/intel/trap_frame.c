@@ -6,45 +6,44 @@
 #include "machine/intel/intel.h"
 #include "machine/trap_internal.h"
 
-/* Exceptions by their vector, as the signal frame tells it (AMD64 Architecture Programmer's
- * Manual, volume 2, section 8.1). */
-enum intel_vector {
-    VECTOR_DIVIDE_ERROR = 0,
-    VECTOR_DEBUG = 1,
-    VECTOR_BREAKPOINT = 3,
-    VECTOR_INVALID_OPCODE = 6,
-    VECTOR_GENERAL_PROTECTION = 13,
-    VECTOR_PAGE_FAULT = 14,
-};
-
 /* Of a page fault's error code: the access was a write. */
 #define PAGE_FAULT_WRITE 2
 
-static enum trap_exception exception_of(int vector)
+/* The exception by its signal and code, of which Linux sends each for one vector (arch/x86/kernel/
+ * traps.c, arch/x86/mm/fault.c). The frame has the vector, too, but not that of qemu-i386, which
+ * says -1 there. SI_KERNEL is what has no address: a general protection fault, a breakpoint. */
+static enum trap_exception exception_of(int signal, int code)
 {
-    switch (vector) {
-    case VECTOR_DIVIDE_ERROR:
-        return TRAP_DIVIDE_ERROR;
-    case VECTOR_DEBUG:
-        return TRAP_STEPPED;
-    case VECTOR_BREAKPOINT:
-        return TRAP_BREAKPOINT;
-    case VECTOR_INVALID_OPCODE:
+    switch (signal) {
+    case SIGSEGV:
+        return code == SI_KERNEL ? TRAP_PROTECTION : TRAP_PAGE_FAULT;
+    case SIGBUS:
+        return code == BUS_ADRERR ? TRAP_PAGE_FAULT : TRAP_OTHER;
+    case SIGILL:
         return TRAP_INVALID_OPCODE;
-    case VECTOR_GENERAL_PROTECTION:
-        return TRAP_PROTECTION;
-    case VECTOR_PAGE_FAULT:
-        return TRAP_PAGE_FAULT;
+    case SIGTRAP:
+        return code == SI_KERNEL ? TRAP_BREAKPOINT : TRAP_STEPPED;
+    case SIGFPE:
+        return code == FPE_INTDIV ? TRAP_DIVIDE_ERROR : TRAP_OTHER;
     default:
         return TRAP_OTHER;
     }
 }
 
+/* C code is called with the direction flag clear (System V ABI, "Registers and the Stack Frame").
+ * Linux clears it when it calls a handler; qemu-i386 leaves it as the driver's instruction had it. */
+__asm__(".globl trap_frame_enter\n"
+        ".type trap_frame_enter, @function\n"
+        "trap_frame_enter:\n"
+        "    cld\n"
+        "    jmp trap_on_signal\n"
+        ".size trap_frame_enter, . - trap_frame_enter\n");
+
 void trap_frame_read(struct trap_fault *fault, const siginfo_t *info, ucontext_t *context)
 {
     const greg_t *registers = context->uc_mcontext.gregs;
 
-    fault->exception = exception_of((int)registers[REG_TRAPNO]);
+    fault->exception = exception_of(fault->signal, info->si_code);
     fault->code = intel_ip(context);
     fault->address = (uintptr_t)info->si_addr;
     fault->write = (registers[REG_ERR] & PAGE_FAULT_WRITE) != 0;

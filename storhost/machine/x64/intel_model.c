@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "machine/intel/intel.h"
+#include "machine/trap_internal.h"
 
 const struct intel_model intel_model = {
     .mode = ZYDIS_MACHINE_MODE_LONG_64,
@@ -31,6 +32,15 @@ uint64_t intel_segment_base(const ucontext_t *context, ZydisRegister segment)
         syscall(SYS_arch_prctl, ARCH_GET_FS, &base);
     }
     return base;
+}
+
+void trap_frame_init(void)
+{
+}
+
+void trap_frame_leave(ucontext_t *context)
+{
+    (void)context;
 }
 
 uint8_t *intel_fxsave_area(const ucontext_t *context)

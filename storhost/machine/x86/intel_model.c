@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The signal frame of a 32-bit program. */
-#include <asm/ldt.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "machine/intel/intel.h"
+#include "machine/x86/segment.h"
 
 const struct intel_model intel_model = {
     .mode = ZYDIS_MACHINE_MODE_LEGACY_32,
@@ -21,18 +18,15 @@ const struct intel_model intel_model = {
 /* The flat segments have base 0; FS and GS select descriptors of the thread's own. */
 uint64_t intel_segment_base(const ucontext_t *context, ZydisRegister segment)
 {
-    struct user_desc descriptor = {0};
-    unsigned selector;
-
-    if (segment == ZYDIS_REGISTER_FS) {
-        selector = (unsigned)context->uc_mcontext.gregs[REG_FS] & 0xffff;
-    } else if (segment == ZYDIS_REGISTER_GS) {
-        selector = (unsigned)context->uc_mcontext.gregs[REG_GS] & 0xffff;
-    } else {
+    (void)context; /* the handler runs with the same segments */
+    switch (segment) {
+    case ZYDIS_REGISTER_FS:
+        return segment_fs_base();
+    case ZYDIS_REGISTER_GS:
+        return segment_gs_base();
+    default:
         return 0;
     }
-    descriptor.entry_number = selector >> 3;
-    return syscall(SYS_get_thread_area, &descriptor) == 0 ? descriptor.base_addr : 0;
 }
 
 /* Linux writes the old format of FSAVE first and, if its last word says so, FXSAVE's behind it. */

@@ -10,13 +10,11 @@
 #include "machine/kpcr.h"
 
 #include "base/violation.h"
+#include "machine/x86/segment.h"
 
-#include <asm/ldt.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #define REGION_BYTES 0x4000u /* with the processor block, of which drivers read the beginning */
 #define THREAD_BYTES 0x1000u /* a KTHREAD of zeros */
@@ -37,9 +35,6 @@ enum {
 
 #define END_OF_EXCEPTION_LIST 0xffffffffu
 
-/* A selector of the global descriptor table for user mode. */
-#define SELECTOR(entry) ((entry) << 3 | 3)
-
 struct kpcr {
     uint8_t bytes[REGION_BYTES];
     uint8_t thread[THREAD_BYTES];
@@ -54,25 +49,6 @@ static void put_word(struct kpcr *kpcr, unsigned offset, uint32_t value)
 static void put_pointer(struct kpcr *kpcr, unsigned offset, const void *pointer)
 {
     put_word(kpcr, offset, (uint32_t)(uintptr_t)pointer);
-}
-
-/* Points FS of the calling thread at the region. The kernel picks a free descriptor, the same one
- * in each thread. */
-static void select_region(const struct kpcr *kpcr, unsigned number)
-{
-    struct user_desc descriptor = {
-        .entry_number = (unsigned)-1,
-        .base_addr = (unsigned)(uintptr_t)kpcr,
-        .limit = sizeof(*kpcr) / FENCE_BYTES - 1,
-        .seg_32bit = 1,
-        .limit_in_pages = 1,
-        .useable = 1,
-    };
-
-    if (syscall(SYS_set_thread_area, &descriptor) != 0) {
-        fatal("cannot point FS of processor %u at its control region: %s", number, strerror(errno));
-    }
-    __asm__ volatile("movw %w0, %%fs" : : "q"(SELECTOR(descriptor.entry_number)));
 }
 
 struct kpcr *kpcr_install(unsigned number)
@@ -90,13 +66,15 @@ struct kpcr *kpcr_install(unsigned number)
     put_word(kpcr, KPCR_SET_MEMBER, number < 32 ? 1u << number : 0);
     kpcr->bytes[KPCR_NUMBER] = (uint8_t)number;
     kpcr->bytes[KPRCB_LEGACY_NUMBER] = (uint8_t)number;
-    select_region(kpcr, number);
+    if (!segment_set_fs(kpcr, sizeof(*kpcr))) {
+        fatal("cannot point FS of processor %u at its control region: %s", number, strerror(errno));
+    }
     return kpcr;
 }
 
 void kpcr_remove(struct kpcr *kpcr)
 {
-    __asm__ volatile("movw %w0, %%fs" : : "q"(0));
+    segment_clear_fs();
     munmap(kpcr, sizeof(*kpcr));
 }
 

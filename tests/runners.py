@@ -40,25 +40,8 @@ def emulated(arch: str) -> bool:
     return bool(command(arch))
 
 
-# Unit programs that fail under qemu-i386: of what.
-FAILS_EMULATED = {
-    "test_clock": "the thread area",
-    "test_count": "no trap flag",
-    "test_cpu": "the thread area",
-    "test_kernel": "what a fault tells",
-    "test_pe_image": "what a fault tells",
-    "test_trap": "what a fault tells",
-}
-
-
-def why_not(arch: str, program: str = "storhost") -> str | None:
-    """Why a program for that processor does not run here; None: it does."""
-    if arch != "x86" or x86_runner() == "native":
-        return None
-    if x86_runner() == "none":
+def why_not(arch: str) -> str | None:
+    """Why programs for that processor do not run here; None: they do."""
+    if arch == "x86" and x86_runner() == "none":
         return "no 32-bit x86 program runs here, natively or by qemu-i386"
-    if program == "storhost":
-        return "x86 storhost does not run under qemu-i386 yet"
-    if program in FAILS_EMULATED:
-        return f"fails under qemu-i386 yet: {FAILS_EMULATED[program]}"
     return None

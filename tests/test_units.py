@@ -42,7 +42,7 @@ def test_units_were_built():
 
 
 def test_unit(folder, program, tmp_path):
-    if (reason := runners.why_not(FOLDERS[folder], program.name)) is not None:
+    if (reason := runners.why_not(FOLDERS[folder])) is not None:
         pytest.skip(reason)
     done = subprocess.run([*runners.command(FOLDERS[folder]), program], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, cwd=tmp_path, timeout=300,

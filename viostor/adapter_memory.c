@@ -130,7 +130,10 @@ static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
     Queue->Writes = 0;
     Queue->Scratch.Base = NULL;
     Queue->Scratch.Owner = NULL;
-    Queue->TableBytes = Adapter->IndirectDescriptors ? Adapter->Limits.SegmentBytes : 0;
+    Queue->TableBytes =
+        Adapter->IndirectDescriptors && Adapter->Limits.Segments >= REQUEST_SLOT_SEGMENTS
+            ? Adapter->Limits.SegmentBytes
+            : 0;
     PlaceMemory(Queue, Sizes, Shared, Address, Private);
 
     Setup.Layout = RingLayout(Adapter);

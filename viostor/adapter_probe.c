@@ -29,9 +29,24 @@
      VIRTIO_FEATURE(VIRTIO_F_NOTIFICATION_DATA) | VIRTIO_FEATURE(VIRTIO_F_NOTIF_CONFIG_DATA) | \
      VIRTIO_FEATURE(VIRTIO_F_RING_RESET))
 
-/* Without indirect descriptors a request takes as many descriptors as it has segments, and two:
- * segments are limited so that a ring still holds this many of the largest requests. */
-#define DIRECT_DEPTH 8u
+/* Without indirect descriptors a request takes as many descriptors as it has segments, and two: segments
+ * are limited so that a ring still holds this many of the largest requests, as far as it leaves them
+ * TRANSFER_LEAST. */
+#define DIRECT_LARGEST 4u
+
+/* Descriptors of the smallest request: header, one segment, status. */
+#define DIRECT_SMALLEST 3u
+
+/*
+ * What the port driver is told to send at once at least; a device that takes less gets it in several
+ * requests. Windows' class driver is content with a page (Microsoft's published classpnp raises its
+ * HwMaxXferLen to PAGE_SIZE), but 64 KiB is what any disk takes: the 17 entries that port drivers
+ * assume of a miniport which says nothing (reference, page of PORT_CONFIGURATION_INFORMATION).
+ */
+#define TRANSFER_LEAST 65536u
+
+/* A shorter segment holds neither the serial number nor a range whole. */
+#define SEGMENT_BYTES_LEAST 32u
 
 /* A dump is one request at a time, in 32 KiB of memory: rings of this size where the driver may
  * choose, and requests of at most so many segments (128 KiB). */
@@ -123,7 +138,11 @@ static VOID DescribeDisk(const ADAPTER_EXTENSION *Adapter, const blk_config *Con
     Parameters->ScratchBytes = Adapter->Limits.ScratchBytes;
 }
 
-/* The most segments of a request that the device and the smallest ring allow. */
+/*
+ * The most segments of a request that the device and the smallest ring allow. A device that does not say
+ * (no SEG_MAX, or 0) promises no more than one: so Linux' virtio_blk reads it (virtblk_read_limits), and
+ * Firecracker takes no more (docs/devices.md).
+ */
 static ULONG SegmentLimit(const ADAPTER_EXTENSION *Adapter, const blk_config *Config,
                           ULONG RingSize)
 {
@@ -132,14 +151,27 @@ static ULONG SegmentLimit(const ADAPTER_EXTENSION *Adapter, const blk_config *Co
 
     if (Adapter->Dump) {
         Segments = min(Segments, DUMP_SEGMENTS);
-    } else if (!AdapterHasFeature(Adapter, VIRTIO_F_INDIRECT_DESC) &&
-               RingSize >= 4 * DIRECT_DEPTH) {
-        Segments = RingSize / DIRECT_DEPTH - 2;
+    } else if (!AdapterHasFeature(Adapter, VIRTIO_F_INDIRECT_DESC)) {
+        const ULONG Share = RingSize / DIRECT_LARGEST;
+
+        Segments = min(Segments, max(Share > 2 ? Share - 2 : 0, TRANSFER_LEAST / PAGE_SIZE + 1));
     }
-    if (AdapterHasFeature(Adapter, VIRTIO_BLK_F_SEG_MAX)) {
-        Segments = min(Segments, Config->seg_max);
+    return min(Segments, max(Config->seg_max, 1)); /* seg_max is 0 where it is not offered */
+}
+
+/* The longest segment: of whole pages or whole sectors where it has one, so that a segment that must be
+ * cut does not end in the midst of a sector. */
+static ULONG SegmentBytesLimit(const blk_config *Config)
+{
+    const ULONG Most = Config->size_max;
+
+    if (Most == 0) {
+        return MAXULONG; /* "no limit", of qemu-storage-daemon; or not offered */
     }
-    return Segments;
+    if (Most >= PAGE_SIZE) {
+        return Most & ~(ULONG)(PAGE_SIZE - 1);
+    }
+    return Most >= DISK_SECTOR_SIZE ? Most & ~(DISK_SECTOR_SIZE - 1) : Most;
 }
 
 /* How many long tables a queue gets, and their size, for the Segments of the limits. */
@@ -159,9 +191,58 @@ static VOID ComputeLongTables(const ADAPTER_EXTENSION *Adapter, PADAPTER_LIMITS 
     }
 }
 
+/* What the port driver is told to send, and the segments of a request, of which the device takes so many
+ * at most. */
+static VOID ComputeTransfer(PADAPTER_LIMITS Limits, ULONG Segments)
+{
+    /* Segments that a page may become by size_max. */
+    const ULONG PageSegments = (PAGE_SIZE - 1) / min(Limits->SegmentBytes, PAGE_SIZE) + 1;
+
+    /* The port driver's list may have one element more than the breaks: a transfer of n pages
+     * touches n + 1. Longer contiguous elements than pages are split by size_max into no more
+     * segments than their pages would be. */
+    Limits->PhysicalBreaks = max(Segments / PageSegments, TRANSFER_LEAST / PAGE_SIZE + 1) - 1;
+    Limits->PhysicalBreaks = min(Limits->PhysicalBreaks, PORT_BREAKS_MAXIMUM);
+    Limits->TransferBytes = Limits->PhysicalBreaks * PAGE_SIZE;
+    /* Not more than the port driver's lists can come to. */
+    Limits->Segments = min(Segments, (Limits->PhysicalBreaks + 1) * PageSegments);
+}
+
 /*
- * Limits from the smallest queue and the configuration. FALSE: not even a page-sized transfer over
- * two pages would fit.
+ * A request takes whole blocks, so each block must fit one. Where it does not if it lies across one page
+ * more than it has to, buffers must be aligned to blocks. FALSE: it does not fit at all.
+ */
+static BOOLEAN ComputeAlignment(const USER_CHOICES *Chosen, PADAPTER_LIMITS Limits, ULONG BlockSize)
+{
+    const ULONG Bytes = BlockSize == 0 ? DISK_SECTOR_SIZE : min(BlockSize, DISK_MAXIMUM_BLOCK_SIZE);
+    const ULONG Least = (Bytes - 1) / min(Limits->SegmentBytes, PAGE_SIZE) + 1;
+
+    Limits->AlignmentMask = Chosen->AlignmentMask;
+    if (Limits->Segments <= Least) {
+        Limits->AlignmentMask |= min(Bytes, PAGE_SIZE) - 1;
+    }
+    return Limits->Segments >= Least && Limits->SegmentBytes >= SEGMENT_BYTES_LEAST;
+}
+
+/* Memory for steps of sequences: a step through it is one request. */
+static ULONG ScratchLimit(const ADAPTER_EXTENSION *Adapter)
+{
+    const ADAPTER_LIMITS *Limits = &Adapter->Limits;
+    const ULONG Bytes = min(PORT_SCRATCH_BYTES, Limits->TransferBytes);
+
+    if (Adapter->Dump) {
+        return 0;
+    }
+    return Bytes / Limits->Segments < Limits->SegmentBytes
+               ? Bytes
+               : Limits->Segments * Limits->SegmentBytes;
+}
+
+/*
+ * Limits from the smallest queue and the configuration. FALSE: the device takes no block.
+ *
+ * Without indirect descriptors it depends on the requests how many a ring holds. The depth is that of the
+ * smallest ones: what finds no descriptors waits in its queue, in the order in which it came.
  */
 static BOOLEAN ComputeLimits(PADAPTER_EXTENSION Adapter, const blk_config *Config, ULONG RingSize)
 {
@@ -169,33 +250,19 @@ static BOOLEAN ComputeLimits(PADAPTER_EXTENSION Adapter, const blk_config *Confi
     const ULONG Segments = SegmentLimit(Adapter, Config, RingUse);
     const BOOLEAN Indirect = AdapterHasFeature(Adapter, VIRTIO_F_INDIRECT_DESC);
     PADAPTER_LIMITS Limits = &Adapter->Limits;
-    ULONG PieceCount; /* segments that a page may become by size_max */
 
-    Limits->SegmentBytes = Config->size_max != 0 ? Config->size_max : MAXULONG;
-
-    PieceCount = Limits->SegmentBytes < PAGE_SIZE ? (PAGE_SIZE - 1) / Limits->SegmentBytes + 1 : 1;
-    if (Segments / PieceCount < 2) {
+    Limits->SegmentBytes = SegmentBytesLimit(Config);
+    ComputeTransfer(Limits, Segments);
+    if (!ComputeAlignment(&Adapter->Chosen, Limits, Config->blk_size)) {
         return FALSE;
     }
-    /* The port driver's list may have one element more than the breaks: a transfer of n pages
-     * touches n + 1. Longer contiguous elements than pages are split by size_max into no more
-     * pieces than their pages would be. */
-    Limits->PhysicalBreaks = min(Segments / PieceCount - 1, PORT_BREAKS_MAXIMUM);
-    Limits->TransferBytes = Limits->PhysicalBreaks * PAGE_SIZE;
-    /* What the port driver's lists can come to. */
-    Limits->Segments = (Limits->PhysicalBreaks + 1) * PieceCount;
-
     Limits->RingUse = RingUse;
     if (Adapter->Dump) {
         Limits->RingUse = Indirect ? 1 : Segments + 2;
     }
     ComputeLongTables(Adapter, Limits);
-    /* A step through it is one request. */
-    Limits->ScratchBytes = min(PORT_SCRATCH_BYTES, Limits->TransferBytes);
-    if (Adapter->Dump) {
-        Limits->ScratchBytes = 0;
-    }
-    Limits->Depth = Indirect ? Limits->RingUse : Limits->RingUse / (Limits->Segments + 2);
+    Limits->ScratchBytes = ScratchLimit(Adapter);
+    Limits->Depth = Indirect ? Limits->RingUse : Limits->RingUse / DIRECT_SMALLEST;
     return TRUE;
 }
 

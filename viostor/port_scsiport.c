@@ -17,8 +17,8 @@
 /* Of what has time, microseconds. */
 #define LATE_TIMER_DELAY 1000000u
 
-/* Alignment of data buffers as a mask: as for StorPort. */
-#define DATA_ALIGNMENT_MASK 3u
+/* The most that SCSIPort takes (reference, page of PORT_CONFIGURATION_INFORMATION). */
+#define ALIGNMENT_MASK_MAXIMUM 7u
 
 /* Not a target's number: the adapter's own, which SCSIPort wants to know and no bus here has. */
 #define INITIATOR_ID 7u
@@ -116,7 +116,6 @@ VOID PortDeclareAdapter(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMAT
     if (Config->Dma64BitAddresses & SCSI_DMA64_SYSTEM_SUPPORTED) {
         Config->Dma64BitAddresses |= SCSI_DMA64_MINIPORT_SUPPORTED;
     }
-    Config->AlignmentMask = DATA_ALIGNMENT_MASK;
     Config->MapBuffers = TRUE; /* INQUIRY and its like are answered in the buffer */
     Config->NeedPhysicalAddresses = TRUE;
     Config->TaggedQueuing = TRUE;
@@ -128,6 +127,7 @@ VOID PortDeclareAdapter(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMAT
 VOID PortDeclareLimits(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config)
 {
     Config->MaximumTransferLength = Adapter->Limits.TransferBytes;
+    Config->AlignmentMask = min(Adapter->Limits.AlignmentMask, ALIGNMENT_MASK_MAXIMUM);
     /* It begins as the administrator's limit, if there is one (MaximumSGList), or as a huge value. */
     Config->NumberOfPhysicalBreaks =
         min(Config->NumberOfPhysicalBreaks, Adapter->Limits.PhysicalBreaks);

@@ -16,10 +16,6 @@
 /* Of what has time, microseconds. */
 #define LATE_TIMER_DELAY 1000000u
 
-/* Alignment of data buffers as a mask: a virtio device takes any address; 4 bytes is what file
- * systems and the cache manager never fall below. */
-#define DATA_ALIGNMENT_MASK 3u
-
 /* The most that StorPort before Windows 8 accepts as a unit's depth (StorPortSetDeviceQueueDepth). */
 #define DEPTH_MAXIMUM_BEFORE_8 254u
 
@@ -71,7 +67,6 @@ VOID PortDeclareAdapter(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMAT
     Config->CachesData = TRUE; /* or StorPort sends neither FLUSH nor SHUTDOWN */
     Config->Dma32BitAddresses = TRUE;
     Config->Dma64BitAddresses = SCSI_DMA64_MINIPORT_SUPPORTED;
-    Config->AlignmentMask = DATA_ALIGNMENT_MASK;
     Config->MapBuffers = STOR_MAP_NON_READ_WRITE_BUFFERS;
     Config->NeedPhysicalAddresses = TRUE;
     Config->TaggedQueuing = TRUE;
@@ -90,6 +85,7 @@ VOID PortDeclareLimits(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATI
 
     Config->MaximumTransferLength = Limits->TransferBytes;
     Config->NumberOfPhysicalBreaks = Limits->PhysicalBreaks;
+    Config->AlignmentMask = Limits->AlignmentMask;
     if (Adapter->Port.ExtendedConfiguration) {
         Config->MaxNumberOfIO = Limits->Depth;
         Config->MaxIOsPerLun = Limits->Depth;

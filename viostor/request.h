@@ -74,6 +74,9 @@ VOID QueuePlaceStep(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
 
 /* ---- request_sequence.c ---- */
 
+/* Makes a sequence of a read or write that has not been submitted; its first step is still to come. */
+VOID RequestMakeSequence(PSRB_EXTENSION Request);
+
 /* Before the first step of a sequence, whose Operation is DiskOperationNone. SubmitDone: Request is its
  * first step, to be submitted. */
 SUBMIT_RESULT QueueBeginSequence(PVIO_QUEUE Queue, PSRB_EXTENSION Request);

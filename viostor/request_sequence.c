@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Commands that take several requests of the device (RequestKindSequence): from one step to the next.
+ * Commands that take several requests of the device (RequestKindSequence): from one step to the next. A
+ * read or write becomes such a one when it turns out to need more segments than the device takes at once
+ * (RequestMakeSequence).
  *
  * What the steps are, scsi_sequence.c knows. Steps that read or write memory of the driver use queue
  * 0's scratch memory, which one command has at a time; the next that needs it waits like one that
@@ -45,6 +47,15 @@ BOOLEAN QueueAdvanceSequence(PVIO_QUEUE Queue, PSRB_EXTENSION Request, UCHAR Sta
     QueueReleaseScratch(Queue, Request);
     Request->Result = RequestResultSequence;
     return FALSE;
+}
+
+VOID RequestMakeSequence(PSRB_EXTENSION Request)
+{
+    ScsiSequenceBeginTransfer(&Request->Sequence, (DISK_OPERATION)Request->Operation,
+                              Request->Sector, Request->Length);
+    Request->Kind = RequestKindSequence;
+    Request->Operation = DiskOperationNone;
+    Request->CommandSegments = Request->Segments;
 }
 
 SUBMIT_RESULT QueueBeginSequence(PVIO_QUEUE Queue, PSRB_EXTENSION Request)

@@ -21,7 +21,9 @@
  *   QueueTrySubmitOne    a read or write of one segment, in a prepared slot (request.h)
  *   QueueTrySubmitTable  a read or write whose segments go into a table as they are; what a table keeps
  *                        from its last request is not written again
- *   QueueTrySubmit       any request; segments that are too long are split, faults are found
+ *   QueueTrySubmit       any request; segments that are too long are split, faults are found. A read or
+ *                        write of more segments than the device takes becomes a sequence, of which
+ *                        each step takes as many blocks as fit
  */
 #include "request.h"
 
@@ -44,15 +46,39 @@ static ULONG RequestType(DISK_OPERATION Operation)
     }
 }
 
+/* A place in the data of an SRB. */
+typedef struct _DATA_PLACE {
+    const PORT_SEGMENT *Element;
+    ULONG Skipped; /* bytes of it that lie before the place */
+} DATA_PLACE;
+
+/* The place so many bytes from the beginning of the data, which is longer. */
+FORCEINLINE DATA_PLACE FindData(const PORT_SEGMENT_LIST *Segments, ULONG Offset)
+{
+    DATA_PLACE Place = {Segments->List, Offset};
+
+    while (UNLIKELY(Place.Skipped != 0 && Place.Skipped >= Place.Element->Length)) {
+        Place.Skipped -= Place.Element->Length;
+        ++Place.Element;
+    }
+    return Place;
+}
+
+/* Segments that the device is given for so many contiguous bytes, more than 0. */
+FORCEINLINE ULONG SegmentsOf(const ADAPTER_LIMITS *Limits, ULONG Length)
+{
+    return LIKELY(Length <= Limits->SegmentBytes) ? 1 : (Length - 1) / Limits->SegmentBytes + 1;
+}
+
 /*
- * Counts the segments that the device is given for a request, with those that are longer than it
- * takes split, as far as the request's Length goes. 0: the list is shorter than that, has an empty
- * segment, or needs more segments than were agreed.
+ * Counts the segments that the device would be given for a request, from Offset on in the data of its SRB
+ * as far as its Length goes. 0: the list is shorter than that, or has an empty segment.
  */
-static ULONG CountSegments(const ADAPTER_LIMITS *Limits, const SRB_EXTENSION *Request)
+static ULONG CountSegments(const ADAPTER_LIMITS *Limits, const SRB_EXTENSION *Request, ULONG Offset)
 {
     const PORT_SEGMENT_LIST *Segments = Request->Segments;
     ULONG Remaining = Request->Length;
+    ULONG Skip = Offset;
     ULONG Count = 0;
     ULONG Index;
 
@@ -65,29 +91,54 @@ static ULONG CountSegments(const ADAPTER_LIMITS *Limits, const SRB_EXTENSION *Re
         if (UNLIKELY(Length == 0)) {
             return 0;
         }
-        if (Length > Remaining) {
-            Length = Remaining;
+        if (UNLIKELY(Skip >= Length)) {
+            Skip -= Length;
+            continue;
         }
+        Length = min(Length - Skip, Remaining);
+        Skip = 0;
         Remaining -= Length;
-        ++Count;
-        if (UNLIKELY(Length > Limits->SegmentBytes)) {
-            Count += (Length - 1) / Limits->SegmentBytes;
-        }
+        Count += SegmentsOf(Limits, Length);
     }
-    return Remaining == 0 && Count <= Limits->Segments ? Count : 0;
+    return Remaining == 0 ? Count : 0;
+}
+
+/*
+ * How many bytes of such a request, whose segments are good and too many for the device, it takes at
+ * once: whole blocks. 0: not even one, as its data lies in too many places.
+ */
+static ULONG FittingBytes(const ADAPTER_EXTENSION *Adapter, const SRB_EXTENSION *Request,
+                          ULONG Offset)
+{
+    const ADAPTER_LIMITS *Limits = &Adapter->Limits;
+    DATA_PLACE Place = FindData(Request->Segments, Offset);
+    ULONG Room = Limits->Segments;
+    ULONG Fitting = 0;
+
+    for (; Room != 0; ++Place.Element, Place.Skipped = 0) {
+        const ULONG Length = Place.Element->Length - Place.Skipped;
+
+        if (SegmentsOf(Limits, Length) > Room) {
+            Fitting += Room * Limits->SegmentBytes;
+            break;
+        }
+        Fitting += Length;
+        Room -= SegmentsOf(Limits, Length);
+    }
+    return Fitting & ~(Adapter->Disk.BlockSize - 1);
 }
 
 /* Appends the data of a request whose segments CountSegments has found good. */
 static VOID AppendData(PVIRTQUEUE_CHAIN Chain, const ADAPTER_LIMITS *Limits,
-                       const SRB_EXTENSION *Request)
+                       const SRB_EXTENSION *Request, ULONG Offset)
 {
     const BOOLEAN DeviceWrites = Request->Operation == DiskOperationRead;
-    const PORT_SEGMENT *Element = Request->Segments->List;
+    DATA_PLACE Place = FindData(Request->Segments, Offset);
     ULONG Remaining = Request->Length;
 
-    for (; Remaining != 0; ++Element) {
-        ULONGLONG Address = (ULONGLONG)Element->PhysicalAddress.QuadPart;
-        ULONG Length = Element->Length < Remaining ? Element->Length : Remaining;
+    for (; Remaining != 0; ++Place.Element, Place.Skipped = 0) {
+        ULONGLONG Address = (ULONGLONG)Place.Element->PhysicalAddress.QuadPart + Place.Skipped;
+        ULONG Length = min(Place.Element->Length - Place.Skipped, Remaining);
 
         Remaining -= Length;
         while (UNLIKELY(Length > Limits->SegmentBytes)) {
@@ -139,7 +190,7 @@ static ULONGLONG AppendStep(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG Id,
         return 0;
     }
     if (Request->StepData == StepDataCommand) {
-        AppendData(Chain, &Queue->Adapter->Limits, Request);
+        AppendData(Chain, &Queue->Adapter->Limits, Request, Request->Sequence.Transferred);
         return Request->Sector;
     }
     if (Request->StepData == StepDataScratch) {
@@ -180,7 +231,7 @@ FORCEINLINE VOID CommitRequest(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG I
         Sector = AppendSpecial(Queue, Chain, Id, Request);
     } else {
         Slot->header.type = RequestType((DISK_OPERATION)Request->Operation);
-        AppendData(Chain, &Queue->Adapter->Limits, Request);
+        AppendData(Chain, &Queue->Adapter->Limits, Request, 0);
         Sector = Request->Sector;
     }
     VirtQueueAppend(Chain, SlotAddress + offsetof(blk_req, status), sizeof(Slot->status), TRUE);
@@ -431,12 +482,21 @@ static ULONG CountStepSegments(const ADAPTER_LIMITS *Limits, const SRB_EXTENSION
 {
     switch (Request->StepData) {
     case StepDataCommand:
-        return CountSegments(Limits, Request);
+        return CountSegments(Limits, Request, Request->Sequence.Transferred);
     case StepDataScratch:
-        return (Request->Length - 1) / Limits->SegmentBytes + 1;
+        return SegmentsOf(Limits, Request->Length);
     default:
         return IsRange(Request->Operation) ? 1 : 0;
     }
+}
+
+/* A step moves more of the command's data than the device takes at once: cuts it. FALSE: what the device
+ * takes is less than a block. */
+static BOOLEAN CutStep(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+{
+    Request->Length = FittingBytes(Queue->Adapter, Request, Request->Sequence.Transferred);
+    ScsiSequenceCutStep(&Request->Sequence, Request->Length);
+    return Request->Length != 0;
 }
 
 /*
@@ -446,6 +506,8 @@ static ULONG CountStepSegments(const ADAPTER_LIMITS *Limits, const SRB_EXTENSION
 DECLSPEC_NOINLINE static SUBMIT_RESULT PrepareSpecial(PVIO_QUEUE Queue, PSRB_EXTENSION Request,
                                                       PULONG DataSegments)
 {
+    const ADAPTER_LIMITS *Limits = &Queue->Adapter->Limits;
+
     if (Request->Kind == RequestKindIdentify) {
         *DataSegments = 1;
         return SubmitDone;
@@ -460,11 +522,29 @@ DECLSPEC_NOINLINE static SUBMIT_RESULT PrepareSpecial(PVIO_QUEUE Queue, PSRB_EXT
     if (Request->Operation == DiskOperationFlush) {
         return QueueGatherFlush(Queue, Request);
     }
-    *DataSegments = CountStepSegments(&Queue->Adapter->Limits, Request);
-    if (*DataSegments == 0 && Request->StepData == StepDataCommand) {
-        QueueReleaseScratch(Queue, Request);
+    *DataSegments = CountStepSegments(Limits, Request);
+    if (Request->StepData == StepDataCommand) {
+        if (*DataSegments == 0 || (*DataSegments > Limits->Segments && !CutStep(Queue, Request))) {
+            QueueReleaseScratch(Queue, Request);
+            Request->Result = RequestResultBadData;
+            return SubmitEnded;
+        }
+        *DataSegments = min(*DataSegments, Limits->Segments);
+    }
+    return SubmitDone;
+}
+
+/* The same for a read or write of its own: one that is more than the device takes becomes a sequence. */
+static SUBMIT_RESULT PrepareTransfer(PVIO_QUEUE Queue, PSRB_EXTENSION Request, PULONG DataSegments)
+{
+    *DataSegments = CountSegments(&Queue->Adapter->Limits, Request, 0);
+    if (UNLIKELY(*DataSegments == 0)) {
         Request->Result = RequestResultBadData;
         return SubmitEnded;
+    }
+    if (UNLIKELY(*DataSegments > Queue->Adapter->Limits.Segments)) {
+        RequestMakeSequence(Request);
+        return PrepareSpecial(Queue, Request, DataSegments);
     }
     return SubmitDone;
 }
@@ -506,21 +586,11 @@ SUBMIT_RESULT QueueSubmitStep(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
 SUBMIT_RESULT QueueTrySubmit(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
 {
     ULONG DataSegments = 0;
+    const SUBMIT_RESULT Result = LIKELY(Request->Kind == RequestKindDevice)
+                                     ? PrepareTransfer(Queue, Request, &DataSegments)
+                                     : PrepareSpecial(Queue, Request, &DataSegments);
 
-    if (UNLIKELY(Request->Kind != RequestKindDevice)) {
-        const SUBMIT_RESULT Result = PrepareSpecial(Queue, Request, &DataSegments);
-
-        if (Result != SubmitDone) {
-            return Result;
-        }
-    } else {
-        DataSegments = CountSegments(&Queue->Adapter->Limits, Request);
-        if (UNLIKELY(DataSegments == 0)) {
-            Request->Result = RequestResultBadData;
-            return SubmitEnded;
-        }
-    }
-    return SubmitSegments(Queue, Request, DataSegments);
+    return LIKELY(Result == SubmitDone) ? SubmitSegments(Queue, Request, DataSegments) : Result;
 }
 
 /* Writes the entry of the header, which comes first, and that of the status byte behind so many data

@@ -250,6 +250,7 @@ typedef enum _DISK_OPERATION {
 /* Commands of more than one request of the device; a value of SCSI_COMMAND.Sequence. */
 typedef enum _DISK_SEQUENCE_KIND {
     SequenceNone = 0,    /* one request; its status is the command's */
+    SequenceTransfer,    /* a read or write that takes several requests of the device */
     SequenceFlushAfter,  /* a read or write with FUA: then a flush */
     SequenceUnmap,       /* UNMAP: each range of the parameter list */
     SequenceZero,        /* WRITE SAME of zeroes, by the device */
@@ -406,7 +407,7 @@ UCHAR ScsiTranslateCompletion(DISK_OPERATION Operation, UCHAR DeviceStatus, PSCS
 /* Where the data of a step lies. */
 typedef enum _DISK_STEP_DATA {
     StepDataNone,    /* there is none, or a range (discard, zeroes) */
-    StepDataCommand, /* in the command's data buffer, from its start on */
+    StepDataCommand, /* in the command's data buffer, behind what is transferred already */
     StepDataScratch, /* in the scratch memory, from its start on */
 } DISK_STEP_DATA;
 
@@ -428,7 +429,8 @@ typedef struct _DISK_SEQUENCE {
     ULONG Length;          /* bytes of the data buffer that the command uses */
     ULONG StepLength;      /* of the present step, as in DISK_STEP */
     ULONG Doubtful;        /* sectors of a piece that failed, to be read again block by block */
-    ULONG Transferred;     /* at the end: DataTransferLength */
+    ULONG Transferred;     /* bytes of the data buffer that the device has read or written; at the
+                              end: DataTransferLength */
     SCSI_DISK_SENSE Sense; /* at the end, with SCSISTAT_CHECK_CONDITION */
     UCHAR Kind;            /* DISK_SEQUENCE_KIND */
     UCHAR Stage;           /* SEQUENCE_STAGE (scsi_sequence.c) that makes the next step */
@@ -454,12 +456,24 @@ FORCEINLINE BOOLEAN ScsiSequenceIsSerial(UCHAR Kind)
 /* TRUE if the device itself reads or writes the command's data buffer (StepDataCommand). */
 FORCEINLINE BOOLEAN ScsiSequenceMovesData(UCHAR Kind)
 {
-    return Kind == SequenceFlushAfter || Kind == SequenceWriteVerify ||
+    return Kind == SequenceTransfer || Kind == SequenceFlushAfter || Kind == SequenceWriteVerify ||
            Kind == SequenceWriteVerifyData;
 }
 
 /* Starts the sequence of a command for which ScsiInterpretCommand has said ScsiOutcomeStartIo. */
 void ScsiSequenceBegin(PDISK_SEQUENCE Sequence, const SCSI_COMMAND *Command);
+
+/* Makes a sequence (SequenceTransfer) of a read or write of one request, which the device does not take
+ * as it is: Length bytes from Sector on. */
+void ScsiSequenceBeginTransfer(PDISK_SEQUENCE Sequence, DISK_OPERATION Operation, ULONGLONG Sector,
+                               ULONG Length);
+
+/* The device takes no more than Length bytes of the present step, which has StepDataCommand: whole
+ * blocks, not 0. What is left becomes the next step. */
+FORCEINLINE void ScsiSequenceCutStep(PDISK_SEQUENCE Sequence, ULONG Length)
+{
+    Sequence->StepLength = Length;
+}
 
 /*
  * TRUE: *Step is to be done next, and this function to be called again with the status that the

@@ -3,12 +3,13 @@
  * Commands that take several requests of the device. One small machine for all of them: each kind
  * of sequence is a list of stages, each stage makes steps until it is done.
  *
- *     FUA               Read or Write, Flush
+ *     READ, WRITE       Read or Write, ...                 (where the device takes less at once)
+ *     FUA               Read or Write, ..., Flush
  *     UNMAP             Discard, Discard, ...              (each range, in pieces)
  *     WRITE SAME        Zero, Zero, ...                    (in pieces)
  *                       or Write, Write, ...               (from the scratch memory)
  *     VERIFY            Flush, Read, Read, ...             (into the scratch memory; compare)
- *     WRITE AND VERIFY  Write, Flush, Read, Read, ...
+ *     WRITE AND VERIFY  Write, ..., Flush, Read, Read, ...
  *     MODE SELECT       SetCache, Flush
  *     LOG SENSE         GetLifetime
  *
@@ -24,7 +25,7 @@
 /* Stages of a sequence, in the order in which they come; each kind has some of them. */
 typedef enum _SEQUENCE_STAGE {
     StageSetCache,
-    StageTransfer, /* the data buffer, in one request */
+    StageTransfer, /* the data buffer, in as many requests as the device needs */
     StageFlush,
     StageLifetime,
     StagePieces, /* one piece of a range after the other */
@@ -45,6 +46,18 @@ static BOOLEAN IsVerify(UCHAR Kind)
 static BOOLEAN HasRange(UCHAR Kind)
 {
     return Kind >= SequenceZero && Kind <= SequenceWriteVerifyData;
+}
+
+void ScsiSequenceBeginTransfer(PDISK_SEQUENCE Sequence, DISK_OPERATION Operation, ULONGLONG Sector,
+                               ULONG Length)
+{
+    RtlZeroMemory(Sequence, sizeof(*Sequence));
+    Sequence->Kind = SequenceTransfer;
+    Sequence->Stage = StageSetCache;
+    Sequence->Operation = DiskOperationNone;
+    Sequence->Transfer = (UCHAR)Operation;
+    Sequence->Sector = Sector;
+    Sequence->Length = Length;
 }
 
 void ScsiSequenceBegin(PDISK_SEQUENCE Sequence, const SCSI_COMMAND *Command)
@@ -109,11 +122,13 @@ static BOOLEAN StepSetCache(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, PDISK_STEP
     return MakeStep(Sequence, Step, DiskOperationSetCache, 0, Sequence->Count, StepDataNone);
 }
 
+/* What is left of the data buffer; ScsiSequenceCutStep says if that is too much for one request. */
 static BOOLEAN StepTransfer(PDISK_SEQUENCE Sequence, PDISK_STEP Step)
 {
-    return ScsiSequenceMovesData(Sequence->Kind) &&
-           MakeStep(Sequence, Step, Sequence->Transfer, Sequence->Sector, Sequence->Length,
-                    StepDataCommand);
+    return ScsiSequenceMovesData(Sequence->Kind) && Sequence->Transferred < Sequence->Length &&
+           MakeStep(Sequence, Step, Sequence->Transfer,
+                    Sequence->Sector + Sequence->Transferred / DISK_SECTOR_SIZE,
+                    Sequence->Length - Sequence->Transferred, StepDataCommand);
 }
 
 /* What is verified is the medium, and a cache that was turned off must be empty. */
@@ -323,7 +338,9 @@ static BOOLEAN FinishStep(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR Device
     if (Sequence->ScsiStatus != SCSISTAT_GOOD) {
         return FALSE;
     }
-    if (Operation == DiskOperationSetCache && Sequence->Count == 0) {
+    if (Sequence->Stage == StageTransfer && Operation == Sequence->Transfer) {
+        Sequence->Transferred += Sequence->StepLength;
+    } else if (Operation == DiskOperationSetCache && Sequence->Count == 0) {
         Disk->WriteCacheEnabled = FALSE;
     } else if (Operation == DiskOperationGetLifetime) {
         ScsiWriteLifetimeLog(Scratch, Sequence->Data, Sequence->Length);
@@ -352,12 +369,13 @@ BOOLEAN ScsiSequenceNext(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR DeviceS
                          UCHAR *Scratch, PDISK_STEP Step)
 {
     if (!FinishStep(Disk, Sequence, DeviceStatus, Scratch)) {
+        Sequence->Transferred = 0; /* whoever sent it begins with it anew */
         return FALSE;
     }
     while (Sequence->Stage != StageEnd) {
         const BOOLEAN Made = MakeStageStep(Disk, Sequence, Scratch, Step);
 
-        if (!Made || Sequence->Stage != StagePieces) {
+        if (!Made || (Sequence->Stage != StagePieces && Sequence->Stage != StageTransfer)) {
             Sequence->Stage++;
         }
         if (Made) {

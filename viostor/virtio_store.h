@@ -145,6 +145,11 @@ _Static_assert(sizeof(blk_req) == 2 * CACHE_LINE_SIZE, "a slot is two cache line
 /* The most completions that an interrupt is put off for, whatever the user asks for. */
 #define COMPLETIONS_PER_INTERRUPT_MAXIMUM 256u
 
+/* Alignment of data buffers as a mask. A virtio device takes any address; 4 bytes is what file systems
+ * and the cache manager never fall below. And the most that a user may ask for. */
+#define DATA_ALIGNMENT_MASK         3u
+#define DATA_ALIGNMENT_MASK_MAXIMUM (PAGE_SIZE - 1)
+
 /* The most requests that StorPort is told to keep outstanding; more of them only wait. */
 #define VIO_DEPTH_MAXIMUM 1024u
 
@@ -298,7 +303,8 @@ typedef struct _VIO_QUEUE {
                          ring: TableBytes while a plain queue runs and nothing waits, else 0 */
     ULONGLONG Writes; /* requests put into the ring that change what is on the disk */
     ULONG TableBytes; /* constant: longest segment that a table takes as it is; 0: there are no
-                         tables of indirect descriptors */
+                         tables of indirect descriptors, or the device takes fewer segments than a
+                         slot's table does, so that all are to be counted */
     BOOLEAN Open;     /* the queue runs and nothing waits */
     UCHAR State;      /* QUEUE_STATE */
     USHORT Index;     /* of the virtqueue */
@@ -331,12 +337,13 @@ typedef enum _TIMER_WORK {
 
 /* Limits that follow from what the device offers; constant after HwFindAdapter. */
 typedef struct _ADAPTER_LIMITS {
-    ULONG Segments;       /* data segments in a request, as the ring and seg_max allow */
+    ULONG Segments;       /* data segments in a request of the device: ring, seg_max */
     ULONG SegmentBytes;   /* longest segment, bytes: size_max */
-    ULONG TransferBytes;  /* longest read or write, bytes */
+    ULONG TransferBytes;  /* longest read or write, bytes; may be several requests of the device */
     ULONG PhysicalBreaks; /* to be told to the port driver: its list has one element more */
+    ULONG AlignmentMask;  /* of data buffers, so that each block fits a request: 2^n - 1 */
     ULONG RingUse;        /* descriptors of each ring that are used, and slots: at most its size */
-    ULONG Depth;          /* requests that all rings hold at once, at most VIO_DEPTH_MAXIMUM */
+    ULONG Depth;          /* requests that all rings may hold at once, at most VIO_DEPTH_MAXIMUM */
     ULONG LongTableCount; /* per queue; 0: every request fits its slot's table */
     ULONG LongTableBytes; /* of each */
     ULONG ScratchBytes;   /* of queue 0's scratch memory; 0 in a dump */
@@ -349,6 +356,7 @@ typedef struct _USER_CHOICES {
     BOOLEAN InOrder;               /* ask for requests in order */
     ULONG Depth;                   /* requests outstanding at once, at most; at least 1 */
     ULONG CompletionsPerInterrupt; /* at least 1 */
+    ULONG AlignmentMask;           /* of data buffers, 2^n - 1: DATA_ALIGNMENT_MASK at least */
 } USER_CHOICES;
 
 /* A block of memory that driver and device share: contiguous for the device. */

@@ -201,6 +201,17 @@ static BOOLEAN IsDumpArgument(const char *Arguments)
     return FALSE;
 }
 
+/* The mask for an alignment of at least so many bytes. */
+static ULONG AlignmentMask(ULONG Bytes)
+{
+    ULONG Mask = DATA_ALIGNMENT_MASK;
+
+    while (Mask < DATA_ALIGNMENT_MASK_MAXIMUM && Mask + 1 < Bytes) {
+        Mask = (Mask << 1) | 1;
+    }
+    return Mask;
+}
+
 /* What the user has set, as far as it may be asked for. Returns the number of queues to use at most. */
 static ULONG ReadParameters(PADAPTER_EXTENSION Adapter, const char *ArgumentString)
 {
@@ -211,6 +222,7 @@ static ULONG ReadParameters(PADAPTER_EXTENSION Adapter, const char *ArgumentStri
     Chosen->InOrder = FALSE;
     Chosen->Depth = VIO_DEPTH_MAXIMUM;
     Chosen->CompletionsPerInterrupt = 1;
+    Chosen->AlignmentMask = DATA_ALIGNMENT_MASK;
     if (Adapter->Dump) {
         return 1; /* no registry there */
     }
@@ -223,6 +235,8 @@ static ULONG ReadParameters(PADAPTER_EXTENSION Adapter, const char *ArgumentStri
     Chosen->CompletionsPerInterrupt = max(Chosen->CompletionsPerInterrupt, 1);
     Chosen->CompletionsPerInterrupt =
         min(Chosen->CompletionsPerInterrupt, COMPLETIONS_PER_INTERRUPT_MAXIMUM);
+    Chosen->AlignmentMask = AlignmentMask(
+        PortReadParameter(Adapter, ArgumentString, "BufferAlignment", DATA_ALIGNMENT_MASK + 1));
     DebugConfigure(PortReadParameter(Adapter, ArgumentString, "DebugLevel", DebugNothing),
                    PortReadParameter(Adapter, ArgumentString, "DebugPort", 0));
     MaximumQueues =

@@ -435,6 +435,7 @@ void port_get_facts(struct port *port, struct port_facts *facts)
         .physical_breaks = port->physical_breaks,
         .timeout_seconds = port->options.timeout_seconds,
         .caches_data = port->caches_data,
+        .alignment_mask = port->alignment_mask,
         .max_number_of_io = port->max_number_of_io,
         .lun_depth = unit != NULL ? unit->depth : 0,
         .dma_64bit = port->dma64,

@@ -107,6 +107,7 @@ struct port_facts {
     uint32_t physical_breaks;
     uint32_t timeout_seconds; /* of requests that name none */
     bool caches_data;         /* FLUSH and SHUTDOWN reach the driver */
+    uint32_t alignment_mask;  /* of data buffers */
     uint32_t max_number_of_io, max_ios_per_lun, initial_lun_depth, lun_depth;
     uint32_t message_vectors;   /* granted */
     uint32_t performance_flags; /* as accepted by StorPortInitializePerfOpts */

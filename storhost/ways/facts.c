@@ -172,6 +172,7 @@ static json_t *port_driver_facts(struct port *port)
     set_integer(facts, "maximum_transfer_bytes", told.maximum_transfer_bytes);
     set_integer(facts, "transfer_bytes", told.transfer_bytes);
     set_integer(facts, "physical_breaks", told.physical_breaks);
+    set_integer(facts, "alignment_mask", told.alignment_mask);
     set_integer(facts, "max_number_of_io", told.max_number_of_io);
     set_integer(facts, "max_ios_per_lun", told.max_ios_per_lun);
     set_integer(facts, "initial_lun_depth", told.initial_lun_depth);

@@ -42,7 +42,7 @@ def test_size_max_splits_segments(storhost, limit):
                     "--scheduler", "free", "--processors", "4")
 
 
-@pytest.mark.parametrize("limit", [2, 3, 17])
+@pytest.mark.parametrize("limit", [17, 21])
 def test_seg_max_limits_transfers(storhost, limit):
     storhost.script(f"""
         check port.maximum_transfer_bytes = {(limit - 1) * 4096}

@@ -255,7 +255,8 @@ def check_refused(storhost, device: str, event: str):
     ("queue-size=0", "0x0001"),
     ("queue-size=100", "0x0001"),
     ("queue-size=2", "0x0004"),
-    ("offer=SEG_MAX,seg-max=1", "0x0004"),
+    ("offer=SIZE_MAX,size-max=100,seg-max=3", "0x0004"),
+    ("offer=SIZE_MAX,size-max=4096,seg-max=1,block-size=8192", "0x0004"),
     ("block-size=1000", "0x0006"),
     ("reset-reads=never", "0x0002"),
 ])

@@ -22,6 +22,17 @@ def test_maximum_depth(storhost, value, depth):
     """, *SCRIPTED, "--windows", "10.0", "--parameter", f"MaximumDepth={value}")
 
 
+@pytest.mark.every_target(few=2)
+@pytest.mark.parametrize("value, mask", [("512", 511), ("0", 3), ("5", 7), ("600", 1023), ("0xffffffff", 4095)])
+def test_buffer_alignment(storhost, target, value, mask):
+    """At least that; XP's port driver takes 8 bytes at most."""
+    storhost.script(f"""
+        check port.alignment_mask = {min(mask, 7) if target.flavour == "wxp" else mask}
+        write 0 64 1
+        verify 0 64 1
+    """, *SCRIPTED, "--parameter", f"BufferAlignment={value}")
+
+
 def interrupts_each(storhost, value: str, *options: str) -> float:
     """Interrupts per request, the device completing one at a time with 32 outstanding."""
     done = storhost.run(*SCRIPTED, "--processors", "1", "--loading", "closed:1", "--parameter",

@@ -3,7 +3,7 @@
  * The scripted device, driven directly by a small driver: both interfaces, both ways of saving
  * notifications, the faults, and that it reports what a driver must not do.
  */
-/* SOURCES: storhost/devices/scripted/chain.c storhost/devices/scripted/config_space.c storhost/devices/scripted/device_scripted.c storhost/devices/scripted/queue.c storhost/devices/scripted/queue_split.c storhost/devices/scripted/queue_packed.c storhost/devices/scripted/registers.c storhost/devices/scripted/request.c storhost/devices/scripted/script.c storhost/devices/scripted/status.c storhost/devices/device.c storhost/devices/pci/capabilities.c storhost/devices/pci/function.c storhost/devices/pci/interrupts.c storhost/devices/pci/msix.c storhost/devices/pci/registers.c storhost/virtio/features.c storhost/virtio/layout.c storhost/machine/grant.c storhost/machine/memory.c storhost/machine/frames.c storhost/base/violation.c */
+/* SOURCES: storhost/devices/scripted/cache.c storhost/devices/scripted/chain.c storhost/devices/scripted/config_space.c storhost/devices/scripted/device_scripted.c storhost/devices/scripted/queue.c storhost/devices/scripted/queue_split.c storhost/devices/scripted/queue_packed.c storhost/devices/scripted/registers.c storhost/devices/scripted/request.c storhost/devices/scripted/script.c storhost/devices/scripted/status.c storhost/devices/device.c storhost/devices/pci/capabilities.c storhost/devices/pci/function.c storhost/devices/pci/interrupts.c storhost/devices/pci/msix.c storhost/devices/pci/registers.c storhost/virtio/features.c storhost/virtio/layout.c storhost/machine/grant.c storhost/machine/memory.c storhost/machine/frames.c storhost/base/violation.c */
 #include "expect_violation.h"
 
 #include <linux/virtio_blk.h>
@@ -1319,6 +1319,17 @@ static void break_limits(void *context)
     go(driver);
 }
 
+/* The last descriptor holds more data and the status. */
+static void send_two_segments(void *context)
+{
+    struct driver *driver = begin(context);
+    driver->indirect = false;
+    add(driver, 0, VIRTIO_BLK_T_IN, 0, 512);
+    driver->table[2].addr = driver->table[1].addr + 512;
+    driver->table[2].len = 512 + 1;
+    go(driver);
+}
+
 static void use_indirect_unasked(void *context)
 {
     struct driver *driver = begin(context);
@@ -1350,7 +1361,14 @@ static void limits_are_kept(void **state)
     (void)state;
     expect_violation(break_limits, "transport=modern,offer=SIZE_MAX,size-max=1024", RULE_VIRTIO,
                      "size_max is 1024");
-    expect_violation(break_limits, "transport=modern,seg-max=0", RULE_VIRTIO, "seg_max is 0");
+    expect_violation(send_two_segments, "transport=modern,seg-max=1", RULE_VIRTIO,
+                     "2 data segments, the device takes 1");
+    expect_violation(send_two_segments, "transport=modern,seg-max=0", RULE_VIRTIO,
+                     "the device takes 1");
+    expect_violation(send_two_segments, "transport=modern,withhold=SEG_MAX,seg-max=1", RULE_VIRTIO,
+                     "the device takes 1");
+    expect_survival(send_two_segments, "transport=modern,seg-max=2");
+    expect_survival(send_two_segments, "transport=modern,withhold=SEG_MAX");
     expect_violation(use_indirect_unasked, "transport=modern,withhold=INDIRECT_DESC", RULE_VIRTIO,
                      "without INDIRECT_DESC");
     expect_violation(address_nothing, "transport=modern", RULE_DMA_GRANT, "are not memory");

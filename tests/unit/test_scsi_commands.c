@@ -22,6 +22,7 @@ static struct {
     UCHAR lifetime[6];
     int writeback;
     UCHAR *corrupt; /* changes after the first step, as somebody else's memory may; NULL: none */
+    ULONG takes;    /* the most bytes of the data buffer that it takes at once; 0: all */
 } device;
 
 /* The last command, once it has ended. */
@@ -107,7 +108,7 @@ static void execute(SCSI_DISK *disk, const UCHAR *cdb, UCHAR cdb_length, UCHAR *
         result.scsi_status = command.ScsiStatus;
         result.sense = command.Sense;
         result.transferred = command.TransferredLength;
-    } else if (command.Sequence == SequenceNone) {
+    } else if (command.Sequence == SequenceNone && device.takes == 0) {
         step = (DISK_STEP){command.Sector, command.Length, command.Operation, StepDataCommand};
         result.scsi_status = ScsiTranslateCompletion(
             (DISK_OPERATION)command.Operation, perform(disk, &step, data, scratch), &result.sense);
@@ -115,10 +116,19 @@ static void execute(SCSI_DISK *disk, const UCHAR *cdb, UCHAR cdb_length, UCHAR *
     } else {
         result.sequence = TRUE;
         assert_true(command.Length <= data_length);
-        ScsiSequenceBegin(&sequence, &command);
+        if (command.Sequence == SequenceNone) {
+            ScsiSequenceBeginTransfer(&sequence, (DISK_OPERATION)command.Operation, command.Sector,
+                                      command.Length);
+        } else {
+            ScsiSequenceBegin(&sequence, &command);
+        }
         while (ScsiSequenceNext(disk, &sequence, status,
                                 ScsiSequenceNeedsScratch(sequence.Kind) ? scratch : NULL, &step)) {
-            status = perform(disk, &step, data, scratch);
+            if (device.takes != 0 && step.Data == StepDataCommand && step.Length > device.takes) {
+                step.Length = device.takes;
+                ScsiSequenceCutStep(&sequence, device.takes);
+            }
+            status = perform(disk, &step, data + sequence.Transferred, scratch);
         }
         result.scsi_status = sequence.ScsiStatus;
         result.sense = sequence.Sense;
@@ -214,6 +224,46 @@ static void test_fua(void **state)
     device.fail_at = 2;
     EXECUTE(&disk, data, 1024, 0x28, 0x08, 0, 0, 0, 9, 0, 0, 2, 0);
     expect_sense(0xb, 0x0006);
+    free(data);
+}
+
+/* ---- Transfers that the device takes in parts ---- */
+
+static void test_transfer_in_parts(void **state)
+{
+    SCSI_DISK disk = full_disk();
+    UCHAR *data = filled(2560, 0xab);
+
+    (void)state;
+    device.takes = 1024;
+    for (unsigned i = 0; i < 2560; i++) {
+        data[i] = (UCHAR)(i / 512 * 7 + i);
+    }
+    EXECUTE(&disk, data, 2560, 0x2a, 0, 0, 0, 0, 9, 0, 0, 5, 0);
+    expect_good(2560);
+    assert_int_equal(device.count, 3);
+    expect_step(0, DiskOperationWrite, 9, 1024);
+    expect_step(1, DiskOperationWrite, 11, 1024);
+    expect_step(2, DiskOperationWrite, 13, 512);
+    assert_memory_equal(device.disk + 9 * 512, data, 2560);
+    EXECUTE(&disk, data, 2560, 0x28, 0x08, 0, 0, 0, 9, 0, 0, 5, 0); /* FUA: a flush behind them */
+    expect_good(2560);
+    assert_int_equal(device.count, 4);
+    expect_step(2, DiskOperationRead, 13, 512);
+    expect_step(3, DiskOperationFlush, 0, 0);
+    EXECUTE(&disk, data, 2560, 0x2e, 0, 0, 0, 0, 20, 0, 0, 5, 0); /* WRITE AND VERIFY */
+    expect_good(2560);
+    assert_memory_equal(device.disk + 20 * 512, data, 2560);
+    expect_step(2, DiskOperationWrite, 24, 512);
+    expect_step(3, DiskOperationFlush, 0, 0);
+    expect_step(4, DiskOperationRead, 20, 2560);
+    /* Whichever part fails, the command does, with nothing transferred; what follows is not sent. */
+    device.status = 1;
+    for (device.fail_at = 1; device.fail_at <= 3; device.fail_at++) {
+        EXECUTE(&disk, data, 2560, 0x2a, 0, 0, 0, 0, 9, 0, 0, 5, 0);
+        expect_sense(0xb, 0x0006);
+        assert_int_equal(device.count, device.fail_at);
+    }
     free(data);
 }
 
@@ -1194,6 +1244,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup(name, fresh_device)
     const struct CMUnitTest tests[] = {
         TEST(test_fua),
+        TEST(test_transfer_in_parts),
         TEST(test_unmap_ranges),
         TEST(test_unmap_pieces),
         TEST(test_unmap_refused),

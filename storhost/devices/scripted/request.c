@@ -189,6 +189,17 @@ static bool judge_piece(void *context, uint64_t address, uint32_t length)
     return true;
 }
 
+/* The data segments that it takes: as it says by SEG_MAX, or, where it does not offer that, as its option
+ * says. Not even a device that says 0 takes none. */
+static uint32_t segment_limit(const struct scripted *scripted)
+{
+    const uint32_t most = scripted->accepted & FEATURE(VIRTIO_BLK_F_SEG_MAX)
+                              ? scripted->config.seg_max
+                              : scripted->options.seg_max;
+
+    return most == 0 ? 1 : most;
+}
+
 /* Without ANY_LAYOUT header and status have a descriptor of their own (2.6.4.1 legacy). */
 static void judge_layout(const struct scripted *scripted, const struct queue *queue,
                          const struct request *request)
@@ -274,10 +285,9 @@ static void judge(struct scripted *scripted, const struct queue *queue,
     judge_layout(scripted, queue, request);
     for_each_piece(request, !reads_data(request), judge_piece, &limits);
     scripted->counters.segments += limits.pieces;
-    must(!(scripted->accepted & FEATURE(VIRTIO_BLK_F_SEG_MAX)) ||
-             limits.pieces <= scripted->config.seg_max,
-         "queue %u, chain %u: %u data segments, seg_max is %u (5.2.3)", queue->index, request->head,
-         limits.pieces, scripted->config.seg_max);
+    must(limits.pieces <= segment_limit(scripted),
+         "queue %u, chain %u: %u data segments, the device takes %u (5.2.3)", queue->index,
+         request->head, limits.pieces, segment_limit(scripted));
     judge_range(scripted, queue, request);
     must(request->type != VIRTIO_BLK_T_FLUSH || request->sector == 0,
          "queue %u, chain %u: FLUSH with sector %llu, not 0 (5.2.6.1)", queue->index, request->head,

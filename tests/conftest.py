@@ -117,7 +117,7 @@ def group_of(item) -> str | None:
     return path.stem if shared else None
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """Leaves out what is not asked for; the longest groups come first, so that none of them is what
     all others wait for at the end."""

@@ -56,6 +56,8 @@ FULL = QUICK + [
 
 # The whole of a run: TCG on a loaded machine is slow.
 TIMEOUT_SECONDS = 900
+# With --full the fixture below needs longer than pytest.ini grants a test with its fixtures.
+pytestmark = pytest.mark.timeout(600, func_only=True)
 BOOT_START, KERNEL_DRIVER, NORMAL = 0, 1, 1
 FILES = ("viostor.sys", "viostor.inf", "viostor.pdb")
 
@@ -147,7 +149,7 @@ def convert(windows: Windows, media: pathlib.Path, work: pathlib.Path) -> Conver
 
 @pytest.fixture(scope="session")
 def conversions(request, tmp_path_factory):
-    """What is to become of each disk that the tests of this run look at.
+    """What has become of each disk that the tests of this run look at, or why nothing has.
 
     pytest makes a parametrized fixture of a session anew when its parameter is another object, also an
     equal one (7.2 does; each test has its own), so the cases are this dictionary's keys instead.
@@ -155,10 +157,9 @@ def conversions(request, tmp_path_factory):
     cases = dict.fromkeys(item.callspec.params["case"] for item in request.session.items
                           if "conversions" in item.fixturenames)
     media = {name: request.getfixturevalue(name) for name in {name for _, name in cases}}
-    pool = concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count())
-    yield {case: pool.submit(convert, case[0], media[case[1]], tmp_path_factory.mktemp(case[0].name))
-           for case in cases}
-    pool.shutdown(cancel_futures=True)
+    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        return {case: pool.submit(convert, case[0], media[case[1]], tmp_path_factory.mktemp(case[0].name))
+                for case in cases}
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ FOLDERS = {
 }
 
 # On processors that are emulated these take long and show little that they do not show here.
-ONLY_FULL = {"test_qemu_device", "test_scripted_device", "test_memory", "test_scsi_disk"}
+ONLY_FULL = {"test_qemu_device", "test_scripted_device", "test_memory", "test_scsi_commands",
+             "test_scsi_disk"}
 
 
 def programs(full: bool) -> list[tuple[str, pathlib.Path]]:

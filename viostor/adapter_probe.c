@@ -109,6 +109,13 @@ VIRTIO_PCI_RESULT AdapterReadConfiguration(PADAPTER_EXTENSION Adapter, pblk_conf
     return VirtioPciReadConfig(&Adapter->Device, Fields, Count, Config, sizeof(*Config));
 }
 
+/* The most sectors of a DISCARD or WRITE_ZEROES. A device that offers the request and says 0 has no limit:
+ * so Linux' virtio_blk reads it. */
+static ULONG RangeLimit(const ADAPTER_EXTENSION *Adapter, ULONG Feature, ULONG Sectors)
+{
+    return AdapterHasFeature(Adapter, Feature) && Sectors == 0 ? MAXULONG : Sectors;
+}
+
 /* Writes what the configuration says into the disk's parameters, its serial number apart. */
 static VOID DescribeDisk(const ADAPTER_EXTENSION *Adapter, const blk_config *Config,
                          PSCSI_DISK_PARAMETERS Parameters)
@@ -130,9 +137,11 @@ static VOID DescribeDisk(const ADAPTER_EXTENSION *Adapter, const blk_config *Con
     Parameters->Cylinders = Config->geometry.cylinders;
     Parameters->Heads = Config->geometry.heads;
     Parameters->SectorsPerTrack = Config->geometry.sectors;
-    Parameters->DiscardSectors = Config->max_discard_sectors;
+    Parameters->DiscardSectors =
+        RangeLimit(Adapter, VIRTIO_BLK_F_DISCARD, Config->max_discard_sectors);
     Parameters->DiscardAlignment = Config->discard_sector_alignment;
-    Parameters->ZeroesSectors = Config->max_write_zeroes_sectors;
+    Parameters->ZeroesSectors =
+        RangeLimit(Adapter, VIRTIO_BLK_F_WRITE_ZEROES, Config->max_write_zeroes_sectors);
     Parameters->ZeroesMayUnmap = Config->write_zeroes_may_unmap != 0;
     Parameters->LifetimeSupported = AdapterHasFeature(Adapter, VIRTIO_BLK_F_LIFETIME);
     Parameters->ScratchBytes = Adapter->Limits.ScratchBytes;

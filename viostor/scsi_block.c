@@ -236,7 +236,8 @@ static BOOLEAN IsZero(const UCHAR *Bytes, ULONG Length)
 static UCHAR WriteSameKind(const SCSI_DISK *Disk, const SCSI_COMMAND *Command, BOOLEAN NoData,
                            BOOLEAN Unmap)
 {
-    if (Disk->ZeroesSectors != 0 && (NoData || IsZero(Command->DataBuffer, Disk->BlockSize))) {
+    if (Disk->ZeroesSectors != 0 && !Disk->ZeroesRefused &&
+        (NoData || IsZero(Command->DataBuffer, Disk->BlockSize))) {
         return Unmap ? SequenceZeroUnmap : SequenceZero;
     }
     return SequenceWriteSame;

@@ -52,6 +52,7 @@ static void InitializeProvisioning(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS *
 
     Disk->DiscardSectors = WholeBlocks(Disk, Parameters->DiscardSectors);
     Disk->ZeroesSectors = WholeBlocks(Disk, Parameters->ZeroesSectors);
+    Disk->ZeroesRefused = FALSE;
     Disk->ZeroesMayUnmap = Disk->ZeroesSectors != 0 && Parameters->ZeroesMayUnmap;
     if (Alignment == 0 || Alignment != Parameters->DiscardAlignment ||
         Alignment > Disk->DiscardSectors) {

@@ -201,6 +201,8 @@ typedef struct _SCSI_DISK {
     UCHAR SectorsPerTrack;
     BOOLEAN ZeroesMayUnmap;
     BOOLEAN LifetimeSupported;
+    /* The device has offered WRITE_ZEROES and answered one with UNSUPP: zeroes are written. */
+    volatile BOOLEAN ZeroesRefused;
     /* The most sectors of one request to discard or to write zeroes, whole blocks; 0: the device
      * cannot. */
     ULONG DiscardSectors;

@@ -95,6 +95,19 @@ static BOOLEAN EndFailed(PDISK_SEQUENCE Sequence, UCHAR Key, SCSI_ASC Asc)
     return FALSE;
 }
 
+static BOOLEAN IsZeroing(DISK_OPERATION Operation)
+{
+    return Operation == DiskOperationZero || Operation == DiskOperationZeroUnmap;
+}
+
+/* The device offers WRITE_ZEROES and does not do it. Linux does without it then, and so does this disk: the
+ * command is to be sent again, and then takes the driver's own zeroes. */
+static BOOLEAN EndRefusedZeroes(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence)
+{
+    Disk->ZeroesRefused = TRUE;
+    return EndFailed(Sequence, SCSI_SENSE_ABORTED_COMMAND, ScsiAscIoProcessTerminated);
+}
+
 /* ---- Steps: each of these makes one and says TRUE, or says FALSE if its stage has none ---- */
 
 static BOOLEAN MakeStep(PDISK_SEQUENCE Sequence, PDISK_STEP Step, UCHAR Operation, ULONGLONG Sector,
@@ -336,7 +349,9 @@ static BOOLEAN FinishStep(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR Device
         return FinishVerify(Disk, Sequence, DeviceStatus, Scratch);
     }
     if (Sequence->ScsiStatus != SCSISTAT_GOOD) {
-        return FALSE;
+        return IsZeroing(Operation) && DeviceStatus == DeviceStatusUnsupported
+                   ? EndRefusedZeroes(Disk, Sequence)
+                   : FALSE;
     }
     if (Sequence->Stage == StageTransfer && Operation == Sequence->Transfer) {
         Sequence->Transferred += Sequence->StepLength;

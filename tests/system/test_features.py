@@ -66,6 +66,40 @@ def test_discard_off_the_grains(storhost):
     """, *scripted("offer=DISCARD", "discard-sectors=100", "discard-alignment=8"))
 
 
+def test_a_limit_of_0_is_no_limit(storhost):
+    """The device offers both and says 0 for the most sectors at once, as Linux takes for "any number"."""
+    storhost.script(f"""
+        write 0 216 1
+        {unmap(8, 200)}
+        expect ok
+        {reads_as_zeroes(8, 200)}
+        check device.done.discards = 1
+        write 0 216 2
+        {write_same(8, 200, 1)}
+        expect ok
+        {reads_as_zeroes(8, 200)}
+        check device.done.zeroes = 1
+        verify 0 8 2
+    """, *scripted("offer=DISCARD", "offer=WRITE_ZEROES", "discard-sectors=0", "zeroes-sectors=0"))
+
+
+def test_refused_write_zeroes_is_written(storhost):
+    """The device offers WRITE_ZEROES and does not know it: the command is retried, and then written."""
+    storhost.script(f"""
+        write 0 64 1
+        device fault status=unsupp type=zeroes times=all
+        {write_same(8, 48, 1)}
+        expect srb=error sense=b/00/06 length=0
+        {write_same(8, 48, 1)}
+        expect ok
+        {reads_as_zeroes(8, 48)}
+        {write_same(8, 48, 9)}
+        expect ok
+        verify 0 8 1
+        verify 56 8 1
+    """, *scripted("offer=WRITE_ZEROES", "may-unmap=on"))
+
+
 def test_units_of_discard_and_zeroing(storhost):
     """The device counts sectors of 512 bytes, SCSI blocks of 4096: 100 are 12, the grain of 16 is 2, and
     25 to be zeroed at once are 3."""

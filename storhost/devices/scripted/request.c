@@ -227,7 +227,7 @@ static struct virtio_blk_discard_write_zeroes read_range(const struct request *r
     return start.range;
 }
 
-/* What a request with a range needs: the feature, and its length at most. */
+/* What a request with a range needs: the feature, and its length at most; 0 is no limit. */
 struct range_rule {
     unsigned feature;
     uint32_t most, flags;
@@ -265,7 +265,7 @@ static void judge_range(const struct scripted *scripted, const struct queue *que
 
     const struct virtio_blk_discard_write_zeroes range = read_range(request);
 
-    must(range.num_sectors <= rule.most,
+    must(rule.most == 0 || range.num_sectors <= rule.most,
          "queue %u, chain %u: a range of %u sectors, the device takes %u (5.2.6.1)", queue->index,
          request->head, range.num_sectors, rule.most);
     must(!(range.flags & ~rule.flags), "queue %u, chain %u: flags %#x of a range (5.2.6.1)",

@@ -194,7 +194,7 @@ static struct device *create_scripted(const struct bench *bench)
     const struct options *options = bench->options;
     struct scripted_options *scripted = malloc(sizeof(*scripted));
     struct device *device;
-    char error[1024];
+    char text[8192] = "", error[1024];
 
     if (scripted == NULL) {
         fatal("out of memory");
@@ -203,8 +203,12 @@ static struct device *create_scripted(const struct bench *bench)
     scripted->transport = transports[options->transport];
     scripted->queues = options->queues != 0 ? options->queues : scripted->queues;
     scripted->read_only = options->read_only;
-    if (options->device_script != NULL &&
-        !scripted_parse(options->device_script, scripted, error, sizeof(error))) {
+    if (options->device_profile != NULL) {
+        snprintf(text, sizeof(text), "profile=%s", options->device_profile);
+    } else if (options->device_script != NULL) {
+        snprintf(text, sizeof(text), "%s", options->device_script);
+    }
+    if (!scripted_parse(text, scripted, error, sizeof(error))) {
         fatal("--device=scripted: %s", error);
     }
     device = scripted_create(scripted, error, sizeof(error));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reads the command line with argp: see options.h. docs/storhost.md names the same options. */
+#include "devices/scripted/scripted.h"
 #include "ways/options.h"
 
 #include <argp.h>
@@ -114,8 +115,9 @@ static const struct argp_option option_table[] = {
     OPTION("read-only", KEY_READ_ONLY, NULL, "a disk that cannot be written"),
     OPTION("overwrite", KEY_OVERWRITE, NULL, "let run write to a disk that was there before"),
     GROUP("Device:"),
-    OPTION("device", KEY_DEVICE, "qemu|scripted[:SCRIPT]|vhost-user:socket=PATH[,...]",
-           "what is behind the driver"),
+    OPTION("device", KEY_DEVICE,
+           "qemu|scripted[:SCRIPT]|profile:NAME[,SCRIPT]|vhost-user:socket=PATH[,...]",
+           "what is behind the driver; profile:help lists the devices that can be played"),
     OPTION("transport", KEY_TRANSPORT, "legacy|transitional|modern",
            "the device's interfaces (default: transitional)"),
     OPTION("queues", KEY_QUEUES, "N", "request queues of the device"),
@@ -349,19 +351,26 @@ static void add_qemu_argument(struct options *options, const char *text)
 
 static void set_device(struct argp_state *state, struct options *options, const char *text)
 {
-    static const char scripted[] = "scripted", vhost_user[] = "vhost-user:";
+    static const char scripted[] = "scripted", profile[] = "profile:", vhost_user[] = "vhost-user:";
 
     if (strcmp(text, "qemu") == 0) {
         options->device = DEVICE_QEMU;
     } else if (strcmp(text, scripted) == 0 || strncmp(text, "scripted:", sizeof(scripted)) == 0) {
         options->device = DEVICE_SCRIPTED;
         options->device_script = text[8] == ':' ? text + sizeof(scripted) : NULL;
+    } else if (strcmp(text, "profile:help") == 0) {
+        scripted_list_profiles(stdout);
+        exit(0);
+    } else if (strncmp(text, profile, sizeof(profile) - 1) == 0) {
+        options->device = DEVICE_SCRIPTED;
+        options->device_profile = text + sizeof(profile) - 1;
     } else if (strncmp(text, vhost_user, sizeof(vhost_user) - 1) == 0) {
         options->device = DEVICE_VHOST_USER;
         options->device_script = text + sizeof(vhost_user) - 1;
     } else {
         argp_error(state,
-                   "--device=%s: must be qemu, scripted[:SCRIPT] or vhost-user:socket=PATH[,...]",
+                   "--device=%s: must be qemu, scripted[:SCRIPT], profile:NAME[,SCRIPT] or "
+                   "vhost-user:socket=PATH[,...]",
                    text);
     }
 }

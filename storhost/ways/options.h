@@ -57,8 +57,9 @@ struct options {
 
     /* device */
     enum device_kind device;
-    const char *device_script; /* what stands behind the colon: the scripted device's script, the
+    const char *device_script;  /* what stands behind the colon: the scripted device's script, the
                                   vhost-user device's options; or NULL */
+    const char *device_profile; /* "profile:": what stands behind it; or NULL */
     enum transport transport;
     unsigned queues;             /* 0: the device's choice */
     uint64_t bus_offset;         /* of bus addresses to physical ones */

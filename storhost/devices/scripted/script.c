@@ -238,6 +238,14 @@ static bool add_command(struct scripted_options *options, const char *text)
            (int)(sizeof(options->commands) - used);
 }
 
+static bool set_profile(struct scripted_options *options, const char *text)
+{
+    const struct scripted_profile *profile = scripted_profile(text);
+    char error[256];
+
+    return profile && scripted_parse(profile->options, options, error, sizeof(error));
+}
+
 #define NUMBER(key_name, member, ...)                                        \
     {                                                                        \
         .name = (key_name), .kind = KEY_NUMBER, .field = FIELD(member),      \
@@ -263,6 +271,7 @@ static bool add_command(struct scripted_options *options, const char *text)
 #define RUN .at_run_time = true
 
 static const struct key keys[] = {
+    SPECIAL("profile", set_profile),
     WORD("transport", transport, transport_words),
     NUMBER("queues", queues),
     SPECIAL("queue-size", set_queue_sizes),

@@ -12,6 +12,7 @@
  * device_scripted.c holds the theory of operation, script.c the text language:
  *
  *   options    KEY=VALUE,KEY=VALUE,...     scripted_parse; keys marked * also at run time ("set")
+ *     profile=NAME                                       (a device that is in use: profiles.c; first)
  *     transport=transitional|legacy|modern
  *     queues=N  queue-size=N[:N...]  vectors=N|auto      (size of the MSI-X table; 0: none)
  *     size=BYTES[k|M|G|T] | sectors=N  file=PATH         (no file: sparse anonymous memory)
@@ -54,6 +55,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "devices/device.h"
 #include "devices/pci/function.h"
@@ -160,6 +162,15 @@ uint64_t scripted_known_features(void);
 
 /* Changes options by text, see above. False and a text that names the key. */
 bool scripted_parse(const char *text, struct scripted_options *options, char *error, size_t size);
+
+/* A device that is in use, as options. */
+struct scripted_profile {
+    const char *name, *what, *options;
+};
+
+/* NULL: there is none of this name. */
+const struct scripted_profile *scripted_profile(const char *name);
+void scripted_list_profiles(FILE *stream);
 
 /* Names of the capability lists that can be presented, ended by NULL; `conforming` (may be NULL)
  * says of each whether a driver has to find the device in it. */

@@ -18,6 +18,7 @@
 
 #include "adapter.h"
 #include "port.h"
+#include "request.h"
 #include "virtio_store_hw_helper.h"
 
 #define BLOCKS        100000u
@@ -82,6 +83,13 @@ BOOLEAN AdapterReset(PADAPTER_EXTENSION adapter, SCSI_UNIT_ATTENTION attention)
 {
     (void)adapter;
     (void)attention;
+    return TRUE;
+}
+
+BOOLEAN FlushSubmit(PADAPTER_EXTENSION adapter, PSRB_EXTENSION request)
+{
+    (void)adapter;
+    (void)request;
     return TRUE;
 }
 

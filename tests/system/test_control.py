@@ -292,7 +292,7 @@ def test_a_device_that_fails_a_range(storhost):
         expect sense=b/00/06 length=0
         device fault status=unsupp type=zeroes
         cdb 93 01 00 00 00 00 00 00 00 05 00 00 00 78 00 00
-        expect sense=5/20/00
+        expect sense=b/00/06
         cdb 93 01 00 00 00 00 00 00 00 05 00 00 00 78 00 00
         expect ok
     """, RANGES)

@@ -171,6 +171,8 @@ bool port_reset_bus(struct port *port);
 bool port_lock_queue(struct port *port, bool whole, bool lock);
 bool port_stop_adapter(struct port *port);    /* ScsiStopAdapter */
 bool port_restart_adapter(struct port *port); /* ScsiRestartAdapter: device as after power-on */
+/* The same without a stop before: after hibernation another kernel has stopped the device. */
+bool port_restart_unstopped(struct port *port);
 void port_power(struct port *port, bool on);  /* D3 / D0 with flush and shutdown before D3 */
 /* The device has gone; only its unit's driver has heard of it. port_surprise_remove is the rest. */
 void port_lose_device(struct port *port);

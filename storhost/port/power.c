@@ -188,22 +188,38 @@ bool adapter_restart(struct port *port)
     return success;
 }
 
-bool port_restart_adapter(struct port *port)
+/* An adapter whose ScsiRestartAdapter fails is given requests all the same: no page says that StorPort
+ * takes it for gone. One that is found and initialized anew is not there if that fails. */
+static bool restart_stopped(struct port *port)
 {
     bool success;
 
-    if (port->state != ADAPTER_STOPPED) {
-        return false;
-    }
     if (port->device->ops->power_cycle != NULL) {
         port->device->ops->power_cycle(port->device);
     }
     success = port->model->restart(port);
-    if (success) {
+    if (success || control_supported(port, ScsiRestartAdapter)) {
         port->state = ADAPTER_RUNNING;
     }
     queue_gate_release(port, &port->gate);
     return success;
+}
+
+bool port_restart_adapter(struct port *port)
+{
+    return port->state == ADAPTER_STOPPED && restart_stopped(port);
+}
+
+bool port_restart_unstopped(struct port *port)
+{
+    if (port->state != ADAPTER_RUNNING) {
+        return false;
+    }
+    flush_all(port, false);
+    queue_gate_hold(port, &port->gate);
+    drain_owned(port, "the adapter is restarted");
+    interrupts_disconnect(port);
+    return restart_stopped(port);
 }
 
 static void tell(struct port *port, enum port_news news)

@@ -209,14 +209,20 @@ bool script_power_cycle(struct script *script)
     return true;
 }
 
+/* restart [unstopped] */
 static bool do_restart(struct script *script)
 {
+    const bool unstopped = script->line.words > 1;
     bool good;
 
+    if (unstopped && strcmp(argument(script), "unstopped") != 0) {
+        return script_fail(script, "unexpected '%s'", argument(script));
+    }
     if (!needs_running(script) || !script_power_cycle(script)) {
         return false;
     }
-    good = port_restart_adapter(script->bench->port);
+    good = unstopped ? port_restart_unstopped(script->bench->port)
+                     : port_restart_adapter(script->bench->port);
     script_result_call(script, good, "restart %s", good ? "done" : "failed");
     return true;
 }

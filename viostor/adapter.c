@@ -8,8 +8,15 @@
 #include "virtio_store_hw_helper.h"
 #include "virtio_store_utils.h"
 
-/* Write protection may come and go with any start of the device; all other features are agreed once. */
+/* Write protection may come and go with any start of the device. */
 #define CHANGING_FEATURES VIRTIO_FEATURE(VIRTIO_BLK_F_RO)
+
+/* What the layout of memory and the meaning of addresses follow from: without one of these that was agreed
+ * when the adapter was found there is no going on. All others may be missing at a later start: the disk
+ * does without. */
+#define LASTING_FEATURES                                                             \
+    (VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | VIRTIO_FEATURE(VIRTIO_F_ACCESS_PLATFORM) | \
+     VIRTIO_FEATURE(VIRTIO_F_RING_PACKED))
 
 /* Waiting for GET_ID: this many looks, this many microseconds apart (one second). */
 #define IDENTIFY_POLLS             10000u
@@ -52,41 +59,89 @@ static VIRTIO_PCI_RESULT EnableQueue(PADAPTER_EXTENSION Adapter, PVIO_QUEUE Queu
     return VirtioPciEnableQueue(&Adapter->Device, &Setup, &Queue->Doorbell);
 }
 
-/* What may have become another with a reset: write protection, and the cache mode, which is the
- * device's own choice again where a command had chosen. */
-static VOID RestoreModes(PADAPTER_EXTENSION Adapter)
+/* The features that are agreed now: FALSE if one is missing that cannot be done without. */
+static BOOLEAN TakeFeatures(PADAPTER_EXTENSION Adapter)
 {
-    Adapter->Features = Adapter->Device.Features;
-    ScsiDiskSetReadOnly(&Adapter->Disk, AdapterHasFeature(Adapter, VIRTIO_BLK_F_RO));
+    const ULONGLONG Agreed = Adapter->Device.Features;
+    const BOOLEAN Different = ((Agreed ^ Adapter->Features) & ~CHANGING_FEATURES) != 0;
+
+    if ((Adapter->FoundFeatures & LASTING_FEATURES & ~Agreed) != 0) {
+        return FALSE;
+    }
+    Adapter->Features = Agreed;
+    if (Different) {
+        AdapterAdaptQueues(Adapter);
+    }
+    return TRUE;
+}
+
+/*
+ * What the device that has been started says of itself now: it may have been changed while it was not
+ * looked at. The cache mode is its own choice again where a command had chosen. *Changed: Windows has to
+ * hear of it. A device of other limits than Windows was told, or of other blocks, is refused.
+ */
+static VIRTIO_PCI_RESULT TakeConfiguration(PADAPTER_EXTENSION Adapter, PBOOLEAN Changed)
+{
+    SCSI_DISK_PARAMETERS Parameters;
+    blk_config Config;
+    VIRTIO_PCI_RESULT Result = AdapterReadConfiguration(Adapter, &Config);
+
+    if (Result != VirtioPciOk) {
+        return Result;
+    }
+    AdapterDescribeDisk(Adapter, &Config, &Parameters);
+    if (Config.seg_max < Adapter->Limits.FoundSegMax ||
+        Config.size_max < Adapter->Limits.FoundSizeMax ||
+        !ScsiDiskUpdate(&Adapter->Disk, &Parameters, Changed)) {
+        return VirtioPciFeaturesRefused;
+    }
     if (Adapter->Disk.WriteCacheChosen) {
         (VOID) VirtioPciWriteConfig8(&Adapter->Device, offsetof(blk_config, writeback),
                                      Adapter->Disk.WriteCacheEnabled);
     }
+    return VirtioPciOk;
 }
 
-/* From a reset to DRIVER_OK. */
-static VIRTIO_PCI_RESULT StartDevice(PADAPTER_EXTENSION Adapter)
+/* Tells the device of vectors and queues. */
+static VIRTIO_PCI_RESULT EnableQueues(PADAPTER_EXTENSION Adapter)
 {
-    VIRTIO_PCI_RESULT Result;
+    VIRTIO_PCI_RESULT Result = VirtioPciOk;
     ULONG Index;
 
-    VirtioPciSetMsixEnabled(&Adapter->Device, Adapter->MsixEnabled);
-    Result = Negotiate(Adapter, Adapter->Features | CHANGING_FEATURES);
-    if (Result != VirtioPciOk) {
-        return Result;
-    }
-    if (((Adapter->Device.Features ^ Adapter->Features) & ~CHANGING_FEATURES) != 0) {
-        /* Rings and limits were made for the features of the first time. */
-        return VirtioPciFeaturesRefused;
-    }
-    RestoreModes(Adapter);
     if (Adapter->MessageCount != 0) {
         Result = VirtioPciSetConfigVector(&Adapter->Device, 0);
     }
     for (Index = 0; Index < Adapter->QueueCount && Result == VirtioPciOk; ++Index) {
         Result = EnableQueue(Adapter, &Adapter->Queues[Index]);
     }
-    return Result == VirtioPciOk ? VirtioPciDriverOk(&Adapter->Device) : Result;
+    return Result;
+}
+
+/* From a reset to DRIVER_OK. */
+static VIRTIO_PCI_RESULT StartDevice(PADAPTER_EXTENSION Adapter)
+{
+    BOOLEAN Changed = FALSE;
+    VIRTIO_PCI_RESULT Result;
+
+    VirtioPciSetMsixEnabled(&Adapter->Device, Adapter->MsixEnabled);
+    Result = Negotiate(Adapter, Adapter->FoundFeatures | CHANGING_FEATURES);
+    if (Result == VirtioPciOk && !TakeFeatures(Adapter)) {
+        Result = VirtioPciFeaturesRefused;
+    }
+    if (Result == VirtioPciOk) {
+        Result = EnableQueues(Adapter);
+    }
+    if (Result == VirtioPciOk) {
+        Result = VirtioPciDriverOk(&Adapter->Device);
+    }
+    /* From DRIVER_OK on the device interrupts for each change: none is missed in between. */
+    if (Result == VirtioPciOk) {
+        Result = TakeConfiguration(Adapter, &Changed);
+    }
+    if (Result == VirtioPciOk && Changed && Adapter->State != AdapterFound && !Adapter->Dump) {
+        PortUnitChanged(Adapter);
+    }
+    return Result;
 }
 
 /* AdapterStart of a device that has just been reset. */
@@ -168,17 +223,34 @@ BOOLEAN AdapterIdentify(PADAPTER_EXTENSION Adapter)
     return TRUE;
 }
 
+/* The device works and its queues run. A configuration interrupt that came before is looked after now. */
+static VOID EnterRunning(PADAPTER_EXTENSION Adapter)
+{
+    (VOID) InterlockedExchange(&Adapter->State, AdapterRunning);
+    if (InterlockedExchange(&Adapter->ConfigurationMissed, FALSE)) {
+        PortRequestTimerWork(Adapter, TimerWorkConfiguration);
+    }
+}
+
+/* What was asked for before a stop, whose timer may have been cancelled, is not done any more; what the
+ * device may have interrupted for since DRIVER_OK is. */
+static VOID DropTimerWork(PADAPTER_EXTENSION Adapter)
+{
+    if (InterlockedExchange(&Adapter->TimerWork, 0) & TimerWorkConfiguration) {
+        (VOID) InterlockedExchange(&Adapter->ConfigurationMissed, TRUE);
+    }
+}
+
 VOID AdapterRun(PADAPTER_EXTENSION Adapter)
 {
     REQUEST_LIST Finished = {NULL, NULL};
     ULONG Index;
 
-    Adapter->TimerWork =
-        0; /* what was asked for before a stop; its timer may have been cancelled */
+    DropTimerWork(Adapter);
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
         QueueResume(&Adapter->Queues[Index], &Finished);
     }
-    Adapter->State = AdapterRunning;
+    EnterRunning(Adapter);
     CompleteRequests(Adapter, &Finished);
 }
 
@@ -209,6 +281,7 @@ static BOOLEAN EnterReset(PADAPTER_EXTENSION Adapter, PLONG Before)
 typedef enum _CALL_CONTEXT {
     CallInStartIo, /* StartIo, the timer routine, HwResetBus */
     CallElsewhere,
+    CallUnlocked, /* stop and restart, where no lock may be taken (AdapterStop) */
 } CALL_CONTEXT;
 
 /* What is done to each queue in turn, under its lock. */
@@ -225,10 +298,14 @@ static VOID ChangeQueues(PADAPTER_EXTENSION Adapter, QUEUE_ROUTINE *Routine, QUE
     ULONG Index;
 
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+        PVIO_QUEUE Queue = &Adapter->Queues[Index];
+
         if (Change->Context == CallInStartIo) {
-            (VOID) PortWithQueueLockInStartIo(&Adapter->Queues[Index], Routine, Change);
+            (VOID) PortWithQueueLockInStartIo(Queue, Routine, Change);
+        } else if (Change->Context == CallElsewhere) {
+            (VOID) PortWithQueueLock(Queue, Routine, Change);
         } else {
-            (VOID) PortWithQueueLock(&Adapter->Queues[Index], Routine, Change);
+            (VOID) Routine(Queue, Change);
         }
     }
 }
@@ -289,7 +366,7 @@ static VOID ResumeQueues(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
     QUEUE_CHANGE Change = {CallInStartIo, RequestResultDevice, QueueRunning, 0, Finished};
 
     ChangeQueues(Adapter, ResumeQueue, &Change);
-    Adapter->State = AdapterRunning;
+    EnterRunning(Adapter);
 }
 
 /* The device has not ended its reset: what it holds stays with it, what waits is given back, and the
@@ -304,13 +381,13 @@ static VOID WaitForReset(PADAPTER_EXTENSION Adapter, CALL_CONTEXT Context, PREQU
 }
 
 /* The device did not come back. */
-static VOID GiveUpReset(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_RESULT Result,
+static VOID GiveUpReset(PADAPTER_EXTENSION Adapter, CALL_CONTEXT Context, VIRTIO_PCI_RESULT Result,
                         PREQUEST_LIST Finished)
 {
     if (Result == VirtioPciResetTimeout) {
-        WaitForReset(Adapter, CallInStartIo, Finished);
+        WaitForReset(Adapter, Context, Finished);
     } else {
-        AbandonQueues(Adapter, CallInStartIo, RequestResultGone, QueueClosed, Finished);
+        AbandonQueues(Adapter, Context, RequestResultGone, QueueClosed, Finished);
         Adapter->State = Result == VirtioPciGone ? AdapterRemoved : AdapterFailed;
     }
 }
@@ -355,7 +432,7 @@ BOOLEAN AdapterReset(PADAPTER_EXTENSION Adapter, SCSI_UNIT_ATTENTION Attention)
         }
     }
     if (Result != VirtioPciOk) {
-        GiveUpReset(Adapter, Result, &Finished);
+        GiveUpReset(Adapter, CallInStartIo, Result, &Finished);
     }
     CompleteRequests(Adapter, &Finished);
     return Result == VirtioPciOk;
@@ -416,7 +493,7 @@ VOID AdapterRemakeQueues(PADAPTER_EXTENSION Adapter)
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
         (VOID) PortWithQueueLockInStartIo(&Adapter->Queues[Index], RemakeBrokenQueue, &Remaking);
     }
-    Adapter->State = AdapterRunning;
+    EnterRunning(Adapter);
     CompleteRequests(Adapter, &Remaking.Finished);
     if (Remaking.Failed != VirtioPciOk) {
         (VOID) AdapterReportFailure(Adapter, VioEventStartFailed, Remaking.Failed);
@@ -426,13 +503,43 @@ VOID AdapterRemakeQueues(PADAPTER_EXTENSION Adapter)
 
 /* ---- Stop, restart, removal ---- */
 
-/* Gives up what the queues hold where nothing runs beside it and no lock may be taken. */
-static VOID AbandonStoppedQueues(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
+/* Whether there is a device that may be touched. */
+static BOOLEAN HasDevice(const ADAPTER_EXTENSION *Adapter)
+{
+    return Adapter->State != AdapterRemoved && Adapter->State != AdapterNoDevice;
+}
+
+/*
+ * Keeps DPCs that are still to come off the queues. One that is in the middle of its work goes on with a
+ * ring in which it finds nothing: StorPort stops an adapter only when all requests are completed. A ring
+ * that holds requests all the same has no such DPC beside it.
+ */
+static VOID StopQueuesUnlocked(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
 {
     ULONG Index;
 
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-        QueueAbandon(&Adapter->Queues[Index], RequestResultReset, Finished);
+        PVIO_QUEUE Queue = &Adapter->Queues[Index];
+
+        if (VirtQueueOutstanding(&Queue->Ring) != 0) {
+            (VOID) QueueStop(Queue, Finished);
+        } else {
+            QueueSetState(Queue, QueueStopped);
+        }
+    }
+}
+
+/* Gives up what a device that was reset held and what waited for it; rings without any are left alone. */
+static VOID AbandonHeldRequests(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
+{
+    ULONG Index;
+
+    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+        PVIO_QUEUE Queue = &Adapter->Queues[Index];
+
+        if (VirtQueueOutstanding(&Queue->Ring) != 0 || Queue->Waiting.Head != NULL) {
+            QueueAbandon(Queue, RequestResultReset, Finished);
+        }
     }
 }
 
@@ -440,22 +547,32 @@ VOID AdapterStop(PADAPTER_EXTENSION Adapter)
 {
     REQUEST_LIST Finished = {NULL, NULL};
     VIRTIO_PCI_RESULT Result;
-    ULONG Index;
 
-    if (Adapter->State == AdapterRemoved) {
+    if (!HasDevice(Adapter)) {
         return;
     }
-    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-        (VOID) QueueStop(&Adapter->Queues[Index], &Finished);
-    }
-    Result = VirtioPciReset(&Adapter->Device);
     Adapter->State = AdapterStopped;
+    StopQueuesUnlocked(Adapter, &Finished);
+    Result = VirtioPciReset(&Adapter->Device);
     if (Result == VirtioPciResetTimeout) {
         (VOID) AdapterReportFailure(Adapter, VioEventResetFailed, Result);
     } else {
-        AbandonStoppedQueues(Adapter, &Finished);
+        AbandonHeldRequests(Adapter, &Finished);
     }
     CompleteRequests(Adapter, &Finished);
+}
+
+/* From a device in any state to one that works on empty rings. */
+static VIRTIO_PCI_RESULT RestartDevice(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finished)
+{
+    VIRTIO_PCI_RESULT Result = VirtioPciReset(&Adapter->Device);
+
+    if (Result != VirtioPciOk) {
+        (VOID) AdapterReportFailure(Adapter, VioEventStartFailed, Result);
+        return Result;
+    }
+    AbandonQueues(Adapter, CallUnlocked, RequestResultReset, QueueStopped, Finished);
+    return StartAfterReset(Adapter) ? VirtioPciOk : VirtioPciStatusRefused;
 }
 
 BOOLEAN AdapterRestart(PADAPTER_EXTENSION Adapter)
@@ -463,28 +580,31 @@ BOOLEAN AdapterRestart(PADAPTER_EXTENSION Adapter)
     REQUEST_LIST Finished = {NULL, NULL};
     VIRTIO_PCI_RESULT Result;
 
-    if (Adapter->State != AdapterStopped) {
+    if (!HasDevice(Adapter)) {
         return FALSE;
     }
-    Result = VirtioPciReset(&Adapter->Device);
-    if (Result != VirtioPciOk) {
-        return AdapterReportFailure(Adapter, VioEventStartFailed, Result);
+    /* There need not have been a stop before. */
+    Adapter->State = AdapterStopped;
+    StopQueuesUnlocked(Adapter, &Finished);
+    DropTimerWork(Adapter);
+    Result = RestartDevice(Adapter, &Finished);
+    if (Result == VirtioPciOk) {
+        ScsiDiskRaiseUnitAttention(&Adapter->Disk, ScsiAttentionPowerOn);
+        AdapterRun(Adapter);
+    } else {
+        GiveUpReset(Adapter, CallUnlocked, Result, &Finished);
     }
-    /* Of a device that did not end its reset when it was stopped; else there is nothing in them. */
-    AbandonStoppedQueues(Adapter, &Finished);
     CompleteRequests(Adapter, &Finished);
-    if (!StartAfterReset(Adapter)) {
-        return FALSE;
-    }
-    ScsiDiskRaiseUnitAttention(&Adapter->Disk, ScsiAttentionPowerOn);
-    AdapterRun(Adapter);
-    return TRUE;
+    return Result == VirtioPciOk;
 }
 
 VOID AdapterRemove(PADAPTER_EXTENSION Adapter)
 {
     REQUEST_LIST Finished = {NULL, NULL};
 
+    if (Adapter->State == AdapterNoDevice) {
+        return;
+    }
     Adapter->State = AdapterRemoved;
     (VOID) StopQueues(Adapter, CallElsewhere, &Finished);
     /* A device that has gone answers all ones and touches no memory; one that is still there after
@@ -499,8 +619,7 @@ VOID AdapterRemove(PADAPTER_EXTENSION Adapter)
 
 VOID AdapterRemoveIfGone(PADAPTER_EXTENSION Adapter)
 {
-    if (Adapter->State != AdapterRemoved &&
-        VirtioPciGetStatus(&Adapter->Device) == VIRTIO_STATUS_GONE) {
+    if (HasDevice(Adapter) && VirtioPciGetStatus(&Adapter->Device) == VIRTIO_STATUS_GONE) {
         AdapterRemove(Adapter);
     }
 }
@@ -539,9 +658,13 @@ VOID AdapterConfigurationChanged(PADAPTER_EXTENSION Adapter)
 {
     UCHAR Status;
 
+    /* A timer may come late, when the device is not even mapped any more, or early: then EnterRunning asks
+     * for another. */
+    (VOID) InterlockedExchange(&Adapter->ConfigurationMissed, TRUE);
     if (Adapter->State != AdapterRunning) {
-        return; /* a timer or a DPC may come late: the device may not even be mapped any more */
+        return;
     }
+    (VOID) InterlockedExchange(&Adapter->ConfigurationMissed, FALSE);
     Status = VirtioPciGetStatus(&Adapter->Device);
     if (Status == VIRTIO_STATUS_GONE) {
         return;

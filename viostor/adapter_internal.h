@@ -27,6 +27,14 @@ BOOLEAN AdapterReportFailure(PADAPTER_EXTENSION Adapter, VIO_EVENT Event, VIRTIO
  * Any IRQL; nothing else may use the device's configuration meanwhile. */
 VIRTIO_PCI_RESULT AdapterReadConfiguration(PADAPTER_EXTENSION Adapter, pblk_config Config);
 
+/* Writes what the configuration says into the disk's parameters, its serial number apart. Any IRQL. */
+VOID AdapterDescribeDisk(const ADAPTER_EXTENSION *Adapter, const blk_config *Config,
+                         PSCSI_DISK_PARAMETERS Parameters);
+
+/* Makes the rings of stopped and empty queues follow the features that are agreed now. The device does
+ * not know them yet. Any IRQL. */
+VOID AdapterAdaptQueues(PADAPTER_EXTENSION Adapter);
+
 /*
  * Leaves the device after a failure: FAILED, then reset. One that has gone or does not finish a reset
  * is left alone: nothing may be written to it before its status reads 0 (4.1.4.3.2).

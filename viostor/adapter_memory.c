@@ -15,6 +15,7 @@
 #include "adapter_internal.h"
 
 #include "port.h"
+#include "virtio_store_hw_helper.h"
 #include "virtio_store_utils.h"
 
 static VIRTQUEUE_LAYOUT RingLayout(const ADAPTER_EXTENSION *Adapter)
@@ -104,6 +105,33 @@ static VOID PlaceMemory(PVIO_QUEUE Queue, const QUEUE_SIZES *Sizes, PUCHAR Share
                       Queue->Adapter->Limits.LongTableCount);
 }
 
+/* What of a ring's setup follows from the features, beside its layout. */
+static VOID SetUpFeatures(PVIO_QUEUE Queue, PVIRTQUEUE_SETUP Setup)
+{
+    const ADAPTER_EXTENSION *Adapter = Queue->Adapter;
+
+    Queue->TableBytes =
+        Adapter->IndirectDescriptors && Adapter->Limits.Segments >= REQUEST_SLOT_SEGMENTS
+            ? Adapter->Limits.SegmentBytes
+            : 0;
+    Setup->EventIndex = AdapterHasFeature(Adapter, VIRTIO_F_EVENT_IDX);
+    Setup->Single = Adapter->IndirectDescriptors;
+    Setup->InOrder = AdapterHasFeature(Adapter, VIRTIO_F_IN_ORDER);
+}
+
+VOID AdapterAdaptQueues(PADAPTER_EXTENSION Adapter)
+{
+    ULONG Index;
+
+    Adapter->IndirectDescriptors = AdapterHasFeature(Adapter, VIRTIO_F_INDIRECT_DESC);
+    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+        PVIO_QUEUE Queue = &Adapter->Queues[Index];
+
+        SetUpFeatures(Queue, &Queue->Ring.Setup);
+        QueueRenewRing(Queue);
+    }
+}
+
 /* Lays one queue out in its part of shared and private memory. */
 static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
                                    const QUEUE_SIZES *Sizes, ULONG SharedOffset, PUCHAR Private)
@@ -130,18 +158,12 @@ static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
     Queue->Writes = 0;
     Queue->Scratch.Base = NULL;
     Queue->Scratch.Owner = NULL;
-    Queue->TableBytes =
-        Adapter->IndirectDescriptors && Adapter->Limits.Segments >= REQUEST_SLOT_SEGMENTS
-            ? Adapter->Limits.SegmentBytes
-            : 0;
     PlaceMemory(Queue, Sizes, Shared, Address, Private);
 
     Setup.Layout = RingLayout(Adapter);
     Setup.Size = Queue->Size;
     Setup.Use = Adapter->Limits.RingUse;
-    Setup.EventIndex = AdapterHasFeature(Adapter, VIRTIO_F_EVENT_IDX);
-    Setup.Single = Adapter->IndirectDescriptors;
-    Setup.InOrder = AdapterHasFeature(Adapter, VIRTIO_F_IN_ORDER);
+    SetUpFeatures(Queue, &Setup);
     Setup.Ring = Shared;
     Setup.RingAddress = Address;
     Setup.Private = Private;

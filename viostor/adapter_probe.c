@@ -116,8 +116,7 @@ static ULONG RangeLimit(const ADAPTER_EXTENSION *Adapter, ULONG Feature, ULONG S
     return AdapterHasFeature(Adapter, Feature) && Sectors == 0 ? MAXULONG : Sectors;
 }
 
-/* Writes what the configuration says into the disk's parameters, its serial number apart. */
-static VOID DescribeDisk(const ADAPTER_EXTENSION *Adapter, const blk_config *Config,
+VOID AdapterDescribeDisk(const ADAPTER_EXTENSION *Adapter, const blk_config *Config,
                          PSCSI_DISK_PARAMETERS Parameters)
 {
     RtlZeroMemory(Parameters, sizeof(*Parameters));
@@ -337,10 +336,12 @@ static BOOLEAN ExamineDevice(PADAPTER_EXTENSION Adapter, ULONG MaximumQueues)
         return FALSE;
     }
     Adapter->IndirectDescriptors = AdapterHasFeature(Adapter, VIRTIO_F_INDIRECT_DESC);
+    Adapter->Limits.FoundSegMax = Config.seg_max;
+    Adapter->Limits.FoundSizeMax = Config.size_max;
     Adapter->Limits.Depth = min(Adapter->Limits.Depth * Adapter->QueueCount, VIO_DEPTH_MAXIMUM);
     Adapter->Limits.Depth = min(Adapter->Limits.Depth, Adapter->Chosen.Depth);
 
-    DescribeDisk(Adapter, &Config, &Parameters);
+    AdapterDescribeDisk(Adapter, &Config, &Parameters);
     DiskResult = ScsiDiskInitialize(&Adapter->Disk, &Parameters);
     if (DiskResult != ScsiDiskOk) {
         DebugPrint(DebugError, "no usable disk: %s", ScsiDiskResultText(DiskResult));
@@ -417,6 +418,7 @@ static BOOLEAN NegotiateFirst(PADAPTER_EXTENSION Adapter)
         return FALSE;
     }
     Adapter->Features = Adapter->Device.Features;
+    Adapter->FoundFeatures = Adapter->Features;
     return TRUE;
 }
 

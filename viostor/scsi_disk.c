@@ -66,12 +66,11 @@ static void InitializeProvisioning(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS *
     }
 }
 
-/* Size, shape and limits of a disk whose block size is known. */
+/* Shape and limits of a disk whose block size is known. */
 static void InitializeShape(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS *Parameters)
 {
     const UCHAR Exponent = Parameters->PhysicalBlockExponent;
 
-    Disk->BlockCount = Parameters->CapacityInSectors >> Disk->BlockShift;
     /* READ CAPACITY has four bits for the exponent; more than that is nonsense of the device. */
     Disk->PhysicalBlockExponent = Exponent <= 15 ? Exponent : 0;
     Disk->LowestAlignedBlock = 0;
@@ -113,6 +112,7 @@ SCSI_DISK_RESULT ScsiDiskInitialize(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS 
     Disk->WriteCacheDefault = Disk->WriteCacheEnabled;
     Disk->WriteCacheSettable = Disk->FlushSupported && Parameters->WriteCacheSettable;
     Disk->LifetimeSupported = Parameters->LifetimeSupported != FALSE;
+    Disk->BlockCount = Parameters->CapacityInSectors >> Disk->BlockShift;
     InitializeShape(Disk, Parameters);
     InitializeProvisioning(Disk, Parameters);
     Disk->Location = Parameters->Location;
@@ -166,6 +166,35 @@ BOOLEAN ScsiDiskSetReadOnly(PSCSI_DISK Disk, BOOLEAN ReadOnly)
 BOOLEAN ScsiDiskSetWriteCache(PSCSI_DISK Disk, BOOLEAN Enabled)
 {
     return SetModeParameter(Disk, &Disk->WriteCacheEnabled, Enabled && Disk->FlushSupported);
+}
+
+/* What the device is told to do with writes stays as a command has chosen it, while it can be told. */
+static BOOLEAN UpdateWriteCache(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS *Parameters)
+{
+    Disk->FlushSupported = Parameters->FlushSupported != FALSE;
+    Disk->WriteCacheSettable = Disk->FlushSupported && Parameters->WriteCacheSettable;
+    if (Disk->WriteCacheChosen && Disk->WriteCacheSettable) {
+        return FALSE;
+    }
+    Disk->WriteCacheChosen = FALSE;
+    Disk->WriteCacheDefault = Disk->FlushSupported && Parameters->WriteCacheEnabled;
+    return ScsiDiskSetWriteCache(Disk, Parameters->WriteCacheEnabled);
+}
+
+BOOLEAN ScsiDiskUpdate(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS *Parameters, PBOOLEAN Changed)
+{
+    const ULONG BlockSize = Parameters->BlockSize == 0 ? DISK_SECTOR_SIZE : Parameters->BlockSize;
+
+    if (BlockSize != Disk->BlockSize) {
+        return FALSE;
+    }
+    *Changed = ScsiDiskSetCapacity(Disk, Parameters->CapacityInSectors);
+    *Changed |= ScsiDiskSetReadOnly(Disk, Parameters->ReadOnly);
+    *Changed |= UpdateWriteCache(Disk, Parameters);
+    Disk->LifetimeSupported = Parameters->LifetimeSupported != FALSE;
+    InitializeShape(Disk, Parameters);
+    InitializeProvisioning(Disk, Parameters);
+    return TRUE;
 }
 
 /* ---- What it offers ---- */

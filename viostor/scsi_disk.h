@@ -369,6 +369,14 @@ BOOLEAN ScsiDiskSetReadOnly(PSCSI_DISK Disk, BOOLEAN ReadOnly);
  * if that is new. Without FlushSupported the mode stays write-through. */
 BOOLEAN ScsiDiskSetWriteCache(PSCSI_DISK Disk, BOOLEAN Enabled);
 
+/*
+ * The device was started again, and may offer less or more than before: what commands, pages and limits
+ * say follows Parameters, but for the serial number, the longest transfer and the scratch memory. *Changed:
+ * a unit attention was raised for that. FALSE: the block size is another one, and nothing was changed. As
+ * ScsiDiskSetCapacity in all else.
+ */
+BOOLEAN ScsiDiskUpdate(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS *Parameters, PBOOLEAN Changed);
+
 /* Makes Event pending: the next command that is not INQUIRY, REPORT LUNS or REQUEST SENSE ends with
  * it, once however often it is raised before that. Several events are reported one by one, the
  * lowest bit first. Interlocked. */

@@ -380,12 +380,35 @@ static BOOLEAN MakeStageStep(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR *Sc
     }
 }
 
+/* Whether the device (still) does what a sequence is made of: it may have been started again, with less
+ * on offer, since the command was interpreted. */
+static BOOLEAN IsOffered(const SCSI_DISK *Disk, const DISK_SEQUENCE *Sequence)
+{
+    switch (Sequence->Kind) {
+    case SequenceUnmap:
+        return Disk->DiscardSectors != 0;
+    case SequenceZero:
+        return Disk->ZeroesSectors != 0;
+    case SequenceZeroUnmap:
+        return Disk->ZeroesSectors != 0 && Disk->ZeroesMayUnmap;
+    case SequenceSetCache:
+        return Disk->WriteCacheSettable;
+    case SequenceLifetime:
+        return Disk->LifetimeSupported;
+    default:
+        return TRUE;
+    }
+}
+
 BOOLEAN ScsiSequenceNext(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR DeviceStatus,
                          UCHAR *Scratch, PDISK_STEP Step)
 {
     if (!FinishStep(Disk, Sequence, DeviceStatus, Scratch)) {
         Sequence->Transferred = 0; /* whoever sent it begins with it anew */
         return FALSE;
+    }
+    if (!IsOffered(Disk, Sequence)) {
+        return EndFailed(Sequence, SCSI_SENSE_ILLEGAL_REQUEST, ScsiAscInvalidOpcode);
     }
     while (Sequence->Stage != StageEnd) {
         const BOOLEAN Made = MakeStageStep(Disk, Sequence, Scratch, Step);

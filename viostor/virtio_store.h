@@ -325,6 +325,8 @@ typedef enum _ADAPTER_STATE {
     AdapterFailed,    /* the device could not be started again; a later reset tries once more */
     AdapterRemoved,   /* the device has gone for good */
     AdapterHung,      /* a reset has not ended: what the device holds is its until it has */
+    AdapterNoDevice, /* no device is used: HwFindAdapter has found none or only marks memory, or its
+                         resources have been given back */
 } ADAPTER_STATE;
 
 /* Work for the port driver's timer routine: bits of ADAPTER_EXTENSION.TimerWork. */
@@ -347,6 +349,8 @@ typedef struct _ADAPTER_LIMITS {
     ULONG LongTableCount; /* per queue; 0: every request fits its slot's table */
     ULONG LongTableBytes; /* of each */
     ULONG ScratchBytes;   /* of queue 0's scratch memory; 0 in a dump */
+    ULONG FoundSegMax;    /* seg_max and size_max that all this was made for; 0: not offered */
+    ULONG FoundSizeMax;
 } ADAPTER_LIMITS, *PADAPTER_LIMITS;
 
 /* What the user has set in the registry (docs/debugging.md), as far as it is used after HwFindAdapter's
@@ -389,11 +393,15 @@ typedef struct _ADAPTER_COUNTERS {
  */
 typedef struct _ADAPTER_EXTENSION {
     VIRTIO_PCI_DEVICE Device;
-    ULONGLONG Features; /* agreed when the adapter was found; each later start asks for the same */
+    ULONGLONG Features;      /* agreed at the device's last start */
+    ULONGLONG FoundFeatures; /* agreed when the adapter was found: each start asks for these */
     SCSI_DISK Disk;
     ADAPTER_LIMITS Limits;
     volatile LONG State;     /* ADAPTER_STATE */
     volatile LONG TimerWork; /* TIMER_WORK bits */
+    volatile LONG
+        ConfigurationMissed; /* an interrupt for the configuration came while it was not to be
+                                          looked at */
     ULONG QueueCount;
     ULONG RingSizes[VIO_QUEUE_MAXIMUM]; /* descriptors, per queue */
     ULONG MessageCount;                 /* granted MSI-X messages; 0: line interrupt */

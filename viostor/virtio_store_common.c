@@ -250,6 +250,7 @@ static ULONG ReadParameters(PADAPTER_EXTENSION Adapter, const char *ArgumentStri
  */
 static ULONG MarkMemory(PADAPTER_EXTENSION Adapter, const PORT_CONFIGURATION_INFORMATION *Config)
 {
+    Adapter->State = AdapterNoDevice;
     Adapter->Private = DumpPrivate;
     Adapter->PrivateBytes = sizeof(DumpPrivate);
     PortMarkDumpMemory(Adapter, Config);
@@ -302,6 +303,9 @@ BOOLEAN CommonBeginService(PADAPTER_EXTENSION Adapter)
 
 BOOLEAN CommonInitializeDump(PADAPTER_EXTENSION Adapter)
 {
+    if (Adapter->State == AdapterNoDevice) {
+        return TRUE; /* memory is marked, and that is all: nothing says that HwInitialize is not called */
+    }
     /* The first instance has left the device as it was; AdapterProbe has reset it. MSI-X stays
      * enabled if it was: no vector is asked for, so nothing is sent. */
     Adapter->MessageCount = 0;
@@ -391,7 +395,7 @@ SCSI_ADAPTER_CONTROL_STATUS CommonAdapterControl(PADAPTER_EXTENSION Adapter,
 VOID CommonFreeResources(PADAPTER_EXTENSION Adapter)
 {
     /* Normally stopped already; a device that could not be started may not be. */
-    if (Adapter->State != AdapterStopped && Adapter->State != AdapterRemoved) {
+    if (Adapter->State != AdapterStopped) {
         AdapterStop(Adapter);
     }
     FreePrivate(Adapter);

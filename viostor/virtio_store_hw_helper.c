@@ -649,15 +649,22 @@ VOID QueueAbandon(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finishe
 
 VOID QueueResume(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
 {
+    BOOLEAN Pending;
+
     if (QueueHasPending(Queue)) {
         QueueSubmitPending(Queue, Finished);
     }
     if (Queue->Polled) {
         VirtQueueDisableInterrupts(&Queue->Ring);
-    } else if (VirtQueueEnableInterrupts(&Queue->Ring, 1)) {
+        QueueSetState(Queue, QueueRunning);
+        return;
+    }
+    Pending = VirtQueueEnableInterrupts(&Queue->Ring, 1);
+    QueueSetState(Queue, QueueRunning);
+    /* Where no lock is held a DPC may have come and gone before that. */
+    if (Pending || VirtQueueOutstanding(&Queue->Ring) != 0) {
         PortScheduleQueue(Queue);
     }
-    QueueSetState(Queue, QueueRunning); /* last */
 }
 
 /* ---- Polled ---- */

@@ -43,6 +43,9 @@ struct device_ops {
     /* Makes it as it is after power-on, its BARs and vectors where they were: what a change to D3
      * and back does. NULL: cannot. */
     void (*power_cycle)(struct device *device);
+    /* Places its BARs elsewhere, as the bus driver does between IRP_MN_STOP_DEVICE and
+     * IRP_MN_START_DEVICE. NULL: they stay. */
+    void (*move_bars)(struct device *device);
     /* Does what the device has pending, on the caller's thread; NULL: works by itself. */
     void (*step)(struct device *device);
     /* The processors have nothing to do: a step, if there is anything for it; false: there was

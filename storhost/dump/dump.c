@@ -328,7 +328,7 @@ static bool call_initialize(struct start *start)
         return decline(start, "HwInitialize", " FALSE:", 0);
     }
     rule_checked(RULE_DUMP);
-    if (dump->was_running && !dump->reset) {
+    if (dump->kind != DUMP_MARK_MEMORY && dump->was_running && !dump->reset) {
         violation(RULE_DUMP, "HwInitialize of the dump copy has returned and the device was not "
                              "reset: it still works with the rings of the first copy");
     }
@@ -361,7 +361,9 @@ static void run_start(void *context)
 
     active = dump;
     start->good = call_driver_entry(start) && call_find_adapter(start) &&
-                  (dump->kind == DUMP_MARK_MEMORY || (call_initialize(start) && inquire(start)));
+                  (dump->kind == DUMP_MARK_MEMORY
+                       ? !reading_is(READING_MARK_INITIALIZE) || call_initialize(start)
+                       : call_initialize(start) && inquire(start));
 }
 
 /* Takes everything of a copy away. */

@@ -439,6 +439,7 @@ void port_get_facts(struct port *port, struct port_facts *facts)
         .max_number_of_io = port->max_number_of_io,
         .lun_depth = unit != NULL ? unit->depth : 0,
         .dma_64bit = port->dma64,
+        .allocations = port->allocations,
     };
     port->model->add_facts(port, facts);
 }

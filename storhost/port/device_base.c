@@ -64,7 +64,8 @@ PVOID device_base_map(struct port *port, const char *function, INTERFACE_TYPE ty
     if (port->state != ADAPTER_FINDING) {
         violation(RULE_PHASE, "%s called outside of HwFindAdapter", function);
     }
-    if (bar < 0 || type != port->interface_type || bus != port->device->bus) {
+    if (allocation_fails(port) || bar < 0 || type != port->interface_type ||
+        bus != port->device->bus) {
         return NULL;
     }
     mapping = calloc(1, sizeof(*mapping));

@@ -526,6 +526,7 @@ enum port_news {
     NEWS_POWER_OFF,
     NEWS_POWER_ON,
     NEWS_REMOVAL,
+    NEWS_PNP_STOP,
     NEWS_UNIT_SURPRISE_REMOVAL, /* before that of the adapter below it */
     NEWS_SURPRISE_REMOVAL
 };
@@ -585,6 +586,12 @@ struct port_model {
     /* A unit was found. NULL: nothing more is asked. */
     void (*found_unit)(struct port *port, const struct port_io *address);
     unsigned (*control_types)(const struct port *port);
+    /* Whether this ScsiStopAdapter or ScsiRestartAdapter comes at DIRQL with the interrupt lock. */
+    bool (*locks_control)(struct port *port);
+    /* Has what an interrupt of a moment ago still has to bring run beside a stop. NULL: nothing. */
+    void (*late_work)(struct port *port);
+    /* The device extension is zeroed at each start of the adapter, not only at the first. */
+    bool zeroes_extension;
     bool (*stop)(struct port *port);
     bool (*restart)(struct port *port);
     void (*tell)(struct port *port, enum port_news news); /* NULL: not told */
@@ -655,13 +662,15 @@ struct port {
     bool one_piece;            /* data buffers are contiguous for the device */
     uint32_t transfer_bytes;   /* MaximumTransferLength as the driver set it */
     uint32_t maximum_transfer; /* what one request may carry, whatever its buffer's alignment */
-    bool dma64;
+    bool dma64;                /* data may lie above 4 GiB */
+    bool dma64_memory;         /* and what the port driver gives for each request */
     bool half_duplex;
     unsigned max_number_of_io, unit_depth;
     unsigned alignment_mask;
     unsigned buses, targets, luns;
     bool caches_data;
     bool control_types[64];
+    bool rebalancing; /* stopped by PnP: its resources are not there */
     bool device_lost; /* taken away by surprise; the unit has been told */
     struct mapping *mappings;
 
@@ -715,6 +724,7 @@ struct port {
     unsigned bus_reset_hold; /* microseconds */
 
     struct resource *resources;
+    _Atomic unsigned allocations; /* asked for, those that failed included */
     struct port_counters counters;
     uint64_t vm_exits_before;
     uint64_t doorbells; /* at the end, when the device is no longer there to ask */
@@ -745,6 +755,9 @@ void requests_flush_queued(struct port *port, uint8_t status);
 void allocation_hook_set(void);
 /* Violation if driver code on the request path allocates by `function`. */
 void allocation_check(const char *function);
+/* Counts an allocation; true if it is the one that is to fail, or a contiguous one beyond the limit. */
+bool allocation_fails(struct port *port);
+bool contiguous_fails(struct port *port, uint64_t bytes);
 /* Looks over rings and quarantine whenever a processor has nothing to do. */
 void idle_hook_set(void);
 /* The device is the caller's again: no events of it come here any more. */

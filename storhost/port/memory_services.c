@@ -34,6 +34,18 @@ void allocation_check(const char *function)
     }
 }
 
+bool allocation_fails(struct port *port)
+{
+    return ++port->allocations == port->options.failing_allocation;
+}
+
+bool contiguous_fails(struct port *port, uint64_t bytes)
+{
+    const uint64_t limit = port->options.contiguous_limit;
+
+    return allocation_fails(port) || (limit != 0 && bytes > limit);
+}
+
 void allocation_hook_set(void)
 {
     kernel_on_allocation(allocation_check);
@@ -50,7 +62,7 @@ void uncached_allocate(struct port *port, ULONG bytes, bool dma64)
                                      .highest = dma64 ? 0 : UINT32_MAX,
                                      .name = "uncached extension"};
 
-    port->uncached = memory_alloc(&request);
+    port->uncached = contiguous_fails(port, bytes) ? NULL : memory_alloc(&request);
     if (port->uncached != NULL) {
         port->uncached_bytes = bytes;
         port->uncached_grant =

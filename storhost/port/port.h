@@ -40,9 +40,12 @@ struct port_options {
     bool refuse_dpc;             /* as StorPort 5.2 may */
     bool dpcs_stay;              /* redirected DPCs run where the message came; else anywhere */
     bool single_passive_refusal;
-    bool shared_line;         /* another device raises the same line now and then */
-    bool spurious_interrupts; /* interrupts without cause */
-    uint64_t seed;            /* of addresses, order and garbage */
+    bool shared_line;          /* another device raises the same line now and then */
+    bool spurious_interrupts;  /* interrupts without cause */
+    uint64_t contiguous_limit; /* bytes of a block that is contiguous, at most; 0: no limit */
+    unsigned
+        failing_allocation; /* which one that the driver asks for fails: 1 is the first; 0: none */
+    uint64_t seed;          /* of addresses, order and garbage */
     unsigned timeout_seconds; /* default of requests: 60 as Windows' disk class (10 in tests) */
     const struct port_registry_value *registry;
 };
@@ -114,6 +117,7 @@ struct port_facts {
     uint32_t concurrent_channels;
     bool extended_srbs;
     bool dma_64bit;
+    uint32_t allocations; /* that the driver has asked for: memory and mappings */
 };
 
 /* Loads the miniport and runs its DriverEntry. On failure NULL and a text. */
@@ -171,9 +175,14 @@ bool port_reset_bus(struct port *port);
 bool port_lock_queue(struct port *port, bool whole, bool lock);
 bool port_stop_adapter(struct port *port);    /* ScsiStopAdapter */
 bool port_restart_adapter(struct port *port); /* ScsiRestartAdapter: device as after power-on */
-/* The same without a stop before: after hibernation another kernel has stopped the device. */
+/* IRP_MN_STOP_DEVICE: the port takes back what it gave; and IRP_MN_START_DEVICE with BARs elsewhere and at
+ * most so many messages (PORT_VECTORS_DEFAULT: as many as before). False and a text: the driver declined,
+ * and the adapter is removed. */
+bool port_pnp_stop(struct port *port);
+bool port_pnp_start(struct port *port, unsigned vectors, char *error, size_t error_size);
+/* The same as port_restart_adapter without a stop before: after hibernation another kernel has stopped the device. */
 bool port_restart_unstopped(struct port *port);
-void port_power(struct port *port, bool on);  /* D3 / D0 with flush and shutdown before D3 */
+void port_power(struct port *port, bool on); /* D3 / D0 with flush and shutdown before D3 */
 /* The device has gone; only its unit's driver has heard of it. port_surprise_remove is the rest. */
 void port_lose_device(struct port *port);
 void port_surprise_remove(struct port *port);

@@ -26,27 +26,46 @@ struct control {
     int status;
 };
 
-/* Stop and restart run at DIRQL with the interrupt lock held; all others at PASSIVE_LEVEL (table
- * in the reference of HW_ADAPTER_CONTROL), but ScsiAdapterPower and its kind also at
- * DISPATCH_LEVEL, which is the harder. */
-static void run_control(void *context)
+static void call_control(struct control *control)
 {
-    struct control *control = context;
     struct port *port = control->port;
-    bool locked = control->type == ScsiStopAdapter || control->type == ScsiRestartAdapter;
     struct frame frame;
-    uint8_t old = 0;
 
-    if (locked) {
-        old = port_lock_acquire(port, &port->interrupt_lock);
-        ring_guard_alone(true);
-    }
     entry_begin(&frame, port, ENTRY_ADAPTER_CONTROL, control->type, NULL);
     control->status =
         port->entries.adapter_control(port->extension, (int)control->type, control->parameters);
     entry_end(&frame);
+}
+
+/* Whether a control type comes at DIRQL with the interrupt lock held: stop and restart may. */
+static bool is_locked(const struct control *control)
+{
+    return (control->type == ScsiStopAdapter || control->type == ScsiRestartAdapter) &&
+           (control->port->model->locks_control(control->port));
+}
+
+/* All others at PASSIVE_LEVEL (table in the reference of HW_ADAPTER_CONTROL), but ScsiAdapterPower and
+ * its kind also at DISPATCH_LEVEL, which is the harder. A stopped device interrupts nobody, so that
+ * nothing but the restart uses its rings; while it is being stopped a DPC may still come. */
+static void run_control(void *context)
+{
+    struct control *control = context;
+    struct port *port = control->port;
+    const bool locked = is_locked(control);
+    const bool alone = control->type == ScsiRestartAdapter;
+    uint8_t old = 0;
+
     if (locked) {
+        old = port_lock_acquire(port, &port->interrupt_lock);
+    }
+    if (alone) {
+        ring_guard_alone(true);
+    }
+    call_control(control);
+    if (alone) {
         ring_guard_alone(false);
+    }
+    if (locked) {
         port_lock_release(port, &port->interrupt_lock, old);
     }
 }
@@ -148,7 +167,12 @@ static void drain(struct port *port, const char *before)
 
 bool adapter_stop(struct port *port)
 {
-    bool success = control_call(port, ScsiStopAdapter, NULL);
+    bool success;
+
+    if (port->model->late_work != NULL) {
+        port->model->late_work(port);
+    }
+    success = control_call(port, ScsiStopAdapter, NULL);
 
     interrupts_disconnect(port);
     return success;
@@ -239,6 +263,59 @@ void port_power(struct port *port, bool on)
     }
     port_restart_adapter(port);
     tell(port, NEWS_POWER_ON);
+}
+
+/* ---- PnP: stopped for other resources, and started with them ---------------------------------- */
+
+/* Reference of SCSI_ADAPTER_CONTROL_TYPE, ScsiStopAdapter: "if the HBA was ... stopped for PnP resource
+ * reconfiguration, the Storport driver releases resources on behalf of the miniport driver", which "is not
+ * called again ... until the PnP manager requests that the HBA be started". */
+bool port_pnp_stop(struct port *port)
+{
+    bool success;
+
+    if (port->state != ADAPTER_RUNNING) {
+        return false;
+    }
+    drain(port, "the adapter is stopped");
+    flush_all(port, false);
+    tell(port, NEWS_PNP_STOP);
+    queue_gate_hold(port, &port->gate);
+    drain_owned(port, "the adapter is stopped");
+    success = port->model->stop(port);
+    timer_request(port, NULL, 0);
+    cpu_wait_idle(DRAIN_MILLISECONDS); /* DPCs are over before the memory that they use goes */
+    device_bases_free(port);
+    uncached_free(port);
+    port->state = ADAPTER_STOPPED;
+    port->rebalancing = true;
+    return success;
+}
+
+/* HwFindAdapter on the extension as it was left, HwInitialize. One that fails is removed. */
+bool port_pnp_start(struct port *port, unsigned vectors, char *error, size_t size)
+{
+    if (!port->rebalancing) {
+        snprintf(error, size, "the adapter is not stopped by PnP");
+        return false;
+    }
+    if (vectors != PORT_VECTORS_DEFAULT) {
+        port->options.message_vectors = vectors;
+    }
+    if (port->device->ops->move_bars != NULL) {
+        port->device->ops->move_bars(port->device);
+    }
+    if (port->model->zeroes_extension) {
+        memset(port->extension, 0, port->extension_bytes);
+    }
+    port->rebalancing = false;
+    if (!adapter_find_and_initialize(port, error, size)) {
+        requests_flush_queued(port, SRB_STATUS_NO_DEVICE);
+        adapter_give_back(port, ADAPTER_END_FAILED);
+        return false;
+    }
+    queue_gate_release(port, &port->gate);
+    return true;
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */

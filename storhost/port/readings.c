@@ -36,6 +36,37 @@ static const struct reading_row rows[READING_COUNT] = {
                                  "HW_INTERRUPT: it is called also for what is not its adapter's",
                                  "\"Restrictions on Miniport Drivers that Manage the Boot Drive\": "
                                  "calls are made for the one request there is"},
+    [READING_CONTROL_LOCKED] = {"control-locked",
+                                "ScsiStopAdapter and ScsiRestartAdapter come at DIRQL with the "
+                                "interrupt lock held (drawn for each)",
+                                "HW_ADAPTER_CONTROL, table of IRQLs and locks",
+                                "StorPortAcquireSpinLock: no lock is held in HwStorAdapterControl, "
+                                "and storahci frees pool in it"},
+    [READING_FREES_PHYSICAL] =
+        {"frees-physical", "HwFreeAdapterResources is called where a physical miniport has one",
+         "HW_INITIALIZATION_DATA has the entry for any miniport",
+         "HW_FREE_ADAPTER_RESOURCES: it is a virtual miniport's"},
+    [READING_MARK_INITIALIZE] =
+        {"mark-initialize",
+         "HwInitialize is called after a HwFindAdapter with "
+         "DUMP_MODE_MARK_MEMORY",
+         "HW_INITIALIZE: it is called after HwFindAdapter",
+         "PORT_CONFIGURATION_INFORMATION, DumpMode: the miniport is used for "
+         "marking memory"},
+    [READING_LENGTH_OF_PAGE] =
+        {"length-of-page",
+         "the length that StorPortGetPhysicalAddress gives for memory that is "
+         "no request's ends with the page",
+         "StorPortGetPhysicalAddress: for contiguous memory it \"should be "
+         "ignored\"",
+         "the same: it is the number of bytes mapped from there on"},
+    [READING_FULL64_BEFORE_8] =
+        {"full64-before-8",
+         "SCSI_DMA64_MINIPORT_FULL64BIT_SUPPORTED has an effect before "
+         "Windows 8",
+         "PORT_CONFIGURATION_INFORMATION as of 2017: defined from 2003 SP1 on, "
+         "enabled from Windows 7 with hotfix KB2468345 on",
+         "the same: without the hotfix it is not"},
 };
 
 enum settled {

@@ -23,6 +23,11 @@ enum reading {
     READING_2003_PNP,        /* Server 2003 sends PnP request blocks */
     READING_DUMP_EXTENDED,   /* the dump port driver makes extended request blocks */
     READING_DUMP_POLLS_IDLE, /* it calls HwInterrupt while nothing is outstanding */
+    READING_CONTROL_LOCKED,  /* ScsiStopAdapter and ScsiRestartAdapter come at DIRQL, locked */
+    READING_FREES_PHYSICAL,  /* HwFreeAdapterResources is called for physical miniports, too */
+    READING_MARK_INITIALIZE, /* HwInitialize follows a HwFindAdapter that only marks memory */
+    READING_LENGTH_OF_PAGE,  /* the length of a physical address ends with the page */
+    READING_FULL64_BEFORE_8, /* Dma64BitAddresses FULL64BIT_SUPPORTED has an effect before 8 */
     READING_COUNT
 };
 

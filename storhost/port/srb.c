@@ -33,7 +33,7 @@ static bool build_extension(struct request *request)
         .bytes = port->srb_extension_bytes,
         .alignment = 8,
         .contiguous = true,
-        .highest = port->dma64 ? 0 : UINT32_MAX,
+        .highest = port->dma64_memory ? 0 : UINT32_MAX,
         .name = "SRB extension",
     };
 
@@ -75,7 +75,7 @@ static bool build_sense(struct request *request)
         .kind = MEMORY_SENSE,
         .alignment = 4,
         .contiguous = true,
-        .highest = port->dma64 ? 0 : UINT32_MAX,
+        .highest = port->dma64_memory ? 0 : UINT32_MAX,
         .name = "sense buffer",
     };
 

@@ -141,6 +141,13 @@ static unsigned control_types(const struct port *port)
     return ScsiSetRunningConfig + 1;
 }
 
+/* All entry points but HwScsiFindAdapter run under the interrupt lock. */
+static bool locks_control(struct port *port)
+{
+    (void)port;
+    return true;
+}
+
 /* A driver without ScsiRestartAdapter is found and initialized again, with all that was the
  * adapter's given back and its extension zeroed, as at each start. */
 static bool restart(struct port *port)
@@ -194,6 +201,8 @@ const struct port_model scsiport_model = {
     .answers = scsiport_answers,
     .asks_target = asks_target,
     .control_types = control_types,
+    .locks_control = locks_control,
+    .zeroes_extension = true,
     .stop = adapter_stop,
     .restart = restart,
     .end = end,

@@ -170,7 +170,7 @@ bool scsiport_accept_config(struct port *port, char *error, size_t size)
     if (port->one_piece) {
         port->physical_breaks = 0;
     }
-    port->dma64 = (config->Dma64BitAddresses & 0x7f) != 0;
+    port->dma64 = (config->Dma64BitAddresses & 0x7f) == SCSI_DMA64_MINIPORT_SUPPORTED;
     port->srb_extension_bytes = config->SrbExtensionSize;
     port->unit_extension_bytes = config->SpecificLuExtensionSize;
     port->alignment_mask = config->AlignmentMask;

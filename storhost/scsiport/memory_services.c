@@ -42,7 +42,9 @@ PVOID NTAPI scsi_get_uncached_extension(PVOID extension, PPORT_CONFIGURATION_INF
         violation(RULE_ARGUMENT, "ScsiPortGetUncachedExtension: %p is not the ConfigInfo given",
                   (void *)config);
     }
-    if (port->scsiport->uncached_asked) {
+    /* "Only once": of a call that gave nothing the page does not say that it counts, and the one published
+     * implementation, that of ReactOS, refuses only where there is a block. */
+    if (port->scsiport->uncached_asked && port->uncached != NULL) {
         violation(RULE_PHASE, "ScsiPortGetUncachedExtension called a second time; it may be called "
                               "only once for each adapter");
     }
@@ -54,7 +56,8 @@ PVOID NTAPI scsi_get_uncached_extension(PVOID extension, PPORT_CONFIGURATION_INF
     }
     port->scsiport->uncached_asked = true;
     port->srb_extension_bytes = config->SrbExtensionSize;
-    uncached_allocate(port, bytes, (config->Dma64BitAddresses & 0x7f) != 0);
+    /* SCSI_DMA64_MINIPORT_SUPPORTED is about the data of requests. */
+    uncached_allocate(port, bytes, false);
     export_leave();
     return port->uncached;
 }

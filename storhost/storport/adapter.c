@@ -129,6 +129,7 @@ static bool initialized(struct port *port)
         entry_begin(&frame, port, ENTRY_PASSIVE_INITIALIZE, 0, NULL);
         success = port->storport->passive_initialize(port->extension) != FALSE;
         entry_end(&frame);
+        port->storport->passive_failed = !success;
     }
     if (success) {
         unit_control_query(port);
@@ -183,6 +184,8 @@ const struct port_model storport_model = {
     .answered_busy = answered_busy,
     .found_unit = storport_found_unit,
     .control_types = storport_control_types,
+    .locks_control = storport_locks_control,
+    .late_work = dpcs_late,
     .stop = storport_stop,
     .restart = storport_restart,
     .tell = storport_tell,

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "base/random.h"
+
 unsigned config_length(uint16_t windows)
 {
     if (windows >= WINDOWS_8) {
@@ -28,6 +30,12 @@ unsigned config_length(uint16_t windows)
 bool config_has(const struct port *port, size_t end)
 {
     return end <= config_length(port->options.windows);
+}
+
+/* Whether the system has memory above 4 GiB to tell of: 32-bit Windows only with PAE, by the seed. */
+bool storport_addresses_64(const struct port *port)
+{
+    return sizeof(void *) == 8 || random_mix(port->options.seed) % 2 != 0;
 }
 
 /* What HW_INITIALIZATION_DATA says is copied; the rest are Windows' own initial values. */
@@ -61,7 +69,7 @@ static void fill_values(struct port *port, PORT_CONFIGURATION_INFORMATION *confi
     config->DeviceExtensionSize = init->DeviceExtensionSize;
     config->SpecificLuExtensionSize = init->SpecificLuExtensionSize;
     config->SrbExtensionSize = init->SrbExtensionSize;
-    config->Dma64BitAddresses = SCSI_DMA64_SYSTEM_SUPPORTED;
+    config->Dma64BitAddresses = storport_addresses_64(port) ? SCSI_DMA64_SYSTEM_SUPPORTED : 0;
     config->WmiDataProvider = TRUE;
 }
 
@@ -89,6 +97,8 @@ void storport_fill_config(struct port *port)
 
 void storport_make_config(struct port *port)
 {
+    port->storport->perf_flags = 0;
+    port->storport->concurrent_channels = 0;
     interrupts_assign(port);
     storport_fill_config(port);
 }
@@ -140,6 +150,35 @@ static void check_untouched(const struct port *port, const PORT_CONFIGURATION_IN
     }
 }
 
+/*
+ * What the kind of 64-bit addressing that the driver has declared is worth. Reference of
+ * PORT_CONFIGURATION_INFORMATION, Dma64BitAddresses (in the version of 2017 with "available starting with":
+ * the last two from Windows 8 on); MaxNumberOfIO names those that allow more than 1000 requests. A kind that
+ * this Windows does not know is none.
+ */
+struct dma64 dma64_kind(const struct port *port, uint8_t addresses)
+{
+    const bool from_8 = port->options.windows >= WINDOWS_8;
+
+    if ((addresses & 0x7f) != 0 && !storport_addresses_64(port)) {
+        return (struct dma64){
+            0}; /* "if the system does not support 64 bit PA's then this is ignored" */
+    }
+    switch (addresses & 0x7f) {
+    case SCSI_DMA64_MINIPORT_SUPPORTED:
+        return (struct dma64){.data = true};
+    case SCSI_DMA64_MINIPORT_FULL64BIT_SUPPORTED:
+        return from_8 || reading_is(READING_FULL64_BEFORE_8)
+                   ? (struct dma64){.data = true, .memory = true, .depth = from_8}
+                   : (struct dma64){0};
+    case SCSI_DMA64_MINIPORT_FULL64BIT_NO_BOUNDARY_REQ_SUPPORTED:
+    case SCSI_DMA64_MINIPORT_64BIT_ONE_4GB_SUPPORTED:
+        return (struct dma64){.data = from_8, .memory = from_8, .depth = from_8};
+    default:
+        return (struct dma64){0};
+    }
+}
+
 /* Depths: more than the old limits only for drivers that can. */
 static void accept_depth(struct port *port)
 {
@@ -154,7 +193,7 @@ static void accept_depth(struct port *port)
     if (port->max_number_of_io == 0) {
         port->max_number_of_io = 1000;
     }
-    if (port->max_number_of_io > 1000 && (config->Dma64BitAddresses & 0x7f) == 0) {
+    if (port->max_number_of_io > 1000 && !dma64_kind(port, config->Dma64BitAddresses).depth) {
         port->max_number_of_io = 1000;
     }
     if (port->storport->max_ios_per_lun == 0 ||
@@ -178,7 +217,8 @@ bool storport_accept_config(struct port *port, char *error, size_t size)
         return false;
     }
     config_accept_transfer(port, config->MaximumTransferLength, config->NumberOfPhysicalBreaks);
-    port->dma64 = (config->Dma64BitAddresses & 0x7f) != 0;
+    port->dma64 = dma64_kind(port, config->Dma64BitAddresses).data;
+    port->dma64_memory = dma64_kind(port, config->Dma64BitAddresses).memory;
     port->half_duplex = config->SynchronizationModel != StorSynchronizeFullDuplex;
     port->srb_extension_bytes = config->SrbExtensionSize;
     port->alignment_mask =

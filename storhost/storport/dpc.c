@@ -9,6 +9,15 @@
 
 #include <stdlib.h>
 
+void dpcs_late(struct port *port)
+{
+    for (struct dpc *dpc = port->storport->dpcs; dpc != NULL; dpc = dpc->next) {
+        if (dpc->issued && !atomic_exchange(&dpc->queued, true)) {
+            cpu_queue(cpu_count() - 1, &dpc->work);
+        }
+    }
+}
+
 struct dpc *dpc_find(struct port *port, const void *object)
 {
     struct dpc *dpc;
@@ -94,6 +103,7 @@ bool dpc_issue(struct port *port, PSTOR_DPC object, PVOID argument1, PVOID argum
     }
     dpc->argument1 = argument1;
     dpc->argument2 = argument2;
+    dpc->issued |= entry_inside(ENTRY_MESSAGE) || entry_inside(ENTRY_INTERRUPT);
     if (dpc->target >= 0) {
         here = dpc->target;
     } else if ((port->storport->perf_flags & STOR_PERF_DPC_REDIRECTION) != 0 && cpu_count() > 1 &&

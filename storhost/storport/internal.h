@@ -59,6 +59,7 @@ struct dpc {
     PHW_DPC_ROUTINE routine;
     PVOID context;
     PVOID argument1, argument2;
+    bool issued; /* by an interrupt routine, once at least */
     bool threaded;
     int target; /* processor, -1: where it is issued */
     atomic_bool queued;
@@ -70,6 +71,9 @@ bool dpc_issue(struct port *port, PSTOR_DPC object, PVOID argument1, PVOID argum
 bool dpc_set_target(struct port *port, PSTOR_DPC object, unsigned processor);
 struct dpc *dpc_find(struct port *port, const void *object);
 void dpcs_free(struct port *port);
+/* A DPC that an interrupt has issued before is issued once more, as by one that came late, and runs on
+ * another processor beside what this one does next. */
+void dpcs_late(struct port *port);
 
 /* ---- config.c, power.c ----------------------------------------------------------------------- */
 
@@ -80,6 +84,14 @@ void storport_make_config(struct port *port);
 /* The same without giving the device its vectors. */
 void storport_fill_config(struct port *port);
 bool storport_accept_config(struct port *port, char *error, size_t size);
+/* What a value of Dma64BitAddresses allows. */
+struct dma64 {
+    bool data;   /* buffers above 4 GiB */
+    bool memory; /* uncached extension, sense buffers and SRB extensions as well */
+    bool depth;  /* MaxNumberOfIO above 1000 */
+};
+struct dma64 dma64_kind(const struct port *port, uint8_t addresses);
+bool storport_addresses_64(const struct port *port);
 /* A field of the configuration, or `otherwise` where the presented Windows has no such field. */
 #define CONFIG_FIELD(port, field, otherwise)                                                      \
     (config_has((port),                                                                           \
@@ -94,6 +106,7 @@ bool storport_end(struct port *port, enum adapter_end end);
 void storport_tell(struct port *port, enum port_news news);
 void storport_found_unit(struct port *port, const struct port_io *address);
 unsigned storport_control_types(const struct port *port);
+bool storport_locks_control(struct port *port);
 
 /* ---- unit_control.c -------------------------------------------------------------------------- */
 
@@ -137,7 +150,8 @@ struct storport {
     unsigned max_ios_per_lun;
     uint8_t map_buffers;
     PHW_PASSIVE_INITIALIZE_ROUTINE passive_initialize;
-    bool single_passive_refusal; /* one is still to come */
+    bool single_passive_refusal;       /* one is still to come */
+    bool passive_failed, removal_told; /* moments at which the driver could give memory back */
 
     unsigned message_count; /* granted; 0: line */
     struct message *messages;

@@ -42,7 +42,7 @@ PVOID NTAPI sp_get_uncached_extension(PVOID extension, PPORT_CONFIGURATION_INFOR
     if (port->uncached == NULL && bytes != 0) {
         check_uncached_order(port, config);
         port->srb_extension_bytes = config->SrbExtensionSize;
-        uncached_allocate(port, bytes, (config->Dma64BitAddresses & 0x7f) != 0);
+        uncached_allocate(port, bytes, dma64_kind(port, config->Dma64BitAddresses).memory);
     }
     export_leave();
     return port->uncached;
@@ -60,7 +60,7 @@ ULONG ext_allocate_pool(struct port *port, const uint64_t *a)
         return STOR_STATUS_INVALID_PARAMETER;
     }
     allocation_check("StorPortAllocatePool");
-    *result = request.bytes == 0 ? NULL : memory_alloc(&request);
+    *result = allocation_fails(port) || request.bytes == 0 ? NULL : memory_alloc(&request);
     if (*result == NULL) {
         return STOR_STATUS_INSUFFICIENT_RESOURCES;
     }
@@ -106,7 +106,8 @@ static void *allocate_for_device(struct port *port, enum resource_kind kind, con
         violation(RULE_ARGUMENT, "%s: BoundaryAddressMultiple 0x%llx is no power of two", function,
                   (unsigned long long)a[3]);
     }
-    if (request.bytes == 0 || (uint32_t)a[4] >= MmMaximumCacheType) {
+    if (contiguous_fails(port, request.bytes) || request.bytes == 0 ||
+        (uint32_t)a[4] >= MmMaximumCacheType) {
         return NULL;
     }
     address = memory_alloc(&request);
@@ -266,6 +267,11 @@ uint64_t NTAPI sp_get_physical_address(PVOID extension, PSCSI_REQUEST_BLOCK srb,
     }
     if (bytes > left) {
         bytes = left;
+    }
+    if (srb == NULL && left != UINT64_MAX && reading_is(READING_LENGTH_OF_PAGE)) {
+        uint64_t page = GUEST_PAGE_SIZE - (uintptr_t)address % GUEST_PAGE_SIZE;
+
+        bytes = bytes < page ? bytes : page;
     }
     if (length != NULL) {
         *length = bytes > UINT32_MAX ? UINT32_MAX : (ULONG)bytes;

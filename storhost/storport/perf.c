@@ -7,6 +7,8 @@
  * reference): 6.1 versions 2 and 3 (DPC redirection, message ranges, locality, completion during
  * StartIo); 6.2 version 4 adds concurrent channels' real concurrency and redirection to the
  * current processor; 10 version 5 adds NO_SGL. An unknown flag or version fails the whole call.
+ * Windows 7 offers concurrent channels too, and "prior to Windows 8, miniports must not set this flag"
+ * (reference of PERF_CONFIGURATION_DATA): its query does not say who may.
  */
 #include "storport/internal.h"
 #include "storport/exports.h"
@@ -22,8 +24,9 @@ struct perf_level {
 static const struct perf_level perf_levels[] = {
     {WINDOWS_VISTA, STOR_PERF_VERSION_2, STOR_PERF_DPC_REDIRECTION},
     {WINDOWS_7, STOR_PERF_VERSION_3,
-     STOR_PERF_DPC_REDIRECTION | STOR_PERF_INTERRUPT_MESSAGE_RANGES |
-         STOR_PERF_ADV_CONFIG_LOCALITY | STOR_PERF_OPTIMIZE_FOR_COMPLETION_DURING_STARTIO},
+     STOR_PERF_DPC_REDIRECTION | STOR_PERF_CONCURRENT_CHANNELS |
+         STOR_PERF_INTERRUPT_MESSAGE_RANGES | STOR_PERF_ADV_CONFIG_LOCALITY |
+         STOR_PERF_OPTIMIZE_FOR_COMPLETION_DURING_STARTIO},
     {WINDOWS_8, STOR_PERF_VERSION_4,
      STOR_PERF_DPC_REDIRECTION | STOR_PERF_CONCURRENT_CHANNELS |
          STOR_PERF_INTERRUPT_MESSAGE_RANGES | STOR_PERF_ADV_CONFIG_LOCALITY |
@@ -70,6 +73,10 @@ static ULONG check_wanted(const struct port *port, const PERF_CONFIGURATION_DATA
 {
     if ((data->Flags & ~supported) != 0) {
         return STOR_STATUS_UNSUCCESSFUL;
+    }
+    if ((data->Flags & STOR_PERF_CONCURRENT_CHANNELS) != 0 && port->options.windows < WINDOWS_8) {
+        violation(RULE_ARGUMENT, "StorPortInitializePerfOpts with STOR_PERF_CONCURRENT_CHANNELS "
+                                 "before Windows 8: miniports must not set it there");
     }
     if ((data->Flags & STOR_PERF_INTERRUPT_MESSAGE_RANGES) != 0) {
         if ((data->Flags & STOR_PERF_DPC_REDIRECTION) == 0) {

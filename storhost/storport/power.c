@@ -3,9 +3,8 @@
  * What StorPort does beyond stop and restart (port/power.c): ScsiAdapterPower, PnP and power
  * requests, HwFreeAdapterResources.
  *
- * What the driver must have given back when the adapter goes: what HwFreeAdapterResources is there
- * for (Windows 8 and later): pool, contiguous and DMA memory, timers, workers. Before Windows 8 no
- * entry point runs at the end at an IRQL at which they could be freed: the port frees them.
+ * What the driver must have given back when the adapter goes: pool, contiguous and DMA memory, timers,
+ * workers, if it had the chance to (storport_end); else the port frees them.
  */
 #include "storport/internal.h"
 #include "storport/exports.h"
@@ -24,6 +23,11 @@ unsigned storport_control_types(const struct port *port)
         return ScsiAdapterFilterResourceRequirements + 1;
     }
     return windows >= WINDOWS_8 ? ScsiAdapterSystemPowerHints + 1 : ScsiSetRunningConfig + 1;
+}
+
+bool storport_locks_control(struct port *port)
+{
+    return reading_now(READING_CONTROL_LOCKED, port);
 }
 
 /* ---- power ----------------------------------------------------------------------------------- */
@@ -87,6 +91,8 @@ static void send_pnp(struct port *port, const struct unit *unit, uint32_t action
 {
     if (port_sends_pnp(port)) {
         send_function(port, unit, SRB_FUNCTION_PNP, action, 0);
+        port->storport->removal_told |=
+            unit == NULL && (action == StorRemoveDevice || action == StorSurpriseRemoval);
     }
 }
 
@@ -139,6 +145,9 @@ void storport_tell(struct port *port, enum port_news news)
         }
         send_pnp(port, NULL, StorRemoveDevice);
         break;
+    case NEWS_PNP_STOP:
+        send_pnp(port, NULL, StorStopDevice);
+        break;
     case NEWS_UNIT_SURPRISE_REMOVAL:
         unit_control_address(port, unit, ScsiUnitSurpriseRemoval);
         break;
@@ -163,15 +172,19 @@ static void call_free_resources(void *context)
     entry_end(&frame);
 }
 
+/* Whether the driver had a moment to give pool and contiguous memory back, at an IRQL at which it may: a
+ * HwFindAdapter or passive initialization that fails, HwFreeAdapterResources, or the PnP request for the
+ * adapter's removal, by which storahci frees. */
 bool storport_end(struct port *port, enum adapter_end end)
 {
     const HW_INITIALIZATION_DATA *init = &port->storport->init;
-    bool offered =
-        port->options.windows >= WINDOWS_8 && init->HwInitializationDataSize > INIT_DATA_BEFORE_8;
+    const bool offered = port->options.windows >= WINDOWS_8 &&
+                         init->HwInitializationDataSize > INIT_DATA_BEFORE_8 &&
+                         init->HwFreeAdapterResources != NULL && reading_is(READING_FREES_PHYSICAL);
 
-    if (end != ADAPTER_END_NOT_FOUND && offered && init->HwFreeAdapterResources != NULL) {
+    if (end != ADAPTER_END_NOT_FOUND && offered) {
         cpu_call(0, IRQL_PASSIVE, call_free_resources, port, "HwFreeAdapterResources");
     }
     dpcs_free(port);
-    return offered;
+    return offered || port->storport->passive_failed || port->storport->removal_told;
 }

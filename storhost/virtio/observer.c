@@ -533,6 +533,16 @@ static void observed_destroy(struct device *device)
     free(observer);
 }
 
+static void observed_move_bars(struct device *device)
+{
+    struct observer *observer = observer_of(device);
+
+    if (observer->inner->ops->move_bars) {
+        observer->inner->ops->move_bars(observer->inner);
+        memcpy(device->bars, observer->inner->bars, sizeof(device->bars));
+    }
+}
+
 static const struct device_ops observed_ops = {
     .name = "observed device",
     .config_read = observed_config_read,
@@ -541,6 +551,7 @@ static const struct device_ops observed_ops = {
     .bar_write = observed_bar_write,
     .set_message_vectors = observed_set_message_vectors,
     .remove = observed_remove,
+    .move_bars = observed_move_bars,
     .step = observed_step,
     .idle = observed_idle,
     .judge = observed_judge,

@@ -182,6 +182,7 @@ static json_t *port_driver_facts(struct port *port)
     set_integer(facts, "concurrent_channels", told.concurrent_channels);
     set(facts, "extended_srbs", json_boolean(told.extended_srbs));
     set(facts, "dma_64bit", json_boolean(told.dma_64bit));
+    set_integer(facts, "allocations", told.allocations);
     return facts;
 }
 

@@ -55,6 +55,8 @@ enum key {
     KEY_TIMEOUT,
     KEY_REFUSE_DPC,
     KEY_REFUSE_PASSIVE,
+    KEY_CONTIGUOUS_LIMIT,
+    KEY_FAIL_ALLOCATION,
     KEY_SHARED_LINE,
     KEY_SPURIOUS,
     KEY_PROCESSORS,
@@ -139,6 +141,10 @@ static const struct argp_option option_table[] = {
     OPTION("timeout", KEY_TIMEOUT, "SECONDS", "of requests, on storhost's clock (default: 60)"),
     OPTION("refuse-dpc", KEY_REFUSE_DPC, NULL, "refuse DPC services, as StorPort 5.2 may"),
     OPTION("refuse-passive", KEY_REFUSE_PASSIVE, NULL, "refuse the passive initialization routine"),
+    OPTION("contiguous-limit", KEY_CONTIGUOUS_LIMIT, "SIZE",
+           "the largest block of memory that is contiguous (default: no limit)"),
+    OPTION("fail-allocation", KEY_FAIL_ALLOCATION, "N",
+           "the Nth piece of memory or mapping that the driver asks for is not given"),
     OPTION("shared-line", KEY_SHARED_LINE, NULL, "another device interrupts on the same line"),
     OPTION("spurious", KEY_SPURIOUS, NULL, "interrupts without cause now and then"),
     GROUP("Machine:"),
@@ -468,6 +474,13 @@ static bool parse_windows_option(int key, char *text, struct argp_state *state,
         return true;
     case KEY_REFUSE_PASSIVE:
         options->port.single_passive_refusal = true;
+        return true;
+    case KEY_CONTIGUOUS_LIMIT:
+        options->port.contiguous_limit = size_option(state, "contiguous-limit", text);
+        return true;
+    case KEY_FAIL_ALLOCATION:
+        options->port.failing_allocation =
+            number_option(state, "fail-allocation", text, 1, UINT32_MAX);
         return true;
     case KEY_SHARED_LINE:
         options->port.shared_line = true;

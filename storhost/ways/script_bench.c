@@ -227,6 +227,27 @@ static bool do_restart(struct script *script)
     return true;
 }
 
+/* pnp stop; pnp start [VECTORS] */
+static bool do_pnp(struct script *script)
+{
+    const bool start = strcmp(argument(script), "start") == 0;
+    uint64_t vectors = PORT_VECTORS_DEFAULT;
+    char error[256] = "done";
+    bool good;
+
+    if (!start && strcmp(argument(script), "stop") != 0) {
+        return script_fail(script, "pnp stop or pnp start [VECTORS]");
+    }
+    if (!needs_running(script) || (start && script->line.words > 2 &&
+                                   !script_number_word(script, 2, "messages", 0, 2048, &vectors))) {
+        return false;
+    }
+    good = start ? port_pnp_start(script->bench->port, (unsigned)vectors, error, sizeof(error))
+                 : port_pnp_stop(script->bench->port);
+    script_result_call(script, good, "pnp %s: %s", argument(script), good ? "done" : error);
+    return true;
+}
+
 /* power off|on */
 static bool do_power(struct script *script)
 {
@@ -572,17 +593,31 @@ static bool do_compare(struct script *script)
 }
 
 const struct script_verb script_bench_verbs[] = {
-    {"say", do_say},         {"clock", do_clock},
-    {"sleep", do_sleep},     {"idle", do_idle},
-    {"reset", do_reset},     {"queue", do_queue},
-    {"stop", do_stop},       {"restart", do_restart},
-    {"power", do_power},     {"power-cycle", do_power_cycle},
-    {"remove", do_remove},   {"surprise-remove", do_remove},
-    {"device", do_device},   {"spoil-ring", do_spoil_ring},
-    {"hold", do_hold},       {"release", do_release},
-    {"qmp", do_qmp},         {"qmp-event", do_qmp_event},
-    {"resize", do_resize},   {"discover", do_discover},
-    {"ready", do_ready},     {"check", do_check},
-    {"info", do_info},       {"event", do_event},
-    {"compare", do_compare}, {NULL, NULL},
+    {"say", do_say},
+    {"clock", do_clock},
+    {"sleep", do_sleep},
+    {"idle", do_idle},
+    {"reset", do_reset},
+    {"queue", do_queue},
+    {"stop", do_stop},
+    {"restart", do_restart},
+    {"pnp", do_pnp},
+    {"power", do_power},
+    {"power-cycle", do_power_cycle},
+    {"remove", do_remove},
+    {"surprise-remove", do_remove},
+    {"device", do_device},
+    {"spoil-ring", do_spoil_ring},
+    {"hold", do_hold},
+    {"release", do_release},
+    {"qmp", do_qmp},
+    {"qmp-event", do_qmp_event},
+    {"resize", do_resize},
+    {"discover", do_discover},
+    {"ready", do_ready},
+    {"check", do_check},
+    {"info", do_info},
+    {"event", do_event},
+    {"compare", do_compare},
+    {NULL, NULL},
 };

@@ -162,13 +162,26 @@ static SCSI_UNIT_CONTROL_STATUS NTAPI UnitControl(PVOID DeviceExtension,
     return ScsiUnitControlSuccess;
 }
 
+static BOOLEAN IsRemoval(const SCSI_PNP_REQUEST_BLOCK *Request)
+{
+    return (Request->SrbPnPFlags & SRB_PNP_FLAGS_ADAPTER_REQUEST) != 0 &&
+           (Request->PnPAction == StorRemoveDevice || Request->PnPAction == StorSurpriseRemoval);
+}
+
+/* HwFreeAdapterResources may never be called; the PnP request that removes an adapter comes before. */
+static VOID FreeDisk(PEXTENSION Extension)
+{
+    if (!Extension->Freed && !BreakRule(PlaceFreeResources, Extension, NULL)) {
+        DiskFree(Extension);
+    }
+    Extension->Freed = TRUE;
+}
+
 static VOID NTAPI FreeResources(PVOID DeviceExtension)
 {
     PEXTENSION Extension = (PEXTENSION)DeviceExtension;
 
-    if (!BreakRule(PlaceFreeResources, Extension, NULL)) {
-        DiskFree(Extension);
-    }
+    FreeDisk(Extension);
     if (Extension->Device.Ports != NULL) {
         StorPortFreeDeviceBase(Extension, Extension->Device.Ports);
     }
@@ -238,9 +251,14 @@ static BOOLEAN NTAPI StartIo(PVOID DeviceExtension, PSCSI_REQUEST_BLOCK Srb)
         (VOID) BreakRule(PlacePower, Extension, Srb);
         Status = SRB_STATUS_SUCCESS;
         break;
+    case SRB_FUNCTION_PNP:
+        if (IsRemoval((const SCSI_PNP_REQUEST_BLOCK *)Srb)) {
+            FreeDisk(Extension);
+        }
+        Status = SRB_STATUS_SUCCESS;
+        break;
     case SRB_FUNCTION_FLUSH:
     case SRB_FUNCTION_SHUTDOWN:
-    case SRB_FUNCTION_PNP:
     case SRB_FUNCTION_RESET_LOGICAL_UNIT:
     case SRB_FUNCTION_RESET_DEVICE:
         Status = SRB_STATUS_SUCCESS;

@@ -45,6 +45,7 @@ typedef struct _EXTENSION {
     PPORT_CONFIGURATION_INFORMATION Config; /* in HwFindAdapter */
     BOOLEAN Ready;                          /* the DPC can be issued */
     BOOLEAN Dump;                           /* the copy that writes a dump */
+    BOOLEAN Freed;                          /* Disk is given back */
     PUCHAR Disk;
     DEVICE Device;
     ULONG UnitControl;    /* with PlaceUnitControl: which, a SCSI_UNIT_CONTROL_TYPE, ... */

@@ -24,7 +24,8 @@ BOOLEAN BreakRule(PLACE Where, PEXTENSION Extension, PSCSI_REQUEST_BLOCK Srb)
         __builtin_trap();
     }
     Address = StorPortGetPhysicalAddress(Extension, NULL, Buffer, &Length);
-    if (Length < BYTES || Address.QuadPart > HIGHEST + 1 - BYTES) {
+    /* "The value returned for Length should be ignored" (its reference page). */
+    if (Length == 0 || Address.QuadPart > HIGHEST + 1 - BYTES) {
         __builtin_trap();
     }
     StorPortFreeContiguousMemorySpecifyCache(Extension, Buffer, BYTES, MmCached);

@@ -39,7 +39,7 @@ CONFIGURATION = {
 
 FUNCTIONS = {
     "PerfVersion": [None, 2, 3, 4, 4, 5],
-    "ConcurrentChannels": [None, 0, 0, 1, 1, 1],
+    "ConcurrentChannels": [None, 0, 1, 1, 1, 1],  # of Windows 7: offered, and not to be asked for
     "GetMSIInfo": [None] + [INVALID_PARAMETER] * 5,  # the miniport takes no messages
     "GetActiveGroupCount": [None, NOT_IMPLEMENTED] + [SUCCESS] * 4,
     "QueryPerformanceCounter": [None] + [NOT_IMPLEMENTED] * 2 + [SUCCESS] * 3,

@@ -23,6 +23,9 @@
 #define PORT_SPACING     64u
 #define COMMON_BYTES     60u /* with queue_notify_data and queue_reset */
 #define LARGEST_OFFSET   0x1000000u
+/* How far from there BARs are moved: more than all of them take. */
+#define PORTS_ELSEWHERE  0x1000u
+#define MEMORY_ELSEWHERE 0x04000000u
 #define PORTS_START      0xc100u
 #define MEMORY_START     0xe8000000u
 #define MEMORY64_START \
@@ -188,6 +191,18 @@ static bool make_bars(struct pci_function *function, char *error, size_t size)
         }
     }
     return true;
+}
+
+void pci_function_move_bars(struct pci_function *function)
+{
+    for (unsigned i = 0; i < DEVICE_BARS; ++i) {
+        struct device_bar *bar = &function->device->bars[i];
+
+        if (bar->size != 0) {
+            bar->address ^= bar->ports ? PORTS_ELSEWHERE : MEMORY_ELSEWHERE;
+            write_bar(function, i);
+        }
+    }
 }
 
 /* ---- The whole ---- */

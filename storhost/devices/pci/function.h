@@ -110,6 +110,9 @@ void pci_function_end(struct pci_function *function);
  * to another. */
 void pci_init_lock(pthread_mutex_t *lock);
 
+/* Places the BARs elsewhere, and back at the next call. */
+void pci_function_move_bars(struct pci_function *function);
+
 /* ---- Configuration space ---- */
 
 uint32_t pci_function_read(struct pci_function *function, unsigned offset, unsigned size);

@@ -149,6 +149,15 @@ static void remove_device(struct device *device)
     }
 }
 
+static void move_bars(struct device *device)
+{
+    struct qemu_device *qemu = qemu_from(device);
+
+    if (answers(qemu)) {
+        pci_move_bars(qemu);
+    }
+}
+
 static void release(struct qemu_device *qemu)
 {
     qemu_close_child_fds(qemu);
@@ -198,6 +207,7 @@ static const struct device_ops operations = {
     .bar_write = bar_write,
     .set_message_vectors = set_message_vectors,
     .remove = remove_device,
+    .move_bars = move_bars,
     .destroy = destroy,
 };
 

@@ -293,6 +293,22 @@ static int find(struct qemu_device *qemu, uint32_t id, uint32_t other)
     return -1;
 }
 
+/* How far BARs are moved: more than all of them take, in the same windows. */
+#define PORTS_ELSEWHERE  0x1000u
+#define MEMORY_ELSEWHERE 0x04000000u
+
+void pci_move_bars(struct qemu_device *qemu)
+{
+    for (unsigned i = 0; i < DEVICE_BARS; i++) {
+        struct device_bar *bar = &qemu->device.bars[i];
+
+        if (bar->size) {
+            bar->address ^= bar->ports ? PORTS_ELSEWHERE : MEMORY_ELSEWHERE;
+        }
+    }
+    write_bars(qemu, qemu->devfn, qemu->device.bars);
+}
+
 bool pci_setup(struct qemu_device *qemu, char *error, size_t size)
 {
     uint64_t top = (UINT64_C(4) << 30) + memory_layout()->above_4g;

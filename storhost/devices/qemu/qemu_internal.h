@@ -183,6 +183,8 @@ uint32_t doorbell_data(unsigned vector);
 bool pci_setup(struct qemu_device *qemu, char *error, size_t size);
 /* Writes again what a power cycle has cleared; message vectors as they were. */
 void pci_restore(struct qemu_device *qemu);
+/* Places the disk's BARs elsewhere, and back at the next call. */
+void pci_move_bars(struct qemu_device *qemu);
 unsigned pci_set_vectors(struct qemu_device *qemu, unsigned vectors);
 
 /* A socket pair, close-on-exec, with descriptor numbers beyond those of enum qemu_child_fd. */

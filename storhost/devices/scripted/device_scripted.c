@@ -263,6 +263,14 @@ static void scripted_power_cycle(struct device *device)
     unlock_device(scripted);
 }
 
+static void scripted_move_bars(struct device *device)
+{
+    struct scripted *scripted = lock_device(device);
+
+    pci_function_move_bars(&scripted->function);
+    unlock_device(scripted);
+}
+
 /* Requests are dropped: a device that is gone touches nothing. */
 static void scripted_remove(struct device *device)
 {
@@ -321,6 +329,7 @@ static const struct device_ops scripted_ops = {
     .set_message_vectors = scripted_set_vectors,
     .remove = scripted_remove,
     .power_cycle = scripted_power_cycle,
+    .move_bars = scripted_move_bars,
     .step = scripted_step,
     .idle = scripted_idle,
     .judge = scripted_check_doorbells,

@@ -219,6 +219,8 @@ void registers_write(struct scripted *scripted, unsigned bar, uint64_t offset, u
 
 uint8_t status_read(struct scripted *scripted, bool modern);
 void status_write(struct scripted *scripted, uint8_t value, bool modern);
+/* Does a command of the text language that an option has put off to this moment, and clears it. */
+void device_run_once(struct scripted *scripted, char *command, size_t size);
 void accept_features(struct scripted *scripted, bool high, uint32_t value, bool modern);
 /* What the interface shows of the offered features. */
 uint64_t offered_features(const struct scripted *scripted, bool modern);

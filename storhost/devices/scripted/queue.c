@@ -111,6 +111,7 @@ void queue_doorbell(struct scripted *scripted, unsigned index)
            : scripted->counters.doorbells_superfluous)[index];
     queue->format->look(queue);
     queue->state = QUEUE_BUSY;
+    device_run_once(scripted, scripted->options.at_doorbell, sizeof(scripted->options.at_doorbell));
 }
 
 void queue_doorbell_data(struct scripted *scripted, unsigned index, uint16_t data)

@@ -323,6 +323,8 @@ static const struct key keys[] = {
     NUMBER("lose-interrupts", lose_interrupts, .words = all_words, .values = all_values, RUN),
     SPECIAL("generation", set_generation, RUN),
     SPECIAL("do", add_command),
+    TEXT("at-driver-ok", at_driver_ok),
+    TEXT("at-doorbell", at_doorbell),
 };
 
 static void store_number(void *field, size_t bytes, uint64_t value)

@@ -30,6 +30,7 @@
  *     refuse-features=on|off*  refuse-vector=N|all|none*  lose-interrupts=N|all*
  *     generation=stable|unstable*
  *     do=COMMAND                                         (done after creation; may be repeated)
+ *     at-driver-ok=COMMAND  at-doorbell=COMMAND          (done at the first DRIVER_OK, the first doorbell)
  *
  *   commands   one per line, words separated by blanks    scripted_command
  *     hold QUEUE|all          nothing of the queue completes      release QUEUE|all
@@ -103,15 +104,16 @@ enum scripted_used_length {
 
 /* scripted_defaults() sets what is said here in brackets; then change what should differ. */
 struct scripted_options {
-    enum scripted_transport transport;     /* [transitional] */
-    uint64_t features;                     /* offered bits; see scripted_default_features() */
-    unsigned queues;                       /* [1], up to SCRIPTED_QUEUES */
-    uint16_t queue_sizes[SCRIPTED_QUEUES]; /* [256 each]; 0: no such queue; any value */
-    uint32_t vectors;                      /* size of the MSI-X table [auto: queues + 1]; 0 */
-    enum pci_bar_kind bars[DEVICE_BARS];   /* [memory64; BAR 1 memory32] of those in use */
-    struct pci_place place[PCI_PARTS];     /* [BAR 4, MSI-X in BAR 1, auto] */
-    uint32_t notify_multiplier;            /* [4] */
-    char capabilities[32];                 /* ["good"]: a case of scripted_capability_case */
+    enum scripted_transport transport;        /* [transitional] */
+    uint64_t features;                        /* offered bits; see scripted_default_features() */
+    unsigned queues;                          /* [1], up to SCRIPTED_QUEUES */
+    uint16_t queue_sizes[SCRIPTED_QUEUES];    /* [256 each]; 0: no such queue; any value */
+    uint32_t vectors;                         /* size of the MSI-X table [auto: queues + 1]; 0 */
+    enum pci_bar_kind bars[DEVICE_BARS];      /* [memory64; BAR 1 memory32] of those in use */
+    struct pci_place place[PCI_PARTS];        /* [BAR 4, MSI-X in BAR 1, auto] */
+    uint32_t notify_multiplier;               /* [4] */
+    char at_driver_ok[128], at_doorbell[128]; /* done once then, and cleared [""] */
+    char capabilities[32];                    /* ["good"]: a case of scripted_capability_case */
 
     uint64_t capacity;          /* 512-byte sectors [131072: 64 MiB] */
     uint32_t block_size;        /* bytes [512] */

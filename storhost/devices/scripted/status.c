@@ -293,6 +293,17 @@ static void settle_cache(struct scripted *scripted)
     }
 }
 
+void device_run_once(struct scripted *scripted, char *command, size_t size)
+{
+    char line[sizeof(scripted->options.at_doorbell)], error[256];
+
+    memcpy(line, command, size);
+    command[0] = '\0';
+    if (line[0] != '\0' && !scripted_command(&scripted->device, line, error, sizeof(error))) {
+        fatal("%s: %s", line, error);
+    }
+}
+
 void status_write(struct scripted *scripted, uint8_t value, bool modern)
 {
     if (value == 0) {
@@ -313,4 +324,8 @@ void status_write(struct scripted *scripted, uint8_t value, bool modern)
         settle_cache(scripted);
     }
     scripted->status = value | (scripted->status & VIRTIO_CONFIG_S_NEEDS_RESET);
+    if (fresh & VIRTIO_CONFIG_S_DRIVER_OK) {
+        device_run_once(scripted, scripted->options.at_driver_ok,
+                        sizeof(scripted->options.at_driver_ok));
+    }
 }

@@ -323,6 +323,14 @@ static void power_cycle(struct device *device)
     unlock_device(vhost);
 }
 
+static void move_bars(struct device *device)
+{
+    struct vhost_user *vhost = lock_device(device);
+
+    pci_function_move_bars(&vhost->function);
+    unlock_device(vhost);
+}
+
 /* ---- End ---- */
 
 static void stop_watching(struct vhost_user *vhost)
@@ -371,6 +379,7 @@ static const struct device_ops vhost_user_ops = {
     .set_message_vectors = set_message_vectors,
     .remove = remove_device,
     .power_cycle = power_cycle,
+    .move_bars = move_bars,
     .destroy = destroy,
 };
 

@@ -537,7 +537,7 @@ static VOID AbandonHeldRequests(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Finish
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
         PVIO_QUEUE Queue = &Adapter->Queues[Index];
 
-        if (VirtQueueOutstanding(&Queue->Ring) != 0 || Queue->Waiting.Head != NULL) {
+        if (QueueHoldsRequests(Queue)) {
             QueueAbandon(Queue, RequestResultReset, Finished);
         }
     }
@@ -598,7 +598,7 @@ BOOLEAN AdapterRestart(PADAPTER_EXTENSION Adapter)
     return Result == VirtioPciOk;
 }
 
-VOID AdapterRemove(PADAPTER_EXTENSION Adapter)
+static VOID RemoveDevice(PADAPTER_EXTENSION Adapter, CALL_CONTEXT Context)
 {
     REQUEST_LIST Finished = {NULL, NULL};
 
@@ -606,15 +606,41 @@ VOID AdapterRemove(PADAPTER_EXTENSION Adapter)
         return;
     }
     Adapter->State = AdapterRemoved;
-    (VOID) StopQueues(Adapter, CallElsewhere, &Finished);
+    (VOID) StopQueues(Adapter, Context, &Finished);
     /* A device that has gone answers all ones and touches no memory; one that is still there after
      * all must let go of it first. */
     if (VirtioPciReset(&Adapter->Device) == VirtioPciResetTimeout) {
-        WaitForReset(Adapter, CallElsewhere, &Finished);
+        WaitForReset(Adapter, Context, &Finished);
     } else {
-        AbandonQueues(Adapter, CallElsewhere, RequestResultGone, QueueClosed, &Finished);
+        AbandonQueues(Adapter, Context, RequestResultGone, QueueClosed, &Finished);
     }
     CompleteRequests(Adapter, &Finished);
+}
+
+VOID AdapterRemove(PADAPTER_EXTENSION Adapter)
+{
+    RemoveDevice(Adapter, CallElsewhere);
+}
+
+/* What a device may still write to is not given back. */
+static VOID GiveBackIfRemoved(PADAPTER_EXTENSION Adapter)
+{
+    if (Adapter->State == AdapterRemoved) {
+        Adapter->State = AdapterNoDevice;
+        AdapterGiveMemoryBack(Adapter);
+    }
+}
+
+VOID AdapterRelease(PADAPTER_EXTENSION Adapter)
+{
+    RemoveDevice(Adapter, CallElsewhere);
+    GiveBackIfRemoved(Adapter);
+}
+
+VOID AdapterAbandonStart(PADAPTER_EXTENSION Adapter)
+{
+    RemoveDevice(Adapter, CallUnlocked);
+    GiveBackIfRemoved(Adapter);
 }
 
 VOID AdapterRemoveIfGone(PADAPTER_EXTENSION Adapter)

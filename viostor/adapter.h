@@ -8,6 +8,7 @@
  *   AdapterReset    from any state with queues: everything given up, the device started anew
  *   AdapterStop     the device reset, everything given up, queues keep what comes
  *   AdapterRemove   the device has gone: everything finished as "no device"
+ *   AdapterRelease  the same, and memory given back
  *
  * State changes (ADAPTER_STATE):
  *
@@ -34,11 +35,48 @@
  */
 BOOLEAN AdapterProbe(PADAPTER_EXTENSION Adapter, VIRTIO_PCI_MAP_BAR *MapBar, ULONG MaximumQueues);
 
-/* Memory that the queues need: shared with the device, and private (VIO_QUEUE array included). */
-VOID AdapterMemorySize(const ADAPTER_EXTENSION *Adapter, PULONG SharedBytes, PULONG PrivateBytes);
+/* Memory of one queue, in bytes. */
+typedef struct _QUEUE_MEMORY_SIZE {
+    ULONG SharedBytes;
+    ULONG SharedAlignment; /* as an address of the device; a power of two, at least a cache line */
+    ULONG PrivateBytes;    /* whole cache lines */
+} QUEUE_MEMORY_SIZE;
 
-/* Makes the queues in Adapter->Shared and Adapter->Private. The device does not know them yet.
- * FALSE: the memory does not suit; logged. */
+/* Memory that a queue needs, with so many long tables; queue 0's has the identity and the scratch memory in
+ * it. Any IRQL. */
+VOID AdapterQueueMemorySize(const ADAPTER_EXTENSION *Adapter, ULONG Index, ULONG LongTableCount,
+                            QUEUE_MEMORY_SIZE *Size);
+
+/* The queues of an extension, unused as yet. */
+PVIO_QUEUE AdapterQueueArray(PADAPTER_EXTENSION Adapter);
+
+/*
+ * Makes limits smaller for want of memory, one step at a time: fewer long tables, less scratch memory, fewer
+ * slots. FALSE: there is no smaller step. HwFindAdapter.
+ */
+BOOLEAN AdapterShrinkLimits(PADAPTER_EXTENSION Adapter);
+
+/* Works the depth out from limits and number of queues. HwFindAdapter. */
+VOID AdapterSettleDepth(PADAPTER_EXTENSION Adapter);
+
+/*
+ * adapter_resources.c: memory and mappings of the port driver, and of the driver's own.
+ *
+ * AdapterMapBar: a VIRTIO_PCI_MAP_BAR for AdapterProbe; the context is the adapter.
+ * AdapterTakeMemory: takes memory for the queues, for fewer of them or with smaller limits where there is
+ * not enough (logged), and makes them; the device does not know them yet. FALSE: there is none, logged.
+ * AdapterGiveMemoryBack: what the driver has got itself; no device may use it any more. IRQL <= DISPATCH_LEVEL.
+ * AdapterForget: the extension as HwFindAdapter is to have it, which may be called again for an adapter that
+ * PnP has stopped: the port driver has taken back what it gave. PASSIVE_LEVEL.
+ */
+BOOLEAN AdapterMapBar(PVOID Context, const VIRTIO_PCI_BAR *Bar, PVIRTIO_REGION Region);
+VOID AdapterUnmapBars(PADAPTER_EXTENSION Adapter);
+BOOLEAN AdapterTakeMemory(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config);
+VOID AdapterGiveMemoryBack(PADAPTER_EXTENSION Adapter);
+VOID AdapterForget(PADAPTER_EXTENSION Adapter);
+VOID AdapterMarkMemory(PADAPTER_EXTENSION Adapter, const PORT_CONFIGURATION_INFORMATION *Config);
+
+/* Makes the queues in the memory of their Blocks. FALSE: the memory does not suit; logged. */
 BOOLEAN AdapterCreateQueues(PADAPTER_EXTENSION Adapter);
 
 /*
@@ -84,7 +122,18 @@ VOID AdapterRemakeQueues(PADAPTER_EXTENSION Adapter);
  * IRQL <= DISPATCH_LEVEL, no lock held: from HwAdapterControl or HwBuildIo. */
 VOID AdapterRemove(PADAPTER_EXTENSION Adapter);
 
-/* The same if the device does not answer any more, else nothing. From HwUnitControl: no lock held. */
+/*
+ * The adapter is stopped for good, or for other resources: the device is reset, requests end as "no device",
+ * and the driver's own memory is given back, if the device has let go of it. What remains is the port
+ * driver's. IRQL <= DISPATCH_LEVEL, no lock held.
+ */
+VOID AdapterRelease(PADAPTER_EXTENSION Adapter);
+
+/* The same after a start that has failed: nothing runs beside it, and no lock may be taken. PASSIVE_LEVEL,
+ * passive initialization. */
+VOID AdapterAbandonStart(PADAPTER_EXTENSION Adapter);
+
+/* AdapterRemove if the device does not answer any more, else nothing. From HwUnitControl: no lock held. */
 VOID AdapterRemoveIfGone(PADAPTER_EXTENSION Adapter);
 
 /* Looks at what a configuration interrupt may mean: needs a reset, has another capacity. From the

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the files of the adapter share: adapter_probe.c (what the device is), adapter_memory.c (where
- * everything lies), adapter.c (start, reset, stop). For these files only; adapter.h is the interface.
+ * everything lies), adapter_resources.c (where it comes from), adapter.c (start, reset, stop). For these
+ * files only; adapter.h is the interface.
  */
 #ifndef VIOSTOR_ADAPTER_INTERNAL_H
 #define VIOSTOR_ADAPTER_INTERNAL_H

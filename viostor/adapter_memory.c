@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Where everything lies: the adapter's memory, and the queues in it.
+ * Where everything lies: the memory of a queue, and the queue in it.
  *
- * Shared memory (one block, contiguous for the device), for each queue:
+ * Shared memory, a block of each queue that is contiguous for the device:
  *
- *   ┌────────────┬──────────────────────────────┬───────────────────────────────┐
- *   │ ring       │ slots: RingUse x blk_req     │ long tables: LongTableCount   │   and once at
- *   │ (aligned)  │ (2 cache lines each)         │ x LongTableBytes              │   the end: identity,
- *   └────────────┴──────────────────────────────┴───────────────────────────────┘   scratch memory
+ *   ┌────────────┬──────────────────────────────┬───────────────────────────────┬───────────────────┐
+ *   │ ring       │ slots: RingUse x blk_req     │ long tables: LongTableCount   │ queue 0: identity,│
+ *   │ (aligned)  │ (2 cache lines each)         │ x LongTableBytes              │ scratch memory    │
+ *   └────────────┴──────────────────────────────┴───────────────────────────────┴───────────────────┘
  *
- * Private memory: the VIO_QUEUE array, then for each queue the ring's private state, and what the driver
- * keeps of each slot and of each long table.
+ * Private memory, a block of each queue: the ring's private state, and what the driver keeps of each slot
+ * and of each long table. Where the blocks come from: adapter_resources.c.
  */
 #include "adapter_internal.h"
 
@@ -27,51 +27,59 @@ static VIRTQUEUE_LAYOUT RingLayout(const ADAPTER_EXTENSION *Adapter)
                                                                  : VirtQueueLayoutSplit;
 }
 
-/* Sizes of one queue's parts, in bytes; offsets are those of the drawing at the top. */
-typedef struct _QUEUE_SIZES {
+/* Where the parts of a queue's memory lie in its two blocks, in bytes from their beginning. */
+typedef struct _QUEUE_LAYOUT {
     VIRTQUEUE_MEMORY Ring;
     ULONG SlotsOffset;
     ULONG LongTablesOffset;
-    ULONG SharedBytes; /* the next queue begins at the next page */
+    ULONG IdentityOffset; /* of queue 0 */
+    ULONG ScratchOffset;  /* of queue 0 */
+    ULONG SharedBytes;
     ULONG TableStatesOffset;
     ULONG FreeTablesOffset; /* the stacks of all directions */
     ULONG PreparedOffset;
-    ULONG PrivateBytes; /* to the next queue, cache line aligned */
-} QUEUE_SIZES;
+    ULONG PrivateBytes;
+} QUEUE_LAYOUT;
 
-static VOID ComputeQueueSizes(const ADAPTER_EXTENSION *Adapter, ULONG RingSize, QUEUE_SIZES *Sizes)
+static VOID LayOutQueue(const ADAPTER_EXTENSION *Adapter, ULONG Index, ULONG LongTableCount,
+                        QUEUE_LAYOUT *Layout)
 {
     const ADAPTER_LIMITS *Limits = &Adapter->Limits;
 
-    (VOID) VirtQueueMemorySize(RingLayout(Adapter), RingSize, &Sizes->Ring);
-    Sizes->SlotsOffset = AdapterRoundUp(Sizes->Ring.RingBytes, CACHE_LINE_SIZE);
-    Sizes->LongTablesOffset = Sizes->SlotsOffset + Limits->RingUse * (ULONG)sizeof(blk_req);
-    Sizes->SharedBytes = Sizes->LongTablesOffset + Limits->LongTableCount * Limits->LongTableBytes;
-    Sizes->TableStatesOffset = AdapterRoundUp(Sizes->Ring.PrivateBytes, CACHE_LINE_SIZE);
-    Sizes->FreeTablesOffset =
-        Sizes->TableStatesOffset + Limits->LongTableCount * (ULONG)sizeof(LONG_TABLE);
-    Sizes->PreparedOffset =
-        Sizes->FreeTablesOffset + TableDirections * Limits->LongTableCount * (ULONG)sizeof(USHORT);
-    Sizes->PrivateBytes =
-        AdapterRoundUp(Sizes->PreparedOffset + Limits->RingUse + 1, CACHE_LINE_SIZE);
+    (VOID) VirtQueueMemorySize(RingLayout(Adapter), Adapter->RingSizes[Index], &Layout->Ring);
+    Layout->SlotsOffset = AdapterRoundUp(Layout->Ring.RingBytes, CACHE_LINE_SIZE);
+    Layout->LongTablesOffset = Layout->SlotsOffset + Limits->RingUse * (ULONG)sizeof(blk_req);
+    Layout->IdentityOffset = Layout->LongTablesOffset + LongTableCount * Limits->LongTableBytes;
+    Layout->ScratchOffset =
+        Layout->IdentityOffset + AdapterRoundUp(DISK_SERIAL_LENGTH, CACHE_LINE_SIZE);
+    Layout->SharedBytes =
+        Index == 0 ? Layout->ScratchOffset + AdapterRoundUp(Limits->ScratchBytes, CACHE_LINE_SIZE)
+                   : Layout->IdentityOffset;
+    Layout->TableStatesOffset = AdapterRoundUp(Layout->Ring.PrivateBytes, CACHE_LINE_SIZE);
+    Layout->FreeTablesOffset =
+        Layout->TableStatesOffset + LongTableCount * (ULONG)sizeof(LONG_TABLE);
+    Layout->PreparedOffset =
+        Layout->FreeTablesOffset + TableDirections * LongTableCount * (ULONG)sizeof(USHORT);
+    Layout->PrivateBytes =
+        AdapterRoundUp(Layout->PreparedOffset + Limits->RingUse + 1, CACHE_LINE_SIZE);
 }
 
-VOID AdapterMemorySize(const ADAPTER_EXTENSION *Adapter, PULONG SharedBytes, PULONG PrivateBytes)
+VOID AdapterQueueMemorySize(const ADAPTER_EXTENSION *Adapter, ULONG Index, ULONG LongTableCount,
+                            QUEUE_MEMORY_SIZE *Size)
 {
-    ULONG Shared = 0;
-    ULONG Private = AdapterRoundUp(Adapter->QueueCount * (ULONG)sizeof(VIO_QUEUE), CACHE_LINE_SIZE);
-    ULONG Index;
+    QUEUE_LAYOUT Layout;
 
-    for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-        QUEUE_SIZES Sizes;
+    LayOutQueue(Adapter, Index, LongTableCount, &Layout);
+    Size->SharedBytes = Layout.SharedBytes;
+    Size->SharedAlignment = max(Layout.Ring.RingAlignment, CACHE_LINE_SIZE);
+    Size->PrivateBytes = Layout.PrivateBytes;
+}
 
-        ComputeQueueSizes(Adapter, Adapter->RingSizes[Index], &Sizes);
-        Shared = AdapterRoundUp(Shared, PAGE_SIZE) + Sizes.SharedBytes;
-        Private += Sizes.PrivateBytes;
-    }
-    *SharedBytes =
-        Shared + AdapterRoundUp(DISK_SERIAL_LENGTH, CACHE_LINE_SIZE) + Adapter->Limits.ScratchBytes;
-    *PrivateBytes = Private;
+PVIO_QUEUE AdapterQueueArray(PADAPTER_EXTENSION Adapter)
+{
+    const ULONG_PTR End = (ULONG_PTR)(Adapter + 1);
+
+    return (PVIO_QUEUE)((End + CACHE_LINE_SIZE - 1) & ~(ULONG_PTR)(CACHE_LINE_SIZE - 1));
 }
 
 /* Puts all long tables into the stacks of free ones: into one, as none is prepared for a direction. */
@@ -91,18 +99,18 @@ static VOID FreeAllLongTables(PVIO_QUEUE Queue, PUSHORT Indices, ULONG Count)
     Queue->FreeLongTables[TableRead].Count = Count;
 }
 
-/* Where the parts of a queue's memory lie but the ring. */
-static VOID PlaceMemory(PVIO_QUEUE Queue, const QUEUE_SIZES *Sizes, PUCHAR Shared,
-                        ULONGLONG Address, PUCHAR Private)
+static VOID PlaceMemory(PVIO_QUEUE Queue, const QUEUE_LAYOUT *Layout)
 {
-    Queue->Memory.Slots = (pblk_req)(Shared + Sizes->SlotsOffset);
-    Queue->Memory.SlotsAddress = Address + Sizes->SlotsOffset;
-    Queue->Memory.LongTables = Shared + Sizes->LongTablesOffset;
-    Queue->Memory.LongTablesAddress = Address + Sizes->LongTablesOffset;
-    Queue->Memory.LongTableStates = (PLONG_TABLE)(Private + Sizes->TableStatesOffset);
-    Queue->Memory.Prepared = Private + Sizes->PreparedOffset;
-    FreeAllLongTables(Queue, (PUSHORT)(Private + Sizes->FreeTablesOffset),
-                      Queue->Adapter->Limits.LongTableCount);
+    const QUEUE_BLOCKS *Blocks = &Queue->Blocks;
+
+    Queue->Memory.Slots = (pblk_req)(Blocks->Shared.Base + Layout->SlotsOffset);
+    Queue->Memory.SlotsAddress = Blocks->Shared.Address + Layout->SlotsOffset;
+    Queue->Memory.LongTables = Blocks->Shared.Base + Layout->LongTablesOffset;
+    Queue->Memory.LongTablesAddress = Blocks->Shared.Address + Layout->LongTablesOffset;
+    Queue->Memory.LongTableStates = (PLONG_TABLE)(Blocks->Private + Layout->TableStatesOffset);
+    Queue->Memory.Prepared = Blocks->Private + Layout->PreparedOffset;
+    FreeAllLongTables(Queue, (PUSHORT)(Blocks->Private + Layout->FreeTablesOffset),
+                      Blocks->LongTableCount);
 }
 
 /* What of a ring's setup follows from the features, beside its layout. */
@@ -132,74 +140,65 @@ VOID AdapterAdaptQueues(PADAPTER_EXTENSION Adapter)
     }
 }
 
-/* Lays one queue out in its part of shared and private memory. */
+/* Makes one queue in its blocks. */
 static VIRTQUEUE_FAULT CreateQueue(PADAPTER_EXTENSION Adapter, USHORT Index,
-                                   const QUEUE_SIZES *Sizes, ULONG SharedOffset, PUCHAR Private)
+                                   const QUEUE_LAYOUT *Layout)
 {
     PVIO_QUEUE Queue = &Adapter->Queues[Index];
-    PUCHAR Shared = Adapter->Shared.Base + SharedOffset;
-    const ULONGLONG Address = Adapter->Shared.Address + SharedOffset;
     VIRTQUEUE_SETUP Setup;
 
+    RtlZeroMemory(Queue, offsetof(VIO_QUEUE, Port));
     Queue->Adapter = Adapter;
     Queue->Index = Index;
     Queue->Size = Adapter->RingSizes[Index];
     Queue->State = QueueStopped;
-    Queue->Open = FALSE;
-    Queue->OpenBytes = 0;
     Queue->Vector = VIRTIO_MSI_NO_VECTOR;
     Queue->Polled = Adapter->Dump;
     Queue->CompletionsPerInterrupt = Adapter->Chosen.CompletionsPerInterrupt;
-    Queue->Waiting.Head = NULL;
-    Queue->Flushes.Gathering.Head = NULL;
-    Queue->Flushes.Riders.Head = NULL;
-    Queue->Flushes.Running = NULL;
-    Queue->Flushes.Clean = FALSE;
-    Queue->Writes = 0;
-    Queue->Scratch.Base = NULL;
-    Queue->Scratch.Owner = NULL;
-    PlaceMemory(Queue, Sizes, Shared, Address, Private);
+    PlaceMemory(Queue, Layout);
 
     Setup.Layout = RingLayout(Adapter);
     Setup.Size = Queue->Size;
     Setup.Use = Adapter->Limits.RingUse;
     SetUpFeatures(Queue, &Setup);
-    Setup.Ring = Shared;
-    Setup.RingAddress = Address;
-    Setup.Private = Private;
+    Setup.Ring = Queue->Blocks.Shared.Base;
+    Setup.RingAddress = Queue->Blocks.Shared.Address;
+    Setup.Private = Queue->Blocks.Private;
     return VirtQueueInitialize(&Queue->Ring, &Setup);
+}
+
+/* What of queue 0's memory is not the queue's. */
+static VOID PlaceCommonMemory(PADAPTER_EXTENSION Adapter, const QUEUE_LAYOUT *Layout)
+{
+    const SHARED_MEMORY *Shared = &Adapter->Queues[0].Blocks.Shared;
+
+    Adapter->Identity = Shared->Base + Layout->IdentityOffset;
+    Adapter->IdentityAddress = Shared->Address + Layout->IdentityOffset;
+    if (Adapter->Limits.ScratchBytes != 0) {
+        Adapter->Queues[0].Scratch.Base = Shared->Base + Layout->ScratchOffset;
+        Adapter->Queues[0].Scratch.Address = Shared->Address + Layout->ScratchOffset;
+    }
 }
 
 BOOLEAN AdapterCreateQueues(PADAPTER_EXTENSION Adapter)
 {
-    ULONG SharedOffset = 0;
-    PUCHAR Private = Adapter->Private;
     ULONG Index;
 
-    Adapter->Queues = (PVIO_QUEUE)Private;
-    Private += AdapterRoundUp(Adapter->QueueCount * (ULONG)sizeof(VIO_QUEUE), CACHE_LINE_SIZE);
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-        QUEUE_SIZES Sizes;
+        QUEUE_LAYOUT Layout;
         VIRTQUEUE_FAULT Fault;
 
-        ComputeQueueSizes(Adapter, Adapter->RingSizes[Index], &Sizes);
-        SharedOffset = AdapterRoundUp(SharedOffset, PAGE_SIZE);
-        Fault = CreateQueue(Adapter, (USHORT)Index, &Sizes, SharedOffset, Private);
+        LayOutQueue(Adapter, Index, Adapter->Queues[Index].Blocks.LongTableCount, &Layout);
+        Fault = CreateQueue(Adapter, (USHORT)Index, &Layout);
         if (Fault != VirtQueueFaultNone) {
             DebugPrint(DebugError, "queue %lu cannot be made: %s", Index,
                        VirtQueueFaultName(Fault));
             PortLogEvent(Adapter, NULL, VioEventLimitsUnusable, Adapter->RingSizes[Index]);
             return FALSE;
         }
-        SharedOffset += Sizes.SharedBytes;
-        Private += Sizes.PrivateBytes;
-    }
-    Adapter->Identity = Adapter->Shared.Base + SharedOffset;
-    Adapter->IdentityAddress = Adapter->Shared.Address + SharedOffset;
-    if (Adapter->Limits.ScratchBytes != 0) {
-        SharedOffset += AdapterRoundUp(DISK_SERIAL_LENGTH, CACHE_LINE_SIZE);
-        Adapter->Queues[0].Scratch.Base = Adapter->Shared.Base + SharedOffset;
-        Adapter->Queues[0].Scratch.Address = Adapter->Shared.Address + SharedOffset;
+        if (Index == 0) {
+            PlaceCommonMemory(Adapter, &Layout);
+        }
     }
     return TRUE;
 }

@@ -53,6 +53,10 @@
 #define DUMP_RING_SIZE 64u
 #define DUMP_SEGMENTS  33u
 
+/* How far limits go down for want of memory: slots of a queue, and bytes of scratch memory. */
+#define RING_USE_MINIMUM 32u
+#define SCRATCH_MINIMUM  8192u
+
 /* Configuration fields with the feature that must be agreed for them to mean anything. */
 typedef struct _CONFIG_FIELD {
     VIRTIO_PCI_FIELD Field;
@@ -270,8 +274,44 @@ static BOOLEAN ComputeLimits(PADAPTER_EXTENSION Adapter, const blk_config *Confi
     }
     ComputeLongTables(Adapter, Limits);
     Limits->ScratchBytes = ScratchLimit(Adapter);
-    Limits->Depth = Indirect ? Limits->RingUse : Limits->RingUse / DIRECT_SMALLEST;
+    Limits->QueueDepth = Indirect ? Limits->RingUse : Limits->RingUse / DIRECT_SMALLEST;
     return TRUE;
+}
+
+/* Whether fewer slots than the ring has descriptors will do: a request takes one, in any order. */
+static BOOLEAN CanUseFewerSlots(const ADAPTER_EXTENSION *Adapter)
+{
+    return AdapterHasFeature(Adapter, VIRTIO_F_INDIRECT_DESC) &&
+           !AdapterHasFeature(Adapter, VIRTIO_F_IN_ORDER) &&
+           Adapter->Limits.RingUse > RING_USE_MINIMUM;
+}
+
+BOOLEAN AdapterShrinkLimits(PADAPTER_EXTENSION Adapter)
+{
+    PADAPTER_LIMITS Limits = &Adapter->Limits;
+
+    if (Limits->LongTableCount > LONG_TABLE_MINIMUM) {
+        Limits->LongTableCount = max(Limits->LongTableCount / 2, LONG_TABLE_MINIMUM);
+    } else if (Limits->ScratchBytes > SCRATCH_MINIMUM) {
+        Limits->ScratchBytes = max(Limits->ScratchBytes / 2, SCRATCH_MINIMUM);
+        ScsiDiskSetScratch(&Adapter->Disk, Limits->ScratchBytes);
+    } else if (CanUseFewerSlots(Adapter)) {
+        Limits->RingUse = max(Limits->RingUse / 2, RING_USE_MINIMUM);
+        Limits->QueueDepth = min(Limits->QueueDepth, Limits->RingUse);
+    } else if (Limits->LongTableCount > 1) {
+        Limits->LongTableCount /= 2;
+    } else {
+        return FALSE;
+    }
+    return TRUE;
+}
+
+VOID AdapterSettleDepth(PADAPTER_EXTENSION Adapter)
+{
+    PADAPTER_LIMITS Limits = &Adapter->Limits;
+
+    Limits->Depth = min(Limits->QueueDepth * Adapter->QueueCount, VIO_DEPTH_MAXIMUM);
+    Limits->Depth = min(Limits->Depth, Adapter->Chosen.Depth);
 }
 
 /* The number of queues to use, and the size that all of them have at least. */
@@ -284,7 +324,7 @@ static VIRTIO_PCI_RESULT CountQueues(PADAPTER_EXTENSION Adapter, const blk_confi
     ULONG Index;
 
     Count = min(Count, MaximumQueues);
-    Count = min(Count, VIO_QUEUE_MAXIMUM);
+    Count = min(Count, PORT_QUEUE_MAXIMUM);
     *SmallestSize = VIRTQ_SIZE_MAXIMUM;
     for (Index = 0; Index < Count; ++Index) {
         ULONG Size;
@@ -338,8 +378,7 @@ static BOOLEAN ExamineDevice(PADAPTER_EXTENSION Adapter, ULONG MaximumQueues)
     Adapter->IndirectDescriptors = AdapterHasFeature(Adapter, VIRTIO_F_INDIRECT_DESC);
     Adapter->Limits.FoundSegMax = Config.seg_max;
     Adapter->Limits.FoundSizeMax = Config.size_max;
-    Adapter->Limits.Depth = min(Adapter->Limits.Depth * Adapter->QueueCount, VIO_DEPTH_MAXIMUM);
-    Adapter->Limits.Depth = min(Adapter->Limits.Depth, Adapter->Chosen.Depth);
+    AdapterSettleDepth(Adapter);
 
     AdapterDescribeDisk(Adapter, &Config, &Parameters);
     DiskResult = ScsiDiskInitialize(&Adapter->Disk, &Parameters);

@@ -25,6 +25,9 @@ typedef struct _PORT_SEGMENT_LIST {
     PORT_SEGMENT List[1];
 } PORT_SEGMENT_LIST, *PPORT_SEGMENT_LIST;
 
+/* Queues of an adapter: requests are started on one processor at a time. */
+#define PORT_QUEUE_MAXIMUM 1u
+
 /* Physical breaks that are asked for: 256 KiB in any case, four times what XP's disk class sends.
  * More would only make each SRB extension larger, which holds the list. */
 #define PORT_BREAKS_MAXIMUM 64u

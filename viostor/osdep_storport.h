@@ -14,6 +14,13 @@
 typedef STOR_SCATTER_GATHER_ELEMENT PORT_SEGMENT;
 typedef STOR_SCATTER_GATHER_LIST PORT_SEGMENT_LIST, *PPORT_SEGMENT_LIST;
 
+/* Queues of an adapter. The StorPort of Server 2003 starts requests on one processor at a time. */
+#if defined(VIOSTOR_STORPORT_2003)
+#define PORT_QUEUE_MAXIMUM 1u
+#else
+#define PORT_QUEUE_MAXIMUM VIO_QUEUE_MAXIMUM
+#endif
+
 /* More than any ring allows: StorPort's lists may be of any length. */
 #define PORT_BREAKS_MAXIMUM MAXULONG
 

@@ -57,11 +57,16 @@ VOID PortUnmapRange(PADAPTER_EXTENSION Adapter, PVOID Base);
 PVOID PortGetUncachedMemory(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config,
                             ULONG Bytes, PULONGLONG Address, PULONG Contiguous);
 
-/* TRUE where pool can be had and a call tells when to give it back (HwFreeAdapterResources). */
+/* TRUE where pool can be had and a request tells when to give it back: Windows 8 and later. */
 BOOLEAN PortHasPool(const ADAPTER_EXTENSION *Adapter);
-/* Non-paged pool, and back; NULL: none. Only with PortHasPool. IRQL <= DISPATCH_LEVEL. */
+/* Non-paged pool, and back; NULL: none. IRQL <= DISPATCH_LEVEL. */
 PVOID PortAllocatePool(PADAPTER_EXTENSION Adapter, ULONG Bytes);
 VOID PortFreePool(PADAPTER_EXTENSION Adapter, PVOID Block);
+
+/* Memory of the driver's own that is contiguous for the device. FALSE: there is none, or this Windows does not
+ * offer it. PASSIVE_LEVEL. PortFreeContiguous: IRQL <= DISPATCH_LEVEL. */
+BOOLEAN PortAllocateContiguous(PADAPTER_EXTENSION Adapter, ULONG Bytes, SHARED_MEMORY *Memory);
+VOID PortFreeContiguous(PADAPTER_EXTENSION Adapter, const SHARED_MEMORY *Memory);
 
 /* ---- At any time ---- */
 

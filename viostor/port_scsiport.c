@@ -194,6 +194,20 @@ VOID PortFreePool(PADAPTER_EXTENSION Adapter, PVOID Block)
     UNREFERENCED_PARAMETER(Block);
 }
 
+BOOLEAN PortAllocateContiguous(PADAPTER_EXTENSION Adapter, ULONG Bytes, SHARED_MEMORY *Memory)
+{
+    UNREFERENCED_PARAMETER(Adapter);
+    UNREFERENCED_PARAMETER(Bytes);
+    UNREFERENCED_PARAMETER(Memory);
+    return FALSE;
+}
+
+VOID PortFreeContiguous(PADAPTER_EXTENSION Adapter, const SHARED_MEMORY *Memory)
+{
+    UNREFERENCED_PARAMETER(Adapter);
+    UNREFERENCED_PARAMETER(Memory);
+}
+
 /* ---- At any time ---- */
 
 VOID PortStallMicroseconds(ULONG Microseconds)

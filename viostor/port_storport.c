@@ -56,6 +56,19 @@ ULONG PortProcessorCount(PADAPTER_EXTENSION Adapter)
     return PortExtendedProcessorCount(Adapter);
 }
 
+/*
+ * What a virtio device can do, in this Windows' words. From 8 on: memory of the port driver above 4 GiB as
+ * well, across any boundary, and more than 1000 requests. Before, that is not known, and FULL64BIT_SUPPORTED
+ * not enabled without a hotfix (reference of PORT_CONFIGURATION_INFORMATION, as of 2017): a kind that is not
+ * known would be none.
+ */
+static UCHAR DmaKind(const ADAPTER_EXTENSION *Adapter)
+{
+    return Adapter->Port.ExtendedConfiguration
+               ? SCSI_DMA64_MINIPORT_FULL64BIT_NO_BOUNDARY_REQ_SUPPORTED
+               : SCSI_DMA64_MINIPORT_SUPPORTED;
+}
+
 VOID PortDeclareAdapter(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config)
 {
     Adapter->Port.ExtendedConfiguration = CONFIG_HAS(Config, BusResetHoldTime);
@@ -66,7 +79,9 @@ VOID PortDeclareAdapter(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMAT
     Config->Master = TRUE;
     Config->CachesData = TRUE; /* or StorPort sends neither FLUSH nor SHUTDOWN */
     Config->Dma32BitAddresses = TRUE;
-    Config->Dma64BitAddresses = SCSI_DMA64_MINIPORT_SUPPORTED;
+    if (Config->Dma64BitAddresses & SCSI_DMA64_SYSTEM_SUPPORTED) {
+        Config->Dma64BitAddresses = DmaKind(Adapter);
+    }
     Config->MapBuffers = STOR_MAP_NON_READ_WRITE_BUFFERS;
     Config->NeedPhysicalAddresses = TRUE;
     Config->TaggedQueuing = TRUE;
@@ -235,13 +250,15 @@ static UCHAR AnswerPnp(PADAPTER_EXTENSION Adapter, PVOID Srb)
     }
     switch (Action) {
     case StorSurpriseRemoval:
+    case StorStopDevice:
+    case StorRemoveDevice:
+        /* The last moment at which memory may be given back for certain: ScsiStopAdapter may come at
+         * DIRQL, HwFreeAdapterResources is for virtual miniports. Caches are flushed before. */
         if (ForAdapter) {
-            AdapterRemove(Adapter);
+            AdapterRelease(Adapter);
         }
         return SRB_STATUS_SUCCESS;
     case StorStartDevice:
-    case StorStopDevice:
-    case StorRemoveDevice:
         return SRB_STATUS_SUCCESS;
     default:
         /* Capabilities and resources are as the port driver takes them to be. */

@@ -49,14 +49,52 @@ VOID PortFreePool(PADAPTER_EXTENSION Adapter, PVOID Block)
     StorPortFreePool(Adapter, Block);
 }
 
+/* ---- Contiguous memory ---- */
+
+/* What a legacy device can be told of a ring's place (VIRTIO 1.2, 4.1.4.8: 32 bits, in pages). */
+#define LEGACY_ADDRESS_MAXIMUM ((1ULL << 44) - 1)
+
+/*
+ * From Windows 7 on. Not StorPortAllocateDmaMemory of Windows 10: no page says that its memory may be given
+ * back above PASSIVE_LEVEL, as this may. Cached: devices of these machines are coherent, and ARM64 allows no
+ * other for atomic accesses. "The value returned for Length should be ignored" (reference of
+ * StorPortGetPhysicalAddress).
+ */
+BOOLEAN PortAllocateContiguous(PADAPTER_EXTENSION Adapter, ULONG Bytes, SHARED_MEMORY *Memory)
+{
+    const BOOLEAN Legacy = Adapter->Device.Transport == VirtioPciTransportLegacy;
+    PHYSICAL_ADDRESS Lowest, Highest, Boundary;
+    PVOID Base = NULL;
+    ULONG Length;
+
+    Lowest.QuadPart = 0;
+    Highest.QuadPart = Legacy ? (LONGLONG)LEGACY_ADDRESS_MAXIMUM : MAXLONGLONG;
+    Boundary.QuadPart = 0;
+    if (StorPortAllocateContiguousMemorySpecifyCacheNode(Adapter, Bytes, Lowest, Highest, Boundary,
+                                                         MmCached, MM_ANY_NODE_OK,
+                                                         &Base) != STOR_STATUS_SUCCESS) {
+        return FALSE;
+    }
+    Memory->Base = (PUCHAR)Base;
+    Memory->Address = (ULONGLONG)StorPortGetPhysicalAddress(Adapter, NULL, Base, &Length).QuadPart;
+    Memory->Bytes = Bytes;
+    return TRUE;
+}
+
+VOID PortFreeContiguous(PADAPTER_EXTENSION Adapter, const SHARED_MEMORY *Memory)
+{
+    (VOID) StorPortFreeContiguousMemorySpecifyCache(Adapter, Memory->Base, Memory->Bytes, MmCached);
+}
+
 VOID PortMarkDumpMemory(PADAPTER_EXTENSION Adapter, const PORT_CONFIGURATION_INFORMATION *Config)
 {
     if (PortConfigIsDump(Config) &&
         (Config->DumpMode == DUMP_MODE_MARK_MEMORY || Config->DumpMode == DUMP_MODE_HIBER)) {
         /* Windows 8 and later. A failure leaves marked what the dump stack marks by itself. */
-        (VOID) StorPortMarkDumpMemory(Adapter, Adapter, sizeof(*Adapter), 0);
-        if (Adapter->Shared.Base != NULL) {
-            (VOID) StorPortMarkDumpMemory(Adapter, Adapter->Shared.Base, Adapter->Shared.Bytes, 0);
+        (VOID) StorPortMarkDumpMemory(Adapter, Adapter, ADAPTER_EXTENSION_BYTES(1), 0);
+        if (Adapter->Uncached.Base != NULL) {
+            (VOID)
+                StorPortMarkDumpMemory(Adapter, Adapter->Uncached.Base, Adapter->Uncached.Bytes, 0);
         }
         (VOID) StorPortMarkDumpMemory(Adapter, Adapter->Private, Adapter->PrivateBytes, 0);
     }
@@ -114,7 +152,11 @@ VOID PortExtendedSetPerformance(PADAPTER_EXTENSION Adapter)
 
     Adapter->Port.QueueHints = QueueHintsNone;
     if (Adapter->QueueCount > 1) {
-        Wanted |= STOR_PERF_CONCURRENT_CHANNELS;
+        /* "Prior to Windows 8, miniports must not set this flag" (reference of
+         * PERF_CONFIGURATION_DATA), whatever a query offers. */
+        if (Adapter->Port.ExtendedConfiguration) {
+            Wanted |= STOR_PERF_CONCURRENT_CHANNELS;
+        }
         if (QueueMessages) {
             Wanted |= STOR_PERF_INTERRUPT_MESSAGE_RANGES;
         }

@@ -66,6 +66,11 @@ static void InitializeProvisioning(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS *
     }
 }
 
+void ScsiDiskSetScratch(PSCSI_DISK Disk, ULONG Bytes)
+{
+    Disk->ScratchBytes = Minimum(Bytes, Disk->MaximumTransferLength) & ~(Disk->BlockSize - 1);
+}
+
 /* Shape and limits of a disk whose block size is known. */
 static void InitializeShape(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS *Parameters)
 {
@@ -82,8 +87,7 @@ static void InitializeShape(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS *Paramet
     Disk->Cylinders = Parameters->Cylinders;
     Disk->Heads = Parameters->Heads;
     Disk->SectorsPerTrack = Parameters->SectorsPerTrack;
-    Disk->ScratchBytes =
-        Minimum(Parameters->ScratchBytes, Disk->MaximumTransferLength) & ~(Disk->BlockSize - 1);
+    ScsiDiskSetScratch(Disk, Parameters->ScratchBytes);
 }
 
 SCSI_DISK_RESULT ScsiDiskInitialize(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS *Parameters)

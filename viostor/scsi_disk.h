@@ -349,6 +349,10 @@ SCSI_DISK_RESULT ScsiDiskInitialize(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS 
  * the first command is interpreted. */
 void ScsiDiskSetSerial(PSCSI_DISK Disk, const UCHAR *Serial);
 
+/* There is scratch memory of so many bytes, as SCSI_DISK_PARAMETERS.ScratchBytes. Before the first command is
+ * interpreted. */
+void ScsiDiskSetScratch(PSCSI_DISK Disk, ULONG Bytes);
+
 /* A sentence fragment for the log that says what is wrong and what would be right. Never NULL. */
 const char *ScsiDiskResultText(SCSI_DISK_RESULT Result);
 

@@ -6,8 +6,8 @@
  *
  *   DriverEntry
  *   HwFindAdapter          PASSIVE_LEVEL   recognize, negotiate, take memory
- *   HwInitialize           DIRQL           messages, performance options, start the device
- *   passive initialization PASSIVE_LEVEL   DPCs, serial number, let requests in
+ *   HwInitialize           DIRQL           messages, performance options
+ *   passive initialization PASSIVE_LEVEL   DPCs, start the device, serial number, let requests in
  *   HwBuildIo              <= DISPATCH     understand a request (any processor, no lock)
  *   HwStartIo              DISPATCH        submit it
  *   HwInterrupt, message   DIRQL           queue DPCs
@@ -16,7 +16,8 @@
  *   HwResetBus             DISPATCH        the last of StorPort's three tiers of resets
  *   HwAdapterControl       up to DIRQL     stop, restart, surprise removal
  *   HwUnitControl          PASSIVE_LEVEL   Windows 8 and later: surprise removal of the disk
- *   HwFreeAdapterResources PASSIVE_LEVEL   Windows 8 and later: the end
+ *
+ * HwFreeAdapterResources is for virtual miniports: what there is to give back AdapterRelease gives back.
  */
 #include "virtio_store.h"
 
@@ -39,7 +40,6 @@ HW_DPC_ROUTINE VioStorModeratedQueueDpc;
 HW_RESET_BUS VioStorResetBus;
 HW_ADAPTER_CONTROL VioStorAdapterControl;
 HW_UNIT_CONTROL VioStorUnitControl;
-HW_FREE_ADAPTER_RESOURCES VioStorFreeAdapterResources;
 
 /* ---- HwFindAdapter, HwInitialize ---- */
 
@@ -66,9 +66,6 @@ BOOLEAN NTAPI VioStorInitialize(PVOID DeviceExtension)
     Adapter->MessageCount = PortExtendedMessageCount(Adapter);
     Adapter->MsixEnabled = Adapter->MessageCount != 0;
     PortExtendedSetPerformance(Adapter);
-    if (!AdapterStart(Adapter)) {
-        return FALSE;
-    }
     if (StorPortEnablePassiveInitialization(Adapter, VioStorPassiveInitialize)) {
         return TRUE;
     }
@@ -78,7 +75,6 @@ BOOLEAN NTAPI VioStorInitialize(PVOID DeviceExtension)
         return CommonBeginService(Adapter);
     }
     PortLogEvent(Adapter, NULL, VioEventNoDpc, Adapter->MessageCount);
-    (VOID) VirtioPciReset(&Adapter->Device);
     return FALSE;
 }
 
@@ -100,7 +96,11 @@ BOOLEAN NTAPI VioStorPassiveInitialize(PVOID DeviceExtension)
     Adapter->Port.Locking = Several ? PortLockingDpc : PortLockingStartIo;
     Adapter->Port.OwnMessages =
         Adapter->MessageCount > Adapter->QueueCount ? Adapter->QueueCount : 0;
-    return CommonBeginService(Adapter);
+    if (!CommonBeginService(Adapter)) {
+        AdapterAbandonStart(Adapter); /* nobody tells the driver to give memory back then */
+        return FALSE;
+    }
+    return TRUE;
 }
 
 /* ---- Requests ---- */
@@ -246,11 +246,6 @@ SCSI_UNIT_CONTROL_STATUS NTAPI VioStorUnitControl(PVOID DeviceExtension,
     }
 }
 
-VOID NTAPI VioStorFreeAdapterResources(PVOID DeviceExtension)
-{
-    CommonFreeResources((PADAPTER_EXTENSION)DeviceExtension);
-}
-
 /* ---- DriverEntry ---- */
 
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
@@ -270,9 +265,10 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     Data.HwInterrupt = VioStorInterrupt;
     Data.HwResetBus = VioStorResetBus;
     Data.HwAdapterControl = VioStorAdapterControl;
-    Data.HwFreeAdapterResources = VioStorFreeAdapterResources;
     Data.HwUnitControl = VioStorUnitControl;
-    Data.DeviceExtensionSize = sizeof(ADAPTER_EXTENSION);
+    /* A copy for a dump, which has no arguments, has little memory, and one queue. */
+    Data.DeviceExtensionSize =
+        ADAPTER_EXTENSION_BYTES(DriverObject != NULL ? PORT_QUEUE_MAXIMUM : 1);
     Data.SrbExtensionSize = sizeof(SRB_EXTENSION);
     Data.NumberOfAccessRanges = ACCESS_RANGES;
     Data.MapBuffers = STOR_MAP_NON_READ_WRITE_BUFFERS;

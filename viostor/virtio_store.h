@@ -290,6 +290,22 @@ typedef struct _QUEUE_FLUSHES {
     ULONGLONG CleanWrites;
 } QUEUE_FLUSHES;
 
+/* A block of memory that driver and device share: contiguous for the device. */
+typedef struct _SHARED_MEMORY {
+    PUCHAR Base;       /* NULL: there is none */
+    ULONGLONG Address; /* the device's */
+    ULONG Bytes;
+} SHARED_MEMORY;
+
+/* Where the memory of a queue lies, and what of it the driver has to give back. */
+typedef struct _QUEUE_BLOCKS {
+    SHARED_MEMORY Shared; /* as its layout needs it */
+    PUCHAR Private;
+    ULONG LongTableCount;
+    PVOID Pool; /* the allocation that Private lies in; NULL: it is not the driver's */
+    SHARED_MEMORY Contiguous; /* the allocation that Shared lies in; no Base: the uncached memory */
+} QUEUE_BLOCKS, *PQUEUE_BLOCKS;
+
 /* One virtqueue with everything that its requests need. */
 typedef struct _VIO_QUEUE {
     VIRTQUEUE Ring;
@@ -313,7 +329,9 @@ typedef struct _VIO_QUEUE {
     BOOLEAN Polled;   /* a dump's: never asks for an interrupt */
     ULONG CompletionsPerInterrupt; /* constant: with event index, an interrupt comes for so many */
     struct _ADAPTER_EXTENSION *Adapter;
+    /* What stays when the queue is created again; all before is zero then. */
     PORT_QUEUE Port;
+    QUEUE_BLOCKS Blocks;
 } VIO_QUEUE, *PVIO_QUEUE;
 
 /* What the adapter is doing. */
@@ -345,6 +363,7 @@ typedef struct _ADAPTER_LIMITS {
     ULONG PhysicalBreaks; /* to be told to the port driver: its list has one element more */
     ULONG AlignmentMask;  /* of data buffers, so that each block fits a request: 2^n - 1 */
     ULONG RingUse;        /* descriptors of each ring that are used, and slots: at most its size */
+    ULONG QueueDepth;     /* requests that a ring may hold at once */
     ULONG Depth;          /* requests that all rings may hold at once, at most VIO_DEPTH_MAXIMUM */
     ULONG LongTableCount; /* per queue; 0: every request fits its slot's table */
     ULONG LongTableBytes; /* of each */
@@ -362,19 +381,6 @@ typedef struct _USER_CHOICES {
     ULONG CompletionsPerInterrupt; /* at least 1 */
     ULONG AlignmentMask;           /* of data buffers, 2^n - 1: DATA_ALIGNMENT_MASK at least */
 } USER_CHOICES;
-
-/* A block of memory that driver and device share: contiguous for the device. */
-typedef struct _SHARED_MEMORY {
-    PUCHAR Base;
-    ULONGLONG Address; /* the device's */
-    ULONG Bytes;
-} SHARED_MEMORY;
-
-/* A mapped access range, to be given back. */
-typedef struct _MAPPED_RANGE {
-    ULONGLONG Start; /* as in the access range; identifies it when HwFindAdapter runs again */
-    PVOID Base;      /* NULL: unused entry */
-} MAPPED_RANGE;
 
 /* What the driver has counted since the adapter was found: for the debugger and for events. Not
  * exact where several processors count at once. */
@@ -402,7 +408,7 @@ typedef struct _ADAPTER_EXTENSION {
     volatile LONG
         ConfigurationMissed; /* an interrupt for the configuration came while it was not to be
                                           looked at */
-    ULONG QueueCount;
+    ULONG QueueCount;        /* at most PORT_QUEUE_MAXIMUM */
     ULONG RingSizes[VIO_QUEUE_MAXIMUM]; /* descriptors, per queue */
     ULONG MessageCount;                 /* granted MSI-X messages; 0: line interrupt */
     BOOLEAN MsixEnabled;                /* in PCI configuration space, while the device works */
@@ -412,18 +418,24 @@ typedef struct _ADAPTER_EXTENSION {
     PPORT_CONFIGURATION_INFORMATION Config; /* the port driver's, during AdapterProbe only */
     ULONG SystemIoBusNumber;
     ULONG SlotNumber;
-    SHARED_MEMORY Shared;
-    PUCHAR Private; /* memory of the driver alone */
+    SHARED_MEMORY Uncached; /* the port driver's block, as it was asked for */
+    PUCHAR Private;         /* queue 0's, and of a copy that only marks memory */
     ULONG PrivateBytes;
-    PVOID PrivateBlock;        /* its pool allocation; NULL: it lies elsewhere */
     ULONGLONG IdentityAddress; /* device address of Identity */
     PUCHAR Identity;           /* DISK_SERIAL_LENGTH bytes of shared memory for GET_ID */
     SRB_EXTENSION IdentifyRequest;
-    MAPPED_RANGE Ranges[VIRTIO_PCI_BAR_COUNT];
+    PVOID Mapped[VIRTIO_PCI_BAR_COUNT]; /* access ranges, by the BAR that lies in them */
     PORT_ADAPTER Port;
     ADAPTER_COUNTERS Counters;
-    PVIO_QUEUE Queues; /* QueueCount of them */
+    PVIO_QUEUE Queues; /* QueueCount of them, behind this structure; NULL: there are none (yet) */
 } ADAPTER_EXTENSION, *PADAPTER_EXTENSION;
+
+/*
+ * Bytes of the extension of an adapter of up to so many queues. The queues lie in it, at the next cache line:
+ * a DPC of theirs may come late, when all memory that the driver has got itself is given back.
+ */
+#define ADAPTER_EXTENSION_BYTES(QueueMaximum) \
+    ((ULONG)(sizeof(ADAPTER_EXTENSION) + CACHE_LINE_SIZE + (QueueMaximum) * sizeof(VIO_QUEUE)))
 
 /* Reasons in the system event log (StorPortLogError's UniqueId, upper 16 bits; the lower 16 hold a
  * detail). docs/debugging.md explains each to a user: keep both in step, and the numbers for good. */
@@ -442,6 +454,11 @@ typedef enum _VIO_EVENT {
     VioEventNoDpc = 12,             /* messages were granted but DPCs are refused */
     VioEventZoned = 13,          /* detail: zone model; the disk can only be written zone by zone */
     VioEventLongUsedLength = 14, /* detail: the length, cut to 16 bits; once */
+    /* 20 to 29: memory that was short */
+    VioEventLessMemory = 20,  /* detail: KiB that queue 0 has to do with */
+    VioEventFewerQueues = 21, /* detail: queues that there is memory for */
+    VioEventUnsureMemory =
+        22, /* detail: KiB that are said to be contiguous, fewer than were given */
 } VIO_EVENT;
 
 #endif

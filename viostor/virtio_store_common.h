@@ -20,9 +20,9 @@ ULONG CommonFindAdapter(PADAPTER_EXTENSION Adapter, const char *ArgumentString,
                         PPORT_CONFIGURATION_INFORMATION Config);
 
 /*
- * The end of initialization once interrupts' locks are decided: asks the started device for its
- * serial number and lets requests in; the first one hears of a unit attention. FALSE: the device
- * does not answer and is reset. PASSIVE_LEVEL, or DIRQL in HwInitialize.
+ * The end of initialization once interrupts' locks are decided: starts the device, asks for its serial
+ * number and lets requests in; the first one hears of a unit attention. FALSE: the device does not
+ * start, or does not answer and is reset. PASSIVE_LEVEL, or DIRQL in HwInitialize.
  */
 BOOLEAN CommonBeginService(PADAPTER_EXTENSION Adapter);
 
@@ -39,8 +39,5 @@ BOOLEAN CommonInterrupt(PADAPTER_EXTENSION Adapter);
 SCSI_ADAPTER_CONTROL_STATUS CommonAdapterControl(PADAPTER_EXTENSION Adapter,
                                                  SCSI_ADAPTER_CONTROL_TYPE ControlType,
                                                  PVOID Parameters);
-
-/* The end: stops the device if it still runs and gives memory and mappings back. PASSIVE_LEVEL. */
-VOID CommonFreeResources(PADAPTER_EXTENSION Adapter);
 
 #endif

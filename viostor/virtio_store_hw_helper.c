@@ -588,6 +588,12 @@ VOID QueueProcessLocked(PVIO_QUEUE Queue)
 
 /* ---- Stop, abandon, resume ---- */
 
+BOOLEAN QueueHoldsRequests(const VIO_QUEUE *Queue)
+{
+    return VirtQueueOutstanding(&Queue->Ring) != 0 || QueueHasPending(Queue) ||
+           Queue->Flushes.Riders.Head != NULL;
+}
+
 ULONG QueueStop(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
 {
     if (Queue->State == QueueRunning) {

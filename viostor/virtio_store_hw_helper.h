@@ -44,6 +44,10 @@ VOID QueueProcessAny(PVIO_QUEUE Queue);
 /* The same for an interrupt routine that holds the lock already (no DPCs: PortWithQueueLock). */
 VOID QueueProcessLocked(PVIO_QUEUE Queue);
 
+/* Whether the device or the queue has requests. The caller holds the queue's lock, or nothing can run
+ * beside it. */
+BOOLEAN QueueHoldsRequests(const VIO_QUEUE *Queue);
+
 /*
  * Takes all that the device has used, as a last look before a reset, and then lets the queue keep
  * what comes (QueueStopped). Finished requests are appended to *Finished. Returns how many the

@@ -46,7 +46,7 @@ static BOOLEAN NTAPI VioStorInitialize(PVOID DeviceExtension)
     }
     Adapter->MessageCount = 0;
     Adapter->MsixEnabled = FALSE;
-    return AdapterStart(Adapter) && CommonBeginService(Adapter);
+    return CommonBeginService(Adapter);
 }
 
 /* ---- Requests, interrupts, reset ---- */
@@ -109,7 +109,7 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     Data.HwInterrupt = VioStorInterrupt;
     Data.HwResetBus = VioStorResetBus;
     Data.HwAdapterControl = VioStorAdapterControl;
-    Data.DeviceExtensionSize = sizeof(ADAPTER_EXTENSION);
+    Data.DeviceExtensionSize = ADAPTER_EXTENSION_BYTES(PORT_QUEUE_MAXIMUM);
     Data.SrbExtensionSize = PORT_SRB_EXTENSION_BYTES;
     Data.NumberOfAccessRanges = ACCESS_RANGES;
     Data.MapBuffers = TRUE;

@@ -26,7 +26,7 @@ static BOOLEAN Answer(PVOID Srb, UCHAR SrbStatus)
  * for the device, or are finished by their queue. */
 static BOOLEAN IsGone(const ADAPTER_EXTENSION *Adapter)
 {
-    return Adapter->State == AdapterRemoved;
+    return Adapter->State == AdapterRemoved || Adapter->State == AdapterNoDevice;
 }
 
 /* Fills the extension for a request of the device. */

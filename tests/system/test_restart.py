@@ -148,3 +148,16 @@ def test_another_disk_is_not_taken_for_this_one(storhost):
         expect srb=no-device
     """, *device("block-size=4096"), *OPTIONS)
     assert "unique id 0x0003" in printed, printed
+
+
+@pytest.mark.parametrize("moment", ["at-driver-ok", "at-doorbell"])
+def test_a_change_while_the_driver_starts_is_not_lost(storhost, moment):
+    """The interrupt comes when requests are not let in yet."""
+    storhost.script("""
+        idle
+        clock advance 2
+        idle
+        ready
+        discover
+        check disk.blocks = 262144
+    """, *device(f"{moment}=resize 262144"), *OPTIONS)

@@ -6,7 +6,7 @@
  *
  *   ┌────────────┬──────────────────────────────┬───────────────────────────────┬───────────────────┐
  *   │ ring       │ slots: RingUse x blk_req     │ long tables: LongTableCount   │ queue 0: identity,│
- *   │ (aligned)  │ (2 cache lines each)         │ x LongTableBytes              │ scratch memory    │
+ *   │ (aligned)  │ (2 cache lines each)         │ x LongTableBytes              │ scratch, ranges   │
  *   └────────────┴──────────────────────────────┴───────────────────────────────┴───────────────────┘
  *
  * Private memory, a block of each queue: the ring's private state, and what the driver keeps of each slot
@@ -34,6 +34,7 @@ typedef struct _QUEUE_LAYOUT {
     ULONG LongTablesOffset;
     ULONG IdentityOffset; /* of queue 0 */
     ULONG ScratchOffset;  /* of queue 0 */
+    ULONG RangesOffset;   /* of queue 0 */
     ULONG SharedBytes;
     ULONG TableStatesOffset;
     ULONG FreeTablesOffset; /* the stacks of all directions */
@@ -52,9 +53,10 @@ static VOID LayOutQueue(const ADAPTER_EXTENSION *Adapter, ULONG Index, ULONG Lon
     Layout->IdentityOffset = Layout->LongTablesOffset + LongTableCount * Limits->LongTableBytes;
     Layout->ScratchOffset =
         Layout->IdentityOffset + AdapterRoundUp(DISK_SERIAL_LENGTH, CACHE_LINE_SIZE);
+    Layout->RangesOffset =
+        Layout->ScratchOffset + AdapterRoundUp(Limits->ScratchBytes, CACHE_LINE_SIZE);
     Layout->SharedBytes =
-        Index == 0 ? Layout->ScratchOffset + AdapterRoundUp(Limits->ScratchBytes, CACHE_LINE_SIZE)
-                   : Layout->IdentityOffset;
+        Index == 0 ? Layout->RangesOffset + Limits->RangeBytes : Layout->IdentityOffset;
     Layout->TableStatesOffset = AdapterRoundUp(Layout->Ring.PrivateBytes, CACHE_LINE_SIZE);
     Layout->FreeTablesOffset =
         Layout->TableStatesOffset + LongTableCount * (ULONG)sizeof(LONG_TABLE);
@@ -177,6 +179,11 @@ static VOID PlaceCommonMemory(PADAPTER_EXTENSION Adapter, const QUEUE_LAYOUT *La
     if (Adapter->Limits.ScratchBytes != 0) {
         Adapter->Queues[0].Scratch.Base = Shared->Base + Layout->ScratchOffset;
         Adapter->Queues[0].Scratch.Address = Shared->Address + Layout->ScratchOffset;
+    }
+    Adapter->RangeLists = NULL;
+    if (Adapter->Limits.RangeBytes != 0) {
+        Adapter->RangeLists = (pblk_range)(Shared->Base + Layout->RangesOffset);
+        Adapter->RangeListsAddress = Shared->Address + Layout->RangesOffset;
     }
 }
 

@@ -84,6 +84,7 @@ static const CONFIG_FIELD ConfigFields[] = {
     {BLK_FIELD(writeback), VIRTIO_BLK_F_CONFIG_WCE},
     {BLK_FIELD(num_queues), VIRTIO_BLK_F_MQ},
     {BLK_FIELD(max_discard_sectors), VIRTIO_BLK_F_DISCARD},
+    {BLK_FIELD(max_discard_seg), VIRTIO_BLK_F_DISCARD},
     {BLK_FIELD(discard_sector_alignment), VIRTIO_BLK_F_DISCARD},
     {BLK_FIELD(max_write_zeroes_sectors), VIRTIO_BLK_F_WRITE_ZEROES},
     {BLK_FIELD(write_zeroes_may_unmap), VIRTIO_BLK_F_WRITE_ZEROES},
@@ -120,6 +121,21 @@ static ULONG RangeLimit(const ADAPTER_EXTENSION *Adapter, ULONG Feature, ULONG S
     return AdapterHasFeature(Adapter, Feature) && Sectors == 0 ? MAXULONG : Sectors;
 }
 
+/* The longest request that moves the scratch memory over and over: as long as any, as far as its segments
+ * may be so many. */
+static ULONG RepeatLimit(const ADAPTER_LIMITS *Limits)
+{
+    ULONGLONG Most;
+    ULONG Segments; /* of the scratch memory once */
+
+    if (Limits->ScratchBytes == 0) {
+        return 0;
+    }
+    Segments = (Limits->ScratchBytes - 1) / Limits->SegmentBytes + 1;
+    Most = (ULONGLONG)(Limits->Segments / Segments) * Limits->ScratchBytes;
+    return (ULONG)min(Most, Limits->TransferBytes);
+}
+
 VOID AdapterDescribeDisk(const ADAPTER_EXTENSION *Adapter, const blk_config *Config,
                          PSCSI_DISK_PARAMETERS Parameters)
 {
@@ -142,12 +158,14 @@ VOID AdapterDescribeDisk(const ADAPTER_EXTENSION *Adapter, const blk_config *Con
     Parameters->SectorsPerTrack = Config->geometry.sectors;
     Parameters->DiscardSectors =
         RangeLimit(Adapter, VIRTIO_BLK_F_DISCARD, Config->max_discard_sectors);
+    Parameters->DiscardRanges = Config->max_discard_seg;
     Parameters->DiscardAlignment = Config->discard_sector_alignment;
     Parameters->ZeroesSectors =
         RangeLimit(Adapter, VIRTIO_BLK_F_WRITE_ZEROES, Config->max_write_zeroes_sectors);
     Parameters->ZeroesMayUnmap = Config->write_zeroes_may_unmap != 0;
     Parameters->LifetimeSupported = AdapterHasFeature(Adapter, VIRTIO_BLK_F_LIFETIME);
     Parameters->ScratchBytes = Adapter->Limits.ScratchBytes;
+    Parameters->RepeatBytes = RepeatLimit(&Adapter->Limits);
 }
 
 /*
@@ -274,6 +292,10 @@ static BOOLEAN ComputeLimits(PADAPTER_EXTENSION Adapter, const blk_config *Confi
     }
     ComputeLongTables(Adapter, Limits);
     Limits->ScratchBytes = ScratchLimit(Adapter);
+    Limits->RangeBytes = 0;
+    if (!Adapter->Dump && Config->max_discard_seg > 1) { /* 0 without F_DISCARD */
+        Limits->RangeBytes = RANGE_STEPS * DISK_REQUEST_RANGES * (ULONG)sizeof(blk_range);
+    }
     Limits->QueueDepth = Indirect ? Limits->RingUse : Limits->RingUse / DIRECT_SMALLEST;
     return TRUE;
 }
@@ -294,7 +316,9 @@ BOOLEAN AdapterShrinkLimits(PADAPTER_EXTENSION Adapter)
         Limits->LongTableCount = max(Limits->LongTableCount / 2, LONG_TABLE_MINIMUM);
     } else if (Limits->ScratchBytes > SCRATCH_MINIMUM) {
         Limits->ScratchBytes = max(Limits->ScratchBytes / 2, SCRATCH_MINIMUM);
-        ScsiDiskSetScratch(&Adapter->Disk, Limits->ScratchBytes);
+        ScsiDiskSetScratch(&Adapter->Disk, Limits->ScratchBytes, RepeatLimit(Limits));
+    } else if (Limits->RangeBytes != 0) {
+        Limits->RangeBytes = 0;
     } else if (CanUseFewerSlots(Adapter)) {
         Limits->RingUse = max(Limits->RingUse / 2, RING_USE_MINIMUM);
         Limits->QueueDepth = min(Limits->QueueDepth, Limits->RingUse);

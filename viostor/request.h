@@ -6,6 +6,7 @@
  *   virtio_store_hw_helper.c  a queue: takes requests, lets them wait, collects what is done, stops
  *   request_submit.c          puts one request into the ring
  *   request_flush.c           lets requests that need a flush share one, or do without
+ *   request_range.c           makes several requests at once of commands that are ranges
  *   request_sequence.c        goes from step to step of a command that takes several requests
  *   request_result.c          writes what became of a request into its SRB
  *
@@ -21,9 +22,9 @@
 /* What QueueTrySubmit answers. */
 typedef enum _SUBMIT_RESULT {
     SubmitDone,   /* it is in the ring */
-    SubmitParked, /* it waits elsewhere, and comes back by itself: for a flush */
-    SubmitNoRoom, /* descriptors, long tables or scratch memory are used up: try after the next
-                     completion */
+    SubmitParked, /* it waits elsewhere, and goes on by itself: for a flush, for scratch memory, for
+                     requests that are made of it */
+    SubmitNoRoom, /* descriptors or long tables are used up: try after the next completion */
     SubmitEnded,  /* it will never be submitted (any more): Request->Result says why */
 } SUBMIT_RESULT;
 
@@ -66,6 +67,30 @@ VOID QueueBeginFlush(PVIO_QUEUE Queue);
  * Next; NULL: none. */
 PSRB_EXTENSION QueueEndFlush(PVIO_QUEUE Queue, PSRB_EXTENSION Request, UCHAR DeviceStatus);
 
+/* ---- request_range.c ---- */
+
+/* Takes a command that is ranges. SubmitParked; SubmitEnded: there was nothing to do. */
+SUBMIT_RESULT QueueGatherRanges(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
+
+/* TRUE if requests are to be made of such commands. */
+BOOLEAN QueueRangesAreDue(const VIO_QUEUE *Queue);
+
+/* Makes them: they wait for room, behind what waits for it already. */
+VOID QueueBeginRanges(PVIO_QUEUE Queue);
+
+/* Such a request has come back with DeviceStatus. Returns its command if that is finished, else NULL. */
+PSRB_EXTENSION QueueEndRanges(PVIO_QUEUE Queue, PSRB_EXTENSION Step, UCHAR DeviceStatus);
+
+/* Gives up as Result the commands with ranges that no request was made for; those that have requests, too,
+ * end with the last of these. */
+VOID QueueAbandonRangeCommands(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finished);
+
+/* Gives up such a request, which is in the ring no more, and with the last one its command. */
+VOID QueueAbandonRangeStep(PSRB_EXTENSION Step, REQUEST_RESULT Result, PREQUEST_LIST Finished);
+
+/* Where the device finds the ranges of a request that has more than one. */
+ULONGLONG QueueRangeListAddress(const VIO_QUEUE *Queue, const SRB_EXTENSION *Step);
+
 /* ---- virtio_store_hw_helper.c ---- */
 
 /* The next step of a sequence goes where it waits for its turn: before all that waits for room, as its
@@ -87,7 +112,7 @@ SUBMIT_RESULT QueueBeginSequence(PVIO_QUEUE Queue, PSRB_EXTENSION Request);
  */
 BOOLEAN QueueAdvanceSequence(PVIO_QUEUE Queue, PSRB_EXTENSION Request, UCHAR Status);
 
-/* The scratch memory is free for another request, if it was this one's. */
+/* The scratch memory is the next request's, if it was this one's. */
 VOID QueueReleaseScratch(PVIO_QUEUE Queue, const SRB_EXTENSION *Request);
 
 /* ---- request_result.c ---- */

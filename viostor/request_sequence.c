@@ -5,15 +5,24 @@
  * (RequestMakeSequence).
  *
  * What the steps are, scsi_sequence.c knows. Steps that read or write memory of the driver use queue
- * 0's scratch memory, which one command has at a time; the next that needs it waits like one that
- * finds no room.
+ * 0's scratch memory, which one command has at a time. The next ones that need it wait in a list of their
+ * own, so that nothing else waits for them.
  */
 #include "request.h"
 
+#include "virtio_store_hw_helper.h"
+
 VOID QueueReleaseScratch(PVIO_QUEUE Queue, const SRB_EXTENSION *Request)
 {
-    if (Queue->Scratch.Owner == Request) {
-        Queue->Scratch.Owner = NULL;
+    SCRATCH_MEMORY *Scratch = &Queue->Scratch;
+
+    if (Scratch->Owner != Request) {
+        return;
+    }
+    Scratch->Owner = Scratch->Waiting.Head;
+    if (Scratch->Owner != NULL) {
+        Scratch->Waiting.Head = Scratch->Owner->Next;
+        QueuePlaceStep(Queue, Scratch->Owner);
     }
 }
 
@@ -60,9 +69,13 @@ VOID RequestMakeSequence(PSRB_EXTENSION Request)
 
 SUBMIT_RESULT QueueBeginSequence(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
 {
+    if (ScsiSequenceIsRanges(Request->Sequence.Kind)) {
+        return QueueGatherRanges(Queue, Request);
+    }
     if (ScsiSequenceNeedsScratch(Request->Sequence.Kind)) {
-        if (Queue->Scratch.Owner != NULL) {
-            return SubmitNoRoom;
+        if (Queue->Scratch.Owner != NULL && Queue->Scratch.Owner != Request) {
+            RequestListAppend(&Queue->Scratch.Waiting, Request);
+            return SubmitParked;
         }
         Queue->Scratch.Owner = Request;
     }

@@ -157,20 +157,32 @@ static BOOLEAN IsRange(UCHAR Operation)
            Operation == DiskOperationZeroUnmap;
 }
 
-/* Appends the first Length bytes of the scratch memory. */
+/* Appends Length bytes of the scratch memory, which begins again where it ends. */
 static VOID AppendScratch(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG Length,
                           BOOLEAN DeviceWrites)
 {
     const ULONG SegmentBytes = Queue->Adapter->Limits.SegmentBytes;
-    ULONGLONG Address = Queue->Scratch.Address;
+    const ULONG Bytes = Queue->Adapter->Disk.ScratchBytes;
+    ULONG Offset = 0;
 
     while (Length != 0) {
-        const ULONG Piece = min(Length, SegmentBytes);
+        const ULONG Piece = min(min(Length, SegmentBytes), Bytes - Offset);
 
-        VirtQueueAppend(Chain, Address, Piece, DeviceWrites);
-        Address += Piece;
+        VirtQueueAppend(Chain, Queue->Scratch.Address + Offset, Piece, DeviceWrites);
+        Offset = Offset + Piece == Bytes ? 0 : Offset + Piece;
         Length -= Piece;
     }
+}
+
+/* The segments that this makes. */
+static ULONG CountScratchSegments(const ADAPTER_EXTENSION *Adapter, ULONG Length)
+{
+    const ULONG SegmentBytes = Adapter->Limits.SegmentBytes;
+    const ULONG Bytes = Adapter->Disk.ScratchBytes;
+    const ULONG Rest = Length % Bytes;
+
+    return Length / Bytes * ((Bytes - 1) / SegmentBytes + 1) +
+           (Rest == 0 ? 0 : (Rest - 1) / SegmentBytes + 1);
 }
 
 /* Appends what lies between header and status of a step of a sequence. Returns the header's sector:
@@ -193,7 +205,7 @@ static ULONGLONG AppendStep(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG Id,
         AppendData(Chain, &Queue->Adapter->Limits, Request, Request->Sequence.Transferred);
         return Request->Sector;
     }
-    if (Request->StepData == StepDataScratch) {
+    if (Request->StepData == StepDataScratch || Request->StepData == StepDataRepeat) {
         AppendScratch(Queue, Chain, Request->Length, Request->Operation != DiskOperationWrite);
         return Request->Operation == DiskOperationGetLifetime ? 0 : Request->Sector;
     }
@@ -213,6 +225,11 @@ DECLSPEC_NOINLINE static ULONGLONG AppendSpecial(PVIO_QUEUE Queue, PVIRTQUEUE_CH
     }
     Slot->header.type = RequestType((DISK_OPERATION)Request->Operation);
     if (Request->Kind == RequestKindFlush) {
+        return 0;
+    }
+    if (Request->Kind == RequestKindRange && Request->Range.Pieces > 1) {
+        VirtQueueAppend(Chain, QueueRangeListAddress(Queue, Request),
+                        Request->Range.Pieces * (ULONG)sizeof(blk_range), FALSE);
         return 0;
     }
     return AppendStep(Queue, Chain, Id, Request);
@@ -478,13 +495,14 @@ FORCEINLINE BOOLEAN BeginChain(PVIO_QUEUE Queue, PVIRTQUEUE_CHAIN Chain, ULONG I
 
 /* How many segments lie between header and status of a step. 0: none, or (of the command's data) a
  * list that is no good. */
-static ULONG CountStepSegments(const ADAPTER_LIMITS *Limits, const SRB_EXTENSION *Request)
+static ULONG CountStepSegments(const ADAPTER_EXTENSION *Adapter, const SRB_EXTENSION *Request)
 {
     switch (Request->StepData) {
     case StepDataCommand:
-        return CountSegments(Limits, Request, Request->Sequence.Transferred);
+        return CountSegments(&Adapter->Limits, Request, Request->Sequence.Transferred);
     case StepDataScratch:
-        return SegmentsOf(Limits, Request->Length);
+    case StepDataRepeat:
+        return CountScratchSegments(Adapter, Request->Length);
     default:
         return IsRange(Request->Operation) ? 1 : 0;
     }
@@ -522,7 +540,7 @@ DECLSPEC_NOINLINE static SUBMIT_RESULT PrepareSpecial(PVIO_QUEUE Queue, PSRB_EXT
     if (Request->Operation == DiskOperationFlush) {
         return QueueGatherFlush(Queue, Request);
     }
-    *DataSegments = CountStepSegments(Limits, Request);
+    *DataSegments = CountStepSegments(Queue->Adapter, Request);
     if (Request->StepData == StepDataCommand) {
         if (*DataSegments == 0 || (*DataSegments > Limits->Segments && !CutStep(Queue, Request))) {
             QueueReleaseScratch(Queue, Request);

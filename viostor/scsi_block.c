@@ -236,8 +236,7 @@ static BOOLEAN IsZero(const UCHAR *Bytes, ULONG Length)
 static UCHAR WriteSameKind(const SCSI_DISK *Disk, const SCSI_COMMAND *Command, BOOLEAN NoData,
                            BOOLEAN Unmap)
 {
-    if (Disk->ZeroesSectors != 0 && !Disk->ZeroesRefused &&
-        (NoData || IsZero(Command->DataBuffer, Disk->BlockSize))) {
+    if (ScsiOffersZeroes(Disk) && (NoData || IsZero(Command->DataBuffer, Disk->BlockSize))) {
         return Unmap ? SequenceZeroUnmap : SequenceZero;
     }
     return SequenceWriteSame;
@@ -305,7 +304,7 @@ static SCSI_OUTCOME CheckUnmapRanges(const SCSI_DISK *Disk, PSCSI_COMMAND Comman
     ULONGLONG FirstBad;
     ULONG Index;
 
-    if (Count > UNMAP_RANGES_MAXIMUM) {
+    if (Count > Disk->UnmapRanges) {
         return ScsiFailList(Command, 2); /* more than the Block Limits page allows */
     }
     for (Index = 0; Index < Count; Index++) {

@@ -52,23 +52,34 @@ static void InitializeProvisioning(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS *
 
     Disk->DiscardSectors = WholeBlocks(Disk, Parameters->DiscardSectors);
     Disk->ZeroesSectors = WholeBlocks(Disk, Parameters->ZeroesSectors);
-    Disk->ZeroesRefused = FALSE;
     Disk->ZeroesMayUnmap = Disk->ZeroesSectors != 0 && Parameters->ZeroesMayUnmap;
     if (Alignment == 0 || Alignment != Parameters->DiscardAlignment ||
         Alignment > Disk->DiscardSectors) {
         Alignment = BlockSectors;
     }
     Disk->DiscardAlignment = Alignment;
-    Sectors = (ULONGLONG)(Disk->DiscardSectors / Alignment * Alignment) * UNMAP_REQUESTS_MAXIMUM;
+    Disk->DiscardRanges = Minimum(Parameters->DiscardRanges, DISK_REQUEST_RANGES);
+    if (Disk->DiscardRanges == 0) {
+        Disk->DiscardRanges = 1; /* one that offers F_DISCARD must take one */
+    }
+    Disk->DiscardRefused = FALSE;
+    Disk->ZeroesRefused = FALSE;
+    Disk->UnmapRanges =
+        Minimum(Disk->DiscardRanges * COMMAND_REQUESTS_MAXIMUM, UNMAP_RANGES_MAXIMUM);
+    Sectors = (ULONGLONG)(Disk->DiscardSectors / Alignment * Alignment) * COMMAND_REQUESTS_MAXIMUM;
     Disk->UnmapBlocks = UNMAP_BLOCKS_MAXIMUM;
     if (Sectors >> Disk->BlockShift < UNMAP_BLOCKS_MAXIMUM) {
         Disk->UnmapBlocks = (ULONG)(Sectors >> Disk->BlockShift);
     }
 }
 
-void ScsiDiskSetScratch(PSCSI_DISK Disk, ULONG Bytes)
+void ScsiDiskSetScratch(PSCSI_DISK Disk, ULONG Bytes, ULONG RepeatBytes)
 {
     Disk->ScratchBytes = Minimum(Bytes, Disk->MaximumTransferLength) & ~(Disk->BlockSize - 1);
+    Disk->RepeatBytes = Minimum(RepeatBytes, Disk->MaximumTransferLength) & ~(Disk->BlockSize - 1);
+    if (Disk->RepeatBytes < Disk->ScratchBytes) {
+        Disk->RepeatBytes = Disk->ScratchBytes;
+    }
 }
 
 /* Shape and limits of a disk whose block size is known. */
@@ -87,7 +98,7 @@ static void InitializeShape(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS *Paramet
     Disk->Cylinders = Parameters->Cylinders;
     Disk->Heads = Parameters->Heads;
     Disk->SectorsPerTrack = Parameters->SectorsPerTrack;
-    ScsiDiskSetScratch(Disk, Parameters->ScratchBytes);
+    ScsiDiskSetScratch(Disk, Parameters->ScratchBytes, Parameters->RepeatBytes);
 }
 
 SCSI_DISK_RESULT ScsiDiskInitialize(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS *Parameters)
@@ -205,7 +216,29 @@ BOOLEAN ScsiDiskUpdate(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS *Parameters, 
 
 BOOLEAN ScsiOffersDiscard(const SCSI_DISK *Disk)
 {
-    return Disk->DiscardSectors != 0;
+    return Disk->DiscardSectors != 0 && !Disk->DiscardRefused;
+}
+
+BOOLEAN ScsiOffersZeroes(const SCSI_DISK *Disk)
+{
+    return Disk->ZeroesSectors != 0 && !Disk->ZeroesRefused;
+}
+
+/*
+ * As many as one WRITE moves, at most 64 MiB, and no more than COMMAND_REQUESTS_MAXIMUM requests do,
+ * whether the device zeroes them or the driver writes them.
+ */
+ULONG ScsiWriteSameBlocks(const SCSI_DISK *Disk)
+{
+    const ULONG Bytes = Minimum(Disk->MaximumTransferLength, 64u << 20);
+    ULONG Sectors = Disk->RepeatBytes / DISK_SECTOR_SIZE; /* of one request */
+    ULONGLONG Most;
+
+    if (Disk->ZeroesSectors != 0) {
+        Sectors = Minimum(Sectors, Disk->ZeroesSectors);
+    }
+    Most = (ULONGLONG)Sectors * DISK_SECTOR_SIZE * COMMAND_REQUESTS_MAXIMUM;
+    return BytesToBlocks(Disk, Most < Bytes ? Most : Bytes);
 }
 
 BOOLEAN ScsiOffersScratch(const SCSI_DISK *Disk)
@@ -218,9 +251,14 @@ BOOLEAN ScsiOffersWriteSame(const SCSI_DISK *Disk)
     return ScsiOffersScratch(Disk);
 }
 
+BOOLEAN ScsiOffersZeroUnmap(const SCSI_DISK *Disk)
+{
+    return ScsiOffersWriteSame(Disk) && ScsiOffersZeroes(Disk) && Disk->ZeroesMayUnmap;
+}
+
 BOOLEAN ScsiOffersProvisioning(const SCSI_DISK *Disk)
 {
-    return ScsiOffersDiscard(Disk) || (ScsiOffersWriteSame(Disk) && Disk->ZeroesMayUnmap);
+    return ScsiOffersDiscard(Disk) || ScsiOffersZeroUnmap(Disk);
 }
 
 BOOLEAN ScsiOffersLifetime(const SCSI_DISK *Disk)

@@ -31,6 +31,7 @@
  *     scsi_sense.c       sense data, unit attentions, REQUEST SENSE
  *     scsi_log.c         LOG SENSE: the medium's wear
  *     scsi_sequence.c    commands that take several requests of the device
+ *     scsi_range.c       those that are ranges to be discarded or zeroed
  *     scsi_internal.h    what these files share
  *
  * Sense data belongs to the command, in SCSI_COMMAND.Sense; a unit attention belongs to the disk,
@@ -60,6 +61,9 @@
 /* The product revision that INQUIRY tells. */
 #define DISK_REVISION        "0001"
 #define DISK_REVISION_LENGTH 4u
+
+/* The most ranges that one request to discard carries, whatever the device allows. */
+#define DISK_REQUEST_RANGES 32u
 
 /* The largest logical block that is accepted, in bytes. */
 #define DISK_MAXIMUM_BLOCK_SIZE 65536u
@@ -135,14 +139,17 @@ typedef struct _SCSI_DISK_PARAMETERS {
     UCHAR Heads;
     UCHAR SectorsPerTrack;
     USHORT Cylinders;
-    /* F_DISCARD: max_discard_sectors and discard_sector_alignment; the first 0 without */
+    /* F_DISCARD: max_discard_sectors, max_discard_seg and discard_sector_alignment; all 0 without */
     ULONG DiscardSectors;
+    ULONG DiscardRanges;
     ULONG DiscardAlignment;
     /* F_WRITE_ZEROES: max_write_zeroes_sectors; 0 without */
     ULONG ZeroesSectors;
     /* Bytes of memory that ScsiSequenceNext is given; the commands that need one block of it or more
      * are not offered otherwise. */
     ULONG ScratchBytes;
+    /* Bytes of one request that moves the scratch memory over and over; at least ScratchBytes. */
+    ULONG RepeatBytes;
     /* The answer of GET_ID, all zero when there was none. Ends at its first NUL; any other byte
      * may occur. */
     UCHAR Serial[DISK_SERIAL_LENGTH];
@@ -201,18 +208,24 @@ typedef struct _SCSI_DISK {
     UCHAR SectorsPerTrack;
     BOOLEAN ZeroesMayUnmap;
     BOOLEAN LifetimeSupported;
-    /* The device has offered WRITE_ZEROES and answered one with UNSUPP: zeroes are written. */
-    volatile BOOLEAN ZeroesRefused;
     /* The most sectors of one request to discard or to write zeroes, whole blocks; 0: the device
      * cannot. */
     ULONG DiscardSectors;
     ULONG ZeroesSectors;
-    /* Blocks that the ranges of one UNMAP have together at most. */
+    /* Ranges of one request to discard, 1 to DISK_REQUEST_RANGES. */
+    volatile ULONG DiscardRanges;
+    /* The device has refused such requests, though it offers them: it is not asked again. */
+    volatile BOOLEAN DiscardRefused;
+    volatile BOOLEAN ZeroesRefused;
+    /* What one UNMAP may have at most: ranges, and blocks of all of them together. */
+    ULONG UnmapRanges;
     ULONG UnmapBlocks;
     /* Sectors: pieces of a discard should begin at a multiple of this. At least one block. */
     ULONG DiscardAlignment;
-    /* Bytes that one step of a sequence may move through the scratch memory, whole blocks; 0: none. */
+    /* Bytes that one step of a sequence may move through the scratch memory, whole blocks; 0: none. And
+     * those where what lies there is written over and over, or does not matter. */
     ULONG ScratchBytes;
+    ULONG RepeatBytes;
     /* A block that no VERIFY could read, by its first sector, and how often in succession; 0: none. */
     ULONGLONG UnverifiedSector;
     ULONG UnverifiedCount;
@@ -349,9 +362,9 @@ SCSI_DISK_RESULT ScsiDiskInitialize(PSCSI_DISK Disk, const SCSI_DISK_PARAMETERS 
  * the first command is interpreted. */
 void ScsiDiskSetSerial(PSCSI_DISK Disk, const UCHAR *Serial);
 
-/* There is scratch memory of so many bytes, as SCSI_DISK_PARAMETERS.ScratchBytes. Before the first command is
- * interpreted. */
-void ScsiDiskSetScratch(PSCSI_DISK Disk, ULONG Bytes);
+/* There is scratch memory of so many bytes, as SCSI_DISK_PARAMETERS.ScratchBytes and RepeatBytes. Before the
+ * first command is interpreted. */
+void ScsiDiskSetScratch(PSCSI_DISK Disk, ULONG Bytes, ULONG RepeatBytes);
 
 /* A sentence fragment for the log that says what is wrong and what would be right. Never NULL. */
 const char *ScsiDiskResultText(SCSI_DISK_RESULT Result);
@@ -423,6 +436,7 @@ typedef enum _DISK_STEP_DATA {
     StepDataNone,    /* there is none, or a range (discard, zeroes) */
     StepDataCommand, /* in the command's data buffer, behind what is transferred already */
     StepDataScratch, /* in the scratch memory, from its start on */
+    StepDataRepeat,  /* the same, over and over: the first ScratchBytes of it */
 } DISK_STEP_DATA;
 
 /* One request of a sequence. */
@@ -435,15 +449,16 @@ typedef struct _DISK_STEP {
 
 /* How far a sequence has come. Lives with the request, from ScsiSequenceBegin to its end. */
 typedef struct _DISK_SEQUENCE {
-    UCHAR *Data;           /* the command's data buffer */
-    ULONGLONG Sector;      /* the next sector of the present range */
-    ULONGLONG Remaining;   /* sectors of it from there on */
-    ULONG Count;           /* ranges of an UNMAP; the cache mode that is wanted, 0 or 1 */
-    ULONG Position;        /* ranges begun; bytes compared */
-    ULONG Length;          /* bytes of the data buffer that the command uses */
-    ULONG StepLength;      /* of the present step, as in DISK_STEP */
-    ULONG Doubtful;        /* sectors of a piece that failed, to be read again block by block */
-    ULONG Transferred;     /* bytes of the data buffer that the device has read or written; at the
+    UCHAR *Data;         /* the command's data buffer */
+    ULONGLONG Sector;    /* the next sector of the present range */
+    ULONGLONG Remaining; /* sectors of it from there on */
+    ULONG Count;       /* ranges of an UNMAP; sectors that are to be zeroed; the cache mode that is
+                              wanted, 0 or 1 */
+    ULONG Position;    /* ranges begun; bytes compared */
+    ULONG Length;      /* bytes of the data buffer that the command uses */
+    ULONG StepLength;  /* of the present step, as in DISK_STEP */
+    ULONG Doubtful;    /* sectors of a piece that failed, to be read again block by block */
+    ULONG Transferred; /* bytes of the data buffer that the device has read or written; at the
                               end: DataTransferLength */
     SCSI_DISK_SENSE Sense; /* at the end, with SCSISTAT_CHECK_CONDITION */
     UCHAR Kind;            /* DISK_SEQUENCE_KIND */
@@ -451,6 +466,8 @@ typedef struct _DISK_SEQUENCE {
     UCHAR Operation;       /* DISK_OPERATION of the present step; none before the first */
     UCHAR Transfer;        /* DISK_OPERATION that moves the data buffer, where one does */
     UCHAR ScsiStatus;      /* at the end: SCSISTAT_GOOD or SCSISTAT_CHECK_CONDITION */
+    BOOLEAN Ended;         /* of ranges: no more pieces are to be begun */
+    ULONG Outstanding;     /* of ranges: pieces that have not ended; the request path's */
 } DISK_SEQUENCE, *PDISK_SEQUENCE;
 
 /* TRUE if a sequence of this kind uses the scratch memory: from its first ScsiSequenceNext to its
@@ -464,7 +481,14 @@ FORCEINLINE BOOLEAN ScsiSequenceNeedsScratch(UCHAR Kind)
  * the cache mode. */
 FORCEINLINE BOOLEAN ScsiSequenceIsSerial(UCHAR Kind)
 {
-    return Kind >= SequenceWriteSame;
+    return Kind >= SequenceUnmap;
+}
+
+/* TRUE if a sequence of this kind consists of ranges to be discarded or zeroed: ScsiRanges... do them, in
+ * any order and several at once, and not ScsiSequenceNext. */
+FORCEINLINE BOOLEAN ScsiSequenceIsRanges(UCHAR Kind)
+{
+    return Kind >= SequenceUnmap && Kind <= SequenceZeroUnmap;
 }
 
 /* TRUE if the device itself reads or writes the command's data buffer (StepDataCommand). */
@@ -499,6 +523,25 @@ FORCEINLINE void ScsiSequenceCutStep(PDISK_SEQUENCE Sequence, ULONG Length)
  */
 BOOLEAN ScsiSequenceNext(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR DeviceStatus,
                          UCHAR *Scratch, PDISK_STEP Step);
+
+/* ---- Ranges to be discarded or zeroed: sequences of ScsiSequenceIsRanges ---- */
+
+/* TRUE if there is a piece that has not been begun. Before the first ScsiRangesNext and after each. */
+BOOLEAN ScsiRangesMore(const SCSI_DISK *Disk, PDISK_SEQUENCE Sequence);
+
+/* The next piece, if there is one. */
+void ScsiRangesNext(const SCSI_DISK *Disk, PDISK_SEQUENCE Sequence, PDISK_STEP Step);
+
+/* The most pieces that one request may carry. */
+ULONG ScsiRangesOfRequest(const SCSI_DISK *Disk, const DISK_SEQUENCE *Sequence);
+
+/* A request for so many pieces has ended. After one that failed ScsiRangesMore says FALSE. */
+void ScsiRangesDone(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR DeviceStatus, ULONG Pieces);
+
+/* All that was begun has ended, and no more is to be begun. FALSE: the command is done; ScsiStatus, Sense
+ * and Transferred are set. TRUE: the device does not zero, so the sequence is now another one, which
+ * writes zeroes, before its first ScsiSequenceNext. */
+BOOLEAN ScsiRangesEnd(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence);
 
 /*
  * Writes Sense in fixed format (SPC-4, 4.5.3) to Buffer: at most BufferLength bytes (any value, 0

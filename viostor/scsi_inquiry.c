@@ -191,7 +191,7 @@ static ULONG BlockLimitsPage(const SCSI_DISK *Disk, UCHAR *Page)
           Maximum == 0 ? Disk->OptimalIoBlocks : Minimum(Disk->OptimalIoBlocks, Maximum));
     if (ScsiOffersDiscard(Disk)) {
         Put32(&Page[20], Disk->UnmapBlocks);
-        Put32(&Page[24], UNMAP_RANGES_MAXIMUM);
+        Put32(&Page[24], Disk->UnmapRanges);
         Put32(&Page[28], Disk->DiscardAlignment >> Disk->BlockShift);
         Put32(&Page[32], 0x80000000u); /* UGAVALID: grains begin at block 0 */
     }
@@ -222,7 +222,7 @@ static ULONG ProvisioningPage(const SCSI_DISK *Disk, UCHAR *Page)
     if (ScsiOffersDiscard(Disk)) {
         Page[5] |= 0x80; /* LBPU: UNMAP */
     }
-    if (ScsiOffersWriteSame(Disk) && Disk->ZeroesMayUnmap) {
+    if (ScsiOffersZeroUnmap(Disk)) {
         Page[5] |= 0x40 | 0x20; /* LBPWS, LBPWS10: WRITE SAME (16) and (10) with UNMAP */
     }
     return 4;

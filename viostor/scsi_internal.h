@@ -23,12 +23,15 @@
 /* Most bytes of any answer that is built in a buffer. */
 #define ANSWER_SIZE 160u
 
-/* UNMAP: ranges in one command, blocks of all of them together, and requests that the device may have
- * to take for them (the Block Limits page tells what follows). The device gets one after the other,
- * and the command must be done within its timeout. */
-#define UNMAP_RANGES_MAXIMUM   256u
-#define UNMAP_BLOCKS_MAXIMUM   (1u << 20)
-#define UNMAP_REQUESTS_MAXIMUM 1024u
+/*
+ * UNMAP: ranges in one command, and blocks of all of them together. And requests of the device that any
+ * command may take for its ranges, and as many again for what is cut at the device's limits: a host that
+ * needs a quarter of a second for each, and does one after the other, is done in half of the 60 seconds
+ * that Windows waits. The Block Limits page tells what follows.
+ */
+#define UNMAP_RANGES_MAXIMUM     256u
+#define UNMAP_BLOCKS_MAXIMUM     (1u << 20)
+#define COMMAND_REQUESTS_MAXIMUM 64u
 
 /* The parameter list of UNMAP: its header, and each range. */
 #define UNMAP_HEADER_LENGTH 8u
@@ -99,12 +102,8 @@ FORCEINLINE ULONG BytesToBlocks(const SCSI_DISK *Disk, ULONGLONG Bytes)
     return Blocks > 0xffffffffu ? 0xffffffffu : (ULONG)Blocks;
 }
 
-/* The most blocks of one WRITE SAME: as many as one WRITE moves, at most 64 MiB, so that a pattern
- * that the driver itself has to write is written within any timeout. */
-FORCEINLINE ULONG ScsiWriteSameBlocks(const SCSI_DISK *Disk)
-{
-    return BytesToBlocks(Disk, Minimum(Disk->MaximumTransferLength, 64u << 20));
-}
+/* The most blocks of one WRITE SAME (scsi_disk.c). */
+ULONG ScsiWriteSameBlocks(const SCSI_DISK *Disk);
 
 /* TRUE if every block of Range exists; otherwise *FirstBad is the first that does not. An empty
  * range may start right behind the last block. */
@@ -160,8 +159,10 @@ BOOLEAN ScsiReportUnitAttention(PSCSI_DISK Disk, PSCSI_COMMAND Command);
 
 /* What a disk offers: columns of the table of commands. */
 BOOLEAN ScsiOffersDiscard(const SCSI_DISK *Disk);
+BOOLEAN ScsiOffersZeroes(const SCSI_DISK *Disk);
 BOOLEAN ScsiOffersScratch(const SCSI_DISK *Disk);
 BOOLEAN ScsiOffersWriteSame(const SCSI_DISK *Disk);
+BOOLEAN ScsiOffersZeroUnmap(const SCSI_DISK *Disk);
 BOOLEAN ScsiOffersProvisioning(const SCSI_DISK *Disk);
 BOOLEAN ScsiOffersLifetime(const SCSI_DISK *Disk);
 

@@ -5,13 +5,14 @@
  *
  *     READ, WRITE       Read or Write, ...                 (where the device takes less at once)
  *     FUA               Read or Write, ..., Flush
- *     UNMAP             Discard, Discard, ...              (each range, in pieces)
- *     WRITE SAME        Zero, Zero, ...                    (in pieces)
- *                       or Write, Write, ...               (from the scratch memory)
+ *     WRITE SAME        Write, Write, ...                  (from the scratch memory, over and over)
  *     VERIFY            Flush, Read, Read, ...             (into the scratch memory; compare)
  *     WRITE AND VERIFY  Write, ..., Flush, Read, Read, ...
  *     MODE SELECT       SetCache, Flush
  *     LOG SENSE         GetLifetime
+ *
+ * UNMAP, and WRITE SAME of zeroes where the device can do that, are ranges, cut into pieces, which scsi_range.c
+ * knows.
  *
  * A step that fails ends the sequence, and so the command. But for a read that verifies: its blocks are
  * read again one by one, and the command fails with the first that cannot be read. ABORTED COMMAND
@@ -60,6 +61,20 @@ void ScsiSequenceBeginTransfer(PDISK_SEQUENCE Sequence, DISK_OPERATION Operation
     Sequence->Length = Length;
 }
 
+/* What SCSI_COMMAND.SectorCount is by another name. */
+static ULONG CountOf(const SCSI_COMMAND *Command)
+{
+    switch (Command->Sequence) {
+    case SequenceUnmap:
+    case SequenceSetCache:
+    case SequenceZero:
+    case SequenceZeroUnmap:
+        return (ULONG)Command->SectorCount;
+    default:
+        return 0;
+    }
+}
+
 void ScsiSequenceBegin(PDISK_SEQUENCE Sequence, const SCSI_COMMAND *Command)
 {
     const UCHAR Kind = Command->Sequence;
@@ -70,13 +85,15 @@ void ScsiSequenceBegin(PDISK_SEQUENCE Sequence, const SCSI_COMMAND *Command)
     Sequence->Data = Command->DataBuffer;
     Sequence->Sector = Command->Sector;
     Sequence->Remaining = HasRange(Kind) ? Command->SectorCount : 0;
-    Sequence->Count =
-        Kind == SequenceUnmap || Kind == SequenceSetCache ? (ULONG)Command->SectorCount : 0;
+    Sequence->Count = CountOf(Command);
     Sequence->Transfer = Kind == SequenceFlushAfter ? Command->Operation : DiskOperationWrite;
     Sequence->Length = Command->Length;
     Sequence->Position = 0;
     Sequence->Doubtful = 0;
     Sequence->Transferred = 0;
+    Sequence->ScsiStatus = SCSISTAT_GOOD;
+    Sequence->Ended = FALSE;
+    Sequence->Outstanding = 0;
 }
 
 /* ---- The end ---- */
@@ -93,19 +110,6 @@ static BOOLEAN EndFailed(PDISK_SEQUENCE Sequence, UCHAR Key, SCSI_ASC Asc)
     ScsiSetSense(&Sequence->Sense, Key, Asc);
     Sequence->ScsiStatus = SCSISTAT_CHECK_CONDITION;
     return FALSE;
-}
-
-static BOOLEAN IsZeroing(DISK_OPERATION Operation)
-{
-    return Operation == DiskOperationZero || Operation == DiskOperationZeroUnmap;
-}
-
-/* The device offers WRITE_ZEROES and does not do it. Linux does without it then, and so does this disk: the
- * command is to be sent again, and then takes the driver's own zeroes. */
-static BOOLEAN EndRefusedZeroes(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence)
-{
-    Disk->ZeroesRefused = TRUE;
-    return EndFailed(Sequence, SCSI_SENSE_ABORTED_COMMAND, ScsiAscIoProcessTerminated);
 }
 
 /* ---- Steps: each of these makes one and says TRUE, or says FALSE if its stage has none ---- */
@@ -163,52 +167,18 @@ static BOOLEAN StepLifetime(PDISK_SEQUENCE Sequence, PDISK_STEP Step)
 
 /* ---- Pieces of a range ---- */
 
-/* Sectors of the next piece of a discard: pieces end where the device's grains do, so that none is
- * cut in two. Grains of a size that is no power of two are nobody's, and cut as it comes. */
-static ULONG DiscardPiece(const SCSI_DISK *Disk, const DISK_SEQUENCE *Sequence)
-{
-    const ULONG Grain = Disk->DiscardAlignment;
-    const ULONG Most = Disk->DiscardSectors;
-    const ULONG Cut = ((ULONG)Sequence->Sector + Most) & (Grain - 1);
-
-    return Sequence->Remaining > Most && Cut < Most && (Grain & (Grain - 1)) == 0 ? Most - Cut
-                                                                                  : Most;
-}
-
-/* Goes on to the next range of an UNMAP that is not empty. FALSE: there is none, or it is not what
- * was judged before, because somebody has changed the list: such a list is ended there. */
-static BOOLEAN NextUnmapRange(const SCSI_DISK *Disk, PDISK_SEQUENCE Sequence)
-{
-    DISK_RANGE Range;
-    ULONGLONG FirstBad;
-
-    while (Sequence->Position < Sequence->Count) {
-        ScsiReadUnmapRange(Sequence->Data, Sequence->Position++, &Range);
-        if (!ScsiCheckRange(Disk, Range, &FirstBad) || Range.Count > Disk->UnmapBlocks) {
-            return FALSE;
-        }
-        if (Range.Count != 0) {
-            Sequence->Sector = Range.First << Disk->BlockShift;
-            Sequence->Remaining = (ULONGLONG)Range.Count << Disk->BlockShift;
-            return TRUE;
-        }
-    }
-    return FALSE;
-}
-
-/* The next piece of the range, of at most so many sectors. */
+/* The next piece of the range, of at most so many bytes. */
 static BOOLEAN MakePiece(PDISK_SEQUENCE Sequence, PDISK_STEP Step, DISK_OPERATION Operation,
-                         ULONG Most)
+                         ULONG Most, DISK_STEP_DATA Data)
 {
-    const ULONG Sectors = Sequence->Remaining < Most ? (ULONG)Sequence->Remaining : Most;
-    const BOOLEAN Transfer = Operation == DiskOperationRead || Operation == DiskOperationWrite;
+    const ULONG MostSectors = Most / DISK_SECTOR_SIZE;
+    const ULONG Sectors =
+        Sequence->Remaining < MostSectors ? (ULONG)Sequence->Remaining : MostSectors;
     const ULONGLONG Sector = Sequence->Sector;
 
     Sequence->Sector += Sectors;
     Sequence->Remaining -= Sectors;
-    return MakeStep(Sequence, Step, (UCHAR)Operation, Sector,
-                    Transfer ? Sectors * DISK_SECTOR_SIZE : Sectors,
-                    Transfer ? StepDataScratch : StepDataNone);
+    return MakeStep(Sequence, Step, (UCHAR)Operation, Sector, Sectors * DISK_SECTOR_SIZE, Data);
 }
 
 /* Fills the scratch memory with the block of a WRITE SAME, over and over, as far as is needed. */
@@ -228,41 +198,35 @@ static void FillScratch(const SCSI_DISK *Disk, const DISK_SEQUENCE *Sequence, UC
     }
 }
 
-/* One that is read to be verified: a single block where there is doubt. */
-static BOOLEAN MakeVerifyPiece(const SCSI_DISK *Disk, PDISK_SEQUENCE Sequence, ULONG Most,
-                               PDISK_STEP Step)
+/* One that is read to be verified: a single block where there is doubt. Unless it is compared, what the
+ * device reads does not matter: it may all go to the same place. */
+static BOOLEAN MakeVerifyPiece(const SCSI_DISK *Disk, PDISK_SEQUENCE Sequence, PDISK_STEP Step)
 {
+    const BOOLEAN Compares =
+        Sequence->Kind == SequenceVerifyData || Sequence->Kind == SequenceWriteVerifyData;
+    ULONG Most = Compares ? Disk->ScratchBytes : Disk->RepeatBytes;
+
     if (Sequence->Doubtful != 0) {
-        Most = 1u << Disk->BlockShift;
-        Sequence->Doubtful -= Most;
+        Most = Disk->BlockSize;
+        Sequence->Doubtful -= Most / DISK_SECTOR_SIZE;
     }
-    return MakePiece(Sequence, Step, DiskOperationRead, Most);
+    return MakePiece(Sequence, Step, DiskOperationRead, Most,
+                     Compares ? StepDataScratch : StepDataRepeat);
 }
 
 static BOOLEAN StepPiece(const SCSI_DISK *Disk, PDISK_SEQUENCE Sequence, UCHAR *Scratch,
                          PDISK_STEP Step)
 {
-    const ULONG ScratchSectors = Disk->ScratchBytes / DISK_SECTOR_SIZE;
-
-    if (Sequence->Remaining == 0 &&
-        (Sequence->Kind != SequenceUnmap || !NextUnmapRange(Disk, Sequence))) {
+    if (Sequence->Remaining == 0) {
         return FALSE;
     }
-    switch (Sequence->Kind) {
-    case SequenceUnmap:
-        return MakePiece(Sequence, Step, DiskOperationDiscard, DiscardPiece(Disk, Sequence));
-    case SequenceZero:
-        return MakePiece(Sequence, Step, DiskOperationZero, Disk->ZeroesSectors);
-    case SequenceZeroUnmap:
-        return MakePiece(Sequence, Step, DiskOperationZeroUnmap, Disk->ZeroesSectors);
-    case SequenceWriteSame:
-        if (Sequence->Operation == DiskOperationNone) {
-            FillScratch(Disk, Sequence, Scratch);
-        }
-        return MakePiece(Sequence, Step, DiskOperationWrite, ScratchSectors);
-    default:
-        return MakeVerifyPiece(Disk, Sequence, ScratchSectors, Step);
+    if (Sequence->Kind != SequenceWriteSame) {
+        return MakeVerifyPiece(Disk, Sequence, Step);
     }
+    if (Sequence->Operation == DiskOperationNone) {
+        FillScratch(Disk, Sequence, Scratch);
+    }
+    return MakePiece(Sequence, Step, DiskOperationWrite, Disk->RepeatBytes, StepDataRepeat);
 }
 
 /* ---- The machine ---- */
@@ -349,9 +313,7 @@ static BOOLEAN FinishStep(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR Device
         return FinishVerify(Disk, Sequence, DeviceStatus, Scratch);
     }
     if (Sequence->ScsiStatus != SCSISTAT_GOOD) {
-        return IsZeroing(Operation) && DeviceStatus == DeviceStatusUnsupported
-                   ? EndRefusedZeroes(Disk, Sequence)
-                   : FALSE;
+        return FALSE;
     }
     if (Sequence->Stage == StageTransfer && Operation == Sequence->Transfer) {
         Sequence->Transferred += Sequence->StepLength;

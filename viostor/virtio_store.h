@@ -163,6 +163,7 @@ typedef enum _REQUEST_KIND {
     RequestKindDevice,   /* a virtio-blk request: read or write */
     RequestKindFlush,    /* a flush of its own: SRB_EXTENSION.Flush */
     RequestKindSequence, /* several requests, one after the other: SRB_EXTENSION.Sequence */
+    RequestKindRange,    /* one of the driver's own, for ranges of such a command */
     RequestKindReset,    /* a logical unit, target or bus reset: done by the driver */
     RequestKindIdentify, /* the driver's own GET_ID, without an SRB */
 } REQUEST_KIND;
@@ -190,13 +191,22 @@ typedef struct _FLUSH_REQUEST {
     BOOLEAN Quiet;    /* none of these was in a ring still */
 } FLUSH_REQUEST, *PFLUSH_REQUEST;
 
+/* A request for some pieces of a command of ranges (request_range.c). */
+typedef struct _RANGE_REQUEST {
+    struct _SRB_EXTENSION *Command; /* NULL: this one is free */
+    ULONG Pieces;
+} RANGE_REQUEST;
+
+/* How many of them there are at once. */
+#define RANGE_STEPS 8u
+
 /*
  * The per-SRB extension. It holds garbage when StorPort hands the SRB over; HwBuildIo sets what is
  * used and clears nothing. Linked into at most one list at a time.
  */
 typedef struct _SRB_EXTENSION {
     struct _SRB_EXTENSION *Next; /* in a REQUEST_LIST */
-    PVOID Srb;                   /* legacy or extended; NULL for RequestKindIdentify */
+    PVOID Srb;                   /* legacy or extended; NULL for the driver's own */
     PPORT_SEGMENT_LIST Segments; /* of the data; NULL if there is none, or a step has none */
     ULONGLONG Sector;            /* first 512-byte sector */
     ULONG Length;                /* bytes of data; of a range: sectors; 0: it has none (yet) */
@@ -218,6 +228,7 @@ typedef struct _SRB_EXTENSION {
     union {
         DISK_SEQUENCE Sequence;
         FLUSH_REQUEST Flush; /* of RequestKindFlush */
+        RANGE_REQUEST Range; /* of RequestKindRange */
     };
 } SRB_EXTENSION, *PSRB_EXTENSION;
 
@@ -279,6 +290,7 @@ typedef struct _SCRATCH_MEMORY {
     PUCHAR Base;          /* NULL: this queue has none */
     ULONGLONG Address;    /* the device's */
     PSRB_EXTENSION Owner; /* whose it is until that request ends; NULL: it is free */
+    REQUEST_LIST Waiting; /* those that want it next */
 } SCRATCH_MEMORY;
 
 /* The flushes of a queue (request_flush.c). Guarded by its lock. */
@@ -313,6 +325,7 @@ typedef struct _VIO_QUEUE {
     QUEUE_MEMORY Memory;
     REQUEST_LIST Waiting;
     QUEUE_FLUSHES Flushes;
+    REQUEST_LIST RangeCommands; /* with ranges that no request was made for; request_range.c */
     SCRATCH_MEMORY Scratch;
     LONG_TABLE_STACK FreeLongTables[TableDirections];
     ULONG OpenBytes;  /* a request of one segment of up to so many bytes goes straight into the
@@ -368,6 +381,7 @@ typedef struct _ADAPTER_LIMITS {
     ULONG LongTableCount; /* per queue; 0: every request fits its slot's table */
     ULONG LongTableBytes; /* of each */
     ULONG ScratchBytes;   /* of queue 0's scratch memory; 0 in a dump */
+    ULONG RangeBytes;     /* of the lists of ranges; 0: a request never has more than one */
     ULONG FoundSegMax;    /* seg_max and size_max that all this was made for; 0: not offered */
     ULONG FoundSizeMax;
 } ADAPTER_LIMITS, *PADAPTER_LIMITS;
@@ -424,6 +438,9 @@ typedef struct _ADAPTER_EXTENSION {
     ULONGLONG IdentityAddress; /* device address of Identity */
     PUCHAR Identity;           /* DISK_SERIAL_LENGTH bytes of shared memory for GET_ID */
     SRB_EXTENSION IdentifyRequest;
+    SRB_EXTENSION RangeSteps[RANGE_STEPS]; /* of queue 0 */
+    ULONGLONG RangeListsAddress;           /* the device's */
+    pblk_range RangeLists; /* shared: DISK_REQUEST_RANGES for each of them; NULL: none is needed */
     PVOID Mapped[VIRTIO_PCI_BAR_COUNT]; /* access ranges, by the BAR that lies in them */
     PORT_ADAPTER Port;
     ADAPTER_COUNTERS Counters;

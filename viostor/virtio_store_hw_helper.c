@@ -6,13 +6,13 @@
  *
  * A command that takes several requests (RequestKindSequence) goes through all of this once for each
  * of its steps: when one has come back, request_sequence.c is asked for the next, which goes to the
- * front of the waiting list. Flushes gather in a list of their own (request_flush.c).
+ * front of the waiting list. Flushes gather in a list of their own (request_flush.c), and so do commands
+ * of which several requests are made at once (request_range.c).
  *
  * A request that finds no room goes to the end of the queue's waiting list, and so does every later
  * one until the list is empty: the order of requests is kept. Each pass over completions sends what
  * fits. A waiting list is never left alone: it is not empty only while the ring holds requests (they
- * will complete) or while the queue is stopped (a reset will abandon it). Whoever has the scratch
- * memory is in the ring or at the front of the list.
+ * will complete) or while the queue is stopped (a reset will abandon it).
  */
 #include "virtio_store_hw_helper.h"
 
@@ -50,7 +50,7 @@ VOID RequestListConcat(PREQUEST_LIST List, PREQUEST_LIST Source)
 /* TRUE if something waits for room in the ring. */
 static BOOLEAN QueueHasPending(const VIO_QUEUE *Queue)
 {
-    return Queue->Waiting.Head != NULL || QueueFlushIsDue(Queue);
+    return Queue->Waiting.Head != NULL || QueueFlushIsDue(Queue) || QueueRangesAreDue(Queue);
 }
 
 /* After each change of the queue's state or of what waits for room. */
@@ -74,16 +74,21 @@ static VOID QueueKeepWaiting(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
     QueueUpdateOpening(Queue);
 }
 
+static VOID QueueKeepFirst(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
+{
+    Request->Next = Queue->Waiting.Head;
+    if (Queue->Waiting.Head == NULL) {
+        Queue->Waiting.Tail = Request;
+    }
+    Queue->Waiting.Head = Request;
+}
+
 VOID QueuePlaceStep(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
 {
     if (Request->Operation == DiskOperationFlush) {
         RequestListAppend(&Queue->Flushes.Gathering, Request);
     } else {
-        Request->Next = Queue->Waiting.Head;
-        if (Queue->Waiting.Head == NULL) {
-            Queue->Waiting.Tail = Request;
-        }
-        Queue->Waiting.Head = Request;
+        QueueKeepFirst(Queue, Request);
     }
     QueueUpdateOpening(Queue);
 }
@@ -94,7 +99,42 @@ static VOID FinishRequest(PSRB_EXTENSION Request, REQUEST_RESULT Result, PREQUES
     RequestListAppend(Finished, Request);
 }
 
+/* Sends what waits while there is room for it; requests that end by that are appended to *Finished. */
+static VOID QueueSubmitPending(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
+{
+    QueueBeginFlush(Queue);
+    QueueBeginRanges(Queue);
+    while (Queue->Waiting.Head != NULL) {
+        PSRB_EXTENSION Request = Queue->Waiting.Head;
+        SUBMIT_RESULT Result;
+
+        Queue->Waiting.Head = Request->Next;
+        Result = QueueTrySubmit(Queue, Request);
+        if (Result == SubmitNoRoom) {
+            QueueKeepFirst(Queue, Request);
+            break;
+        }
+        if (Result == SubmitEnded) {
+            FinishRequest(Request, (REQUEST_RESULT)Request->Result, Finished);
+        } else if (Result == SubmitParked) {
+            QueueBeginRanges(Queue);
+        }
+    }
+    QueueBeginFlush(Queue); /* of what has come to it just now */
+    QueueUpdateOpening(Queue);
+    QueueRingDoorbell(Queue);
+}
+
 /* ---- Requests that come ---- */
+
+/* A request has gone to a list where nothing else was in its way: it may be that list's turn. */
+static VOID QueueSubmitParked(PVIO_QUEUE Queue)
+{
+    REQUEST_LIST Finished = {NULL, NULL};
+
+    /* No request ends by that: only steps wait for room now, if anything does. */
+    QueueSubmitPending(Queue, &Finished);
+}
 
 /* A request that comes to a running queue. TRUE: it is finished, with Request->Result. */
 static BOOLEAN QueueStart(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
@@ -104,12 +144,10 @@ static BOOLEAN QueueStart(PVIO_QUEUE Queue, PSRB_EXTENSION Request)
     if (Queue->Waiting.Head == NULL) {
         Result = QueueTrySubmitTable(Queue, Request) ? SubmitDone : QueueTrySubmit(Queue, Request);
     }
-    if (Result == SubmitParked) {
-        QueueBeginFlush(Queue);
-        QueueUpdateOpening(Queue);
-    }
-    if (Result == SubmitDone || Result == SubmitParked) {
+    if (Result == SubmitDone) {
         QueueRingDoorbell(Queue);
+    } else if (Result == SubmitParked) {
+        QueueSubmitParked(Queue);
     } else if (Result == SubmitNoRoom) {
         QueueKeepWaiting(Queue, Request);
     }
@@ -182,28 +220,6 @@ BOOLEAN QueueSubmitSelected(PADAPTER_EXTENSION Adapter, PVOID Srb, PSRB_EXTENSIO
     return LIKELY(!Ended) || QueueRefuse(Adapter, Request);
 }
 
-/* Sends what waits while there is room for it. */
-static VOID QueueSubmitPending(PVIO_QUEUE Queue, PREQUEST_LIST Finished)
-{
-    QueueBeginFlush(Queue);
-    while (Queue->Waiting.Head != NULL) {
-        PSRB_EXTENSION Request = Queue->Waiting.Head;
-        PSRB_EXTENSION Next = Request->Next;
-        SUBMIT_RESULT Result = QueueTrySubmit(Queue, Request);
-
-        if (Result == SubmitNoRoom) {
-            break;
-        }
-        Queue->Waiting.Head = Next;
-        if (Result == SubmitEnded) {
-            FinishRequest(Request, (REQUEST_RESULT)Request->Result, Finished);
-        }
-    }
-    QueueBeginFlush(Queue); /* of what has come to it just now */
-    QueueUpdateOpening(Queue);
-    QueueRingDoorbell(Queue);
-}
-
 /* ---- Completion ---- */
 
 /*
@@ -220,6 +236,11 @@ DECLSPEC_NOINLINE static PSRB_EXTENSION QueueTakeUnusual(PVIO_QUEUE Queue, PSRB_
     QueueReleaseLongTable(Queue, Request);
     if (Request->Operation == DiskOperationFlush) {
         Request = QueueEndFlush(Queue, Request, DeviceStatus);
+        QueueUpdateOpening(Queue);
+        return Request;
+    }
+    if (Request->Kind == RequestKindRange) {
+        Request = QueueEndRanges(Queue, Request, DeviceStatus);
         QueueUpdateOpening(Queue);
         return Request;
     }
@@ -614,24 +635,40 @@ VOID QueueRenewRing(PVIO_QUEUE Queue)
     }
 }
 
+/* Gives up one request, which the device does not have. What waits for the scratch memory is given up,
+ * too: nobody gets it. */
+static VOID AbandonRequest(PVIO_QUEUE Queue, PSRB_EXTENSION Request, REQUEST_RESULT Result,
+                           PREQUEST_LIST Finished)
+{
+    if (Request->Kind == RequestKindRange) {
+        QueueAbandonRangeStep(Request, Result, Finished);
+        return;
+    }
+    if (Queue->Scratch.Owner == Request) {
+        Queue->Scratch.Owner = NULL;
+    }
+    FinishRequest(Request, Result, Finished);
+}
+
 /* Gives up all of a list, which is then empty. */
 static VOID AbandonList(PVIO_QUEUE Queue, PREQUEST_LIST List, REQUEST_RESULT Result,
                         PREQUEST_LIST Finished)
 {
-    PSRB_EXTENSION Request;
+    while (List->Head != NULL) {
+        PSRB_EXTENSION Request = List->Head;
 
-    for (Request = List->Head; Request != NULL; Request = Request->Next) {
-        Request->Result = (UCHAR)Result;
-        QueueReleaseScratch(Queue, Request);
+        List->Head = Request->Next;
+        AbandonRequest(Queue, Request, Result, Finished);
     }
-    RequestListConcat(Finished, List);
 }
 
 VOID QueueAbandonWaiting(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finished)
 {
+    QueueAbandonRangeCommands(Queue, Result, Finished);
     AbandonList(Queue, &Queue->Waiting, Result, Finished);
     AbandonList(Queue, &Queue->Flushes.Gathering, Result, Finished);
     AbandonList(Queue, &Queue->Flushes.Riders, Result, Finished);
+    AbandonList(Queue, &Queue->Scratch.Waiting, Result, Finished);
     QueueUpdateOpening(Queue);
 }
 
@@ -640,11 +677,12 @@ VOID QueueAbandon(PVIO_QUEUE Queue, REQUEST_RESULT Result, PREQUEST_LIST Finishe
     PSRB_EXTENSION Request;
     ULONG Id;
 
+    QueueAbandonRangeCommands(Queue, Result, Finished);
     for (Id = VirtQueueNextOutstanding(&Queue->Ring, 0); Id != VIRTQUEUE_NONE;
          Id = VirtQueueNextOutstanding(&Queue->Ring, Id + 1)) {
         Request = (PSRB_EXTENSION)VirtQueueContext(&Queue->Ring, Id);
         QueueReleaseLongTable(Queue, Request);
-        FinishRequest(Request, Result, Finished);
+        AbandonRequest(Queue, Request, Result, Finished);
     }
     Queue->Flushes.Running = NULL;
     Queue->Flushes.Clean = FALSE;

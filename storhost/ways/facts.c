@@ -95,6 +95,7 @@ static json_t *scripted_facts(const struct bench *bench)
     set_integer(facts, "flushes", counters.flush);
     set_integer(facts, "get_ids", counters.get_id);
     set_integer(facts, "discards", counters.discard);
+    set_integer(facts, "discard_requests", counters.discard_requests);
     set_integer(facts, "zeroes", counters.zeroes);
     set_integer(facts, "zeroes_unmapping", counters.unmapping);
     set_integer(facts, "secure_erases", counters.erased);

@@ -290,11 +290,6 @@ def test_a_device_that_fails_a_range(storhost):
         device fault status=ioerr type=discard nth=2
         cdb 42 00 00 00 00 00 00 00 18 00 out-hex 00 16 00 10 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 96 00 00 00 00
         expect sense=b/00/06 length=0
-        device fault status=unsupp type=zeroes
-        cdb 93 01 00 00 00 00 00 00 00 05 00 00 00 78 00 00
-        expect sense=b/00/06
-        cdb 93 01 00 00 00 00 00 00 00 05 00 00 00 78 00 00
-        expect ok
     """, RANGES)
 
 

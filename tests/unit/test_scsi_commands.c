@@ -15,10 +15,11 @@
 static struct {
     UCHAR disk[SECTORS * 512];
     DISK_STEP steps[MAXIMUM_STEPS];
-    unsigned count;   /* steps done */
-    unsigned fail_at; /* the step that fails; 0: none */
-    UCHAR status;     /* how */
-    ULONGLONG bad;    /* a sector whose reads fail; 0: none */
+    unsigned count;    /* steps done */
+    unsigned requests; /* with ranges */
+    unsigned fail_at;  /* the step that fails; 0: none */
+    UCHAR status;      /* how */
+    ULONGLONG bad;     /* a sector whose reads fail; 0: none */
     UCHAR lifetime[6];
     int writeback;
     UCHAR *corrupt; /* changes after the first step, as somebody else's memory may; NULL: none */
@@ -36,7 +37,7 @@ static struct {
 
 static UCHAR perform(const SCSI_DISK *disk, const DISK_STEP *step, UCHAR *data, UCHAR *scratch)
 {
-    UCHAR *memory = step->Data == StepDataScratch ? scratch : data;
+    UCHAR *memory = step->Data == StepDataScratch || step->Data == StepDataRepeat ? scratch : data;
     UCHAR *sectors = device.disk + (size_t)step->Sector * 512;
 
     assert_true(device.count < MAXIMUM_STEPS);
@@ -52,13 +53,21 @@ static UCHAR perform(const SCSI_DISK *disk, const DISK_STEP *step, UCHAR *data, 
     case DiskOperationWrite:
         assert_true(step->Length != 0 && step->Length % disk->BlockSize == 0);
         assert_true(step->Data != StepDataScratch || step->Length <= disk->ScratchBytes);
+        assert_true(step->Data != StepDataRepeat || step->Length <= disk->RepeatBytes);
         assert_true(step->Sector + step->Length / 512 <= SECTORS);
         if (step->Operation == DiskOperationRead && device.bad != 0 &&
             device.bad - step->Sector < step->Length / 512) {
             return 1;
         }
-        memcpy(step->Operation == DiskOperationRead ? memory : sectors,
-               step->Operation == DiskOperationRead ? sectors : memory, step->Length);
+        for (ULONG done = 0, part; done < step->Length; done += part) {
+            part = step->Length - done;
+            if (step->Data == StepDataRepeat && part > disk->ScratchBytes) {
+                part = disk->ScratchBytes;
+            }
+            memcpy(step->Operation == DiskOperationRead ? memory : sectors + done,
+                   step->Operation == DiskOperationRead ? sectors + done : memory, part);
+            memory += step->Data == StepDataRepeat ? 0 : part;
+        }
         break;
     case DiskOperationDiscard:
     case DiskOperationZero:
@@ -83,6 +92,31 @@ static UCHAR perform(const SCSI_DISK *disk, const DISK_STEP *step, UCHAR *data, 
     return 0;
 }
 
+/* A sequence that is ranges, one request of as many as it may have after the other. TRUE: it goes on as
+ * another sequence. */
+static BOOLEAN execute_ranges(SCSI_DISK *disk, DISK_SEQUENCE *sequence)
+{
+    while (ScsiRangesMore(disk, sequence)) {
+        const ULONG most = ScsiRangesOfRequest(disk, sequence);
+        ULONG pieces = 0;
+        UCHAR status = 0;
+
+        assert_in_range(most, 1, DISK_REQUEST_RANGES);
+        do {
+            DISK_STEP step;
+            UCHAR one;
+
+            ScsiRangesNext(disk, sequence, &step);
+            one = perform(disk, &step, NULL, NULL);
+            status = status != 0 ? status : one;
+            pieces++;
+        } while (pieces < most && ScsiRangesMore(disk, sequence));
+        device.requests++;
+        ScsiRangesDone(disk, sequence, status, pieces);
+    }
+    return ScsiRangesEnd(disk, sequence);
+}
+
 /* Runs a whole command with a buffer of exactly data_length bytes, in and out. */
 static void execute(SCSI_DISK *disk, const UCHAR *cdb, UCHAR cdb_length, UCHAR *data,
                     ULONG data_length)
@@ -98,6 +132,7 @@ static void execute(SCSI_DISK *disk, const UCHAR *cdb, UCHAR cdb_length, UCHAR *
     memset(&sequence, 0x5a, sizeof(sequence));
     memset(&result, 0, sizeof(result));
     device.count = 0;
+    device.requests = 0;
     command.Cdb = cdb;
     command.CdbLength = cdb_length;
     command.DataBuffer = data;
@@ -122,13 +157,22 @@ static void execute(SCSI_DISK *disk, const UCHAR *cdb, UCHAR cdb_length, UCHAR *
         } else {
             ScsiSequenceBegin(&sequence, &command);
         }
+        if (ScsiSequenceIsRanges(sequence.Kind) && !execute_ranges(disk, &sequence)) {
+            result.scsi_status = sequence.ScsiStatus;
+            result.sense = sequence.Sense;
+            result.transferred = sequence.ScsiStatus == SCSISTAT_GOOD ? sequence.Transferred : 0;
+            assert_true(result.transferred <= data_length);
+            free(scratch);
+            return;
+        }
         while (ScsiSequenceNext(disk, &sequence, status,
                                 ScsiSequenceNeedsScratch(sequence.Kind) ? scratch : NULL, &step)) {
             if (device.takes != 0 && step.Data == StepDataCommand && step.Length > device.takes) {
                 step.Length = device.takes;
                 ScsiSequenceCutStep(&sequence, device.takes);
             }
-            status = perform(disk, &step, data + sequence.Transferred, scratch);
+            status =
+                perform(disk, &step, data == NULL ? NULL : data + sequence.Transferred, scratch);
         }
         result.scsi_status = sequence.ScsiStatus;
         result.sense = sequence.Sense;
@@ -341,6 +385,10 @@ static void test_unmap_refused(void **state)
     SCSI_DISK_PARAMETERS parameters = full_parameters();
     UCHAR list[8 + 16 * 3];
     ULONGLONG many[2 * 257];
+    static const struct {
+        ULONG device, most, requests;
+    } lists[] = {{0, 64, 64},  {1, 64, 64},  {2, 128, 64}, {3, 192, 64},
+                 {4, 256, 64}, {32, 256, 8}, {33, 256, 8}, {0xffffffff, 256, 8}};
 
     (void)state;
     /* Nothing is discarded where one range of several is wrong. */
@@ -374,16 +422,23 @@ static void test_unmap_refused(void **state)
         many[2 * i] = i;
         many[2 * i + 1] = 1;
     }
-    unmap(&disk, 256, many);
-    expect_good(8 + 256 * 16);
-    unmap(&disk, 257, many);
-    expect_field(true, 2, 7);
-    parameters.DiscardSectors = 1; /* 1024 requests of one sector */
+    for (unsigned i = 0; i < ARRAYSIZE(lists); i++) {
+        parameters.DiscardRanges = lists[i].device;
+        disk = make_disk(&parameters);
+        unmap(&disk, lists[i].most, many);
+        expect_good(8 + lists[i].most * 16);
+        assert_int_equal(device.requests, lists[i].requests);
+        unmap(&disk, lists[i].most + 1, many);
+        expect_field(true, 2, 7);
+    }
+    parameters.DiscardSectors = 1; /* 64 requests of one sector */
+    parameters.DiscardRanges = 1;
     parameters.DiscardAlignment = 1;
     disk = make_disk(&parameters);
-    unmap(&disk, 1, (const ULONGLONG[]){0, 1024});
+    unmap(&disk, 1, (const ULONGLONG[]){0, 64});
     expect_good(24);
-    unmap(&disk, 1, (const ULONGLONG[]){0, 1025});
+    assert_int_equal(device.requests, 64);
+    unmap(&disk, 1, (const ULONGLONG[]){0, 65});
     expect_field(true, 8, 7);
     parameters.ReadOnly = TRUE;
     disk = make_disk(&parameters);
@@ -409,9 +464,13 @@ static void test_unmap_list_changes(void **state)
     free(list);
 }
 
-/* A failure ends it there. UNSUPP is the device's word for a request that it does not know. */
+/*
+ * A failure ends it there. UNSUPP is the device's word for a request that it does not know: with several
+ * ranges the next time has one in each; with one nothing needs to be given up, and UNMAP is offered no more.
+ */
 static void test_unmap_fails(void **state)
 {
+    SCSI_DISK_PARAMETERS parameters = full_parameters();
     SCSI_DISK disk = full_disk();
 
     (void)state;
@@ -420,12 +479,26 @@ static void test_unmap_fails(void **state)
     unmap(&disk, 3, (const ULONGLONG[]){0, 8, 16, 8, 32, 8});
     expect_sense(0xb, 0x0006);
     assert_int_equal(device.count, 2);
-    device.status = 2;
-    unmap(&disk, 3, (const ULONGLONG[]){0, 8, 16, 8, 32, 8});
-    expect_sense(5, 0x2000);
     device.status = 77;
     unmap(&disk, 3, (const ULONGLONG[]){0, 8, 16, 8, 32, 8});
     expect_sense(0xb, 0x4400);
+    device.status = 2;
+    unmap(&disk, 3, (const ULONGLONG[]){0, 8, 16, 8, 32, 8});
+    expect_good(56);
+    assert_int_equal(device.count, 2);
+    unmap(&disk, 3, (const ULONGLONG[]){0, 8, 16, 8, 32, 8});
+    expect_sense(5, 0x2000);
+    RUN(&disk, 8, 0x12, 1, 0xb2, 0, 8, 0);
+    assert_int_equal(reply.data[5], 0x60); /* WRITE SAME as before, no UNMAP */
+    parameters.DiscardRanges = 4;
+    disk = make_disk(&parameters);
+    unmap(&disk, 3, (const ULONGLONG[]){0, 8, 16, 8, 32, 8});
+    expect_sense(0xb, 0x0006);
+    assert_int_equal(device.requests, 1);
+    device.fail_at = 0;
+    unmap(&disk, 3, (const ULONGLONG[]){0, 8, 16, 8, 32, 8});
+    expect_good(56);
+    assert_int_equal(device.requests, 3);
 }
 
 /* ---- WRITE SAME ---- */
@@ -478,7 +551,19 @@ static void test_write_same_zeroes(void **state)
     EXECUTE(&disk, data, 512, 0x93, 8, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 9, 0, 0);
     expect_good(512);
     expect_step(0, DiskOperationWrite, 3, 9 * 512);
-    /* A device that cannot: the driver writes them. */
+    /* A device that refuses, or cannot: the driver writes them. */
+    device.fail_at = 1;
+    device.status = 2;
+    EXECUTE(&disk, NULL, 0, 0x93, 0x09, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 4, 0, 0, 0);
+    expect_good(0);
+    for (unsigned i = 0; i < 1024 * 512; i++) {
+        assert_int_equal(device.disk[3 * 512 + i], 0);
+    }
+    assert_int_equal(device.disk[2 * 512 + 511], (UCHAR)(2 + 2 * 512 + 511));
+    device.fail_at = 0;
+    EXECUTE(&disk, NULL, 0, 0x93, 0x01, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 2, 0, 0);
+    expect_good(0);
+    expect_step(0, DiskOperationWrite, 20, 1024);
     parameters.ZeroesSectors = 0;
     disk = make_disk(&parameters);
     EXECUTE(&disk, NULL, 0, 0x93, 0x01, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 2, 0, 0);
@@ -958,15 +1043,15 @@ static void test_pages_of_a_full_disk(void **state)
     SCSI_DISK disk;
 
     (void)state;
-    parameters.DiscardSectors = 4096; /* 1024 of them are more than the limit of 2^20 blocks */
+    parameters.DiscardSectors = 4096; /* 64 of them are less than the limit of 2^20 blocks */
     parameters.DiscardAlignment = 64;
     disk = make_disk(&parameters);
     {
         UCHAR page[64] = {0, 0xb0, 0, 60, 1};
 
         put_be(&page[8], 4, 2048);
-        put_be(&page[20], 4, 1 << 20);
-        put_be(&page[24], 4, 256);
+        put_be(&page[20], 4, 64 * 4096);
+        put_be(&page[24], 4, 64);
         put_be(&page[28], 4, 64);
         put_be(&page[32], 4, 0x80000000u);
         put_be(&page[36], 8, 2048);

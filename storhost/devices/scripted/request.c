@@ -113,6 +113,10 @@ static void count_type(struct scripted_counters *counters, uint32_t type)
     case VIRTIO_BLK_T_GET_ID:
         ++counters->get_id;
         break;
+    case VIRTIO_BLK_T_DISCARD:
+        ++counters->discard_requests;
+        ++counters->other;
+        break;
     default:
         ++counters->other;
     }
@@ -215,22 +219,27 @@ static void judge_layout(const struct scripted *scripted, const struct queue *qu
          queue->index, request->head, request->segments[0].length, last->length);
 }
 
-/* The range that a discard or zeroing carries. There are that many bytes. */
-static struct virtio_blk_discard_write_zeroes read_range(const struct request *request)
-{
-    struct {
-        char header[HEADER_BYTES];
-        struct virtio_blk_discard_write_zeroes range;
-    } start;
+/* The ranges that a discard or zeroing carries; as many as the option allows. */
+struct ranges {
+    char header[HEADER_BYTES];
+    struct virtio_blk_discard_write_zeroes range[SCRIPTED_RANGES];
+};
 
-    read_start(request, &start, sizeof(start));
-    return start.range;
+static size_t count_ranges(const struct request *request)
+{
+    return data_bytes(request) / sizeof(struct virtio_blk_discard_write_zeroes);
 }
 
-/* What a request with a range needs: the feature, and its length at most; 0 is no limit. */
+static void read_ranges(const struct request *request, struct ranges *ranges)
+{
+    read_start(request, ranges, HEADER_BYTES + data_bytes(request));
+}
+
+/* What a request with ranges needs: the feature, so many ranges and sectors of each at most, only these
+ * flags. Of sectors 0 is no limit. */
 struct range_rule {
     unsigned feature;
-    uint32_t most, flags;
+    uint32_t ranges, most, flags;
 };
 
 static struct range_rule range_rule(const struct scripted *scripted, uint32_t type)
@@ -239,19 +248,39 @@ static struct range_rule range_rule(const struct scripted *scripted, uint32_t ty
 
     switch (type) {
     case VIRTIO_BLK_T_DISCARD:
-        return (struct range_rule){VIRTIO_BLK_F_DISCARD, config->max_discard_sectors, 0};
+        return (struct range_rule){VIRTIO_BLK_F_DISCARD, config->max_discard_seg,
+                                   config->max_discard_sectors, 0};
     case VIRTIO_BLK_T_WRITE_ZEROES:
-        return (struct range_rule){VIRTIO_BLK_F_WRITE_ZEROES, config->max_write_zeroes_sectors,
+        return (struct range_rule){VIRTIO_BLK_F_WRITE_ZEROES, config->max_write_zeroes_seg,
+                                   config->max_write_zeroes_sectors,
                                    VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP};
     default:
-        return (struct range_rule){VIRTIO_BLK_F_SECURE_ERASE, config->max_secure_erase_sectors, 0};
+        return (struct range_rule){VIRTIO_BLK_F_SECURE_ERASE, config->max_secure_erase_seg,
+                                   config->max_secure_erase_sectors, 0};
     }
 }
 
 static void judge_range(const struct scripted *scripted, const struct queue *queue,
-                        const struct request *request)
+                        const struct request *request, const struct range_rule *rule,
+                        const struct virtio_blk_discard_write_zeroes *range)
+{
+    must(rule->most == 0 || range->num_sectors <= rule->most,
+         "queue %u, chain %u: a range of %u sectors, the device takes %u (5.2.6.1)", queue->index,
+         request->head, range->num_sectors, rule->most);
+    must(!(range->flags & ~rule->flags), "queue %u, chain %u: flags %#x of a range (5.2.6.1)",
+         queue->index, request->head, range->flags);
+    must(range->sector <= scripted->largest_capacity &&
+             range->num_sectors <= scripted->largest_capacity - range->sector,
+         "queue %u, chain %u: %u sectors at %llu are beyond the capacity of %llu (5.2.6.1)",
+         queue->index, request->head, range->num_sectors, (unsigned long long)range->sector,
+         (unsigned long long)scripted->largest_capacity);
+}
+
+static void judge_ranges(const struct scripted *scripted, const struct queue *queue,
+                         const struct request *request)
 {
     const struct range_rule rule = range_rule(scripted, request->type);
+    struct ranges ranges;
 
     if (!has_range(request)) {
         return;
@@ -259,22 +288,14 @@ static void judge_range(const struct scripted *scripted, const struct queue *que
     must(scripted->accepted & FEATURE(rule.feature),
          "queue %u, chain %u: a request of type %u without its feature (5.2.6.1)", queue->index,
          request->head, request->type);
-    must(data_bytes(request) == sizeof(struct virtio_blk_discard_write_zeroes),
-         "queue %u, chain %u: %llu bytes of ranges, one range has 16 (5.2.6.1)", queue->index,
-         request->head, (unsigned long long)data_bytes(request));
-
-    const struct virtio_blk_discard_write_zeroes range = read_range(request);
-
-    must(rule.most == 0 || range.num_sectors <= rule.most,
-         "queue %u, chain %u: a range of %u sectors, the device takes %u (5.2.6.1)", queue->index,
-         request->head, range.num_sectors, rule.most);
-    must(!(range.flags & ~rule.flags), "queue %u, chain %u: flags %#x of a range (5.2.6.1)",
-         queue->index, request->head, range.flags);
-    must(range.sector <= scripted->largest_capacity &&
-             range.num_sectors <= scripted->largest_capacity - range.sector,
-         "queue %u, chain %u: %u sectors at %llu are beyond the capacity of %llu (5.2.6.1)",
-         queue->index, request->head, range.num_sectors, (unsigned long long)range.sector,
-         (unsigned long long)scripted->largest_capacity);
+    must(data_bytes(request) != 0 && data_bytes(request) % sizeof(ranges.range[0]) == 0 &&
+             count_ranges(request) <= rule.ranges && count_ranges(request) <= SCRIPTED_RANGES,
+         "queue %u, chain %u: %llu bytes of ranges, the device takes %u of 16 (5.2.6.1)",
+         queue->index, request->head, (unsigned long long)data_bytes(request), rule.ranges);
+    read_ranges(request, &ranges);
+    for (size_t i = 0; i < count_ranges(request); ++i) {
+        judge_range(scripted, queue, request, &rule, &ranges.range[i]);
+    }
 }
 
 static void judge(struct scripted *scripted, const struct queue *queue,
@@ -288,7 +309,7 @@ static void judge(struct scripted *scripted, const struct queue *queue,
     must(limits.pieces <= segment_limit(scripted),
          "queue %u, chain %u: %u data segments, the device takes %u (5.2.3)", queue->index,
          request->head, limits.pieces, segment_limit(scripted));
-    judge_range(scripted, queue, request);
+    judge_ranges(scripted, queue, request);
     must(request->type != VIRTIO_BLK_T_FLUSH || request->sector == 0,
          "queue %u, chain %u: FLUSH with sector %llu, not 0 (5.2.6.1)", queue->index, request->head,
          (unsigned long long)request->sector);
@@ -478,9 +499,9 @@ static void count_range(struct scripted_counters *counters, uint32_t type, uint3
 }
 
 /* What is discarded reads as zeroes here, too: a hole in the file. */
-static uint8_t clear_range(struct scripted *scripted, const struct request *request)
+static uint8_t clear_range(struct scripted *scripted, const struct request *request,
+                           struct virtio_blk_discard_write_zeroes range)
 {
-    struct virtio_blk_discard_write_zeroes range = read_range(request);
     const uint32_t block = block_sectors(scripted);
 
     if (scripted->options.read_only || range.sector % block != 0 ||
@@ -499,6 +520,21 @@ static uint8_t clear_range(struct scripted *scripted, const struct request *requ
                              (off_t)((uint64_t)range.num_sectors * SECTOR)) == 0
                ? VIRTIO_BLK_S_OK
                : VIRTIO_BLK_S_IOERR;
+}
+
+static uint8_t clear_ranges(struct scripted *scripted, const struct request *request)
+{
+    struct ranges ranges;
+
+    read_ranges(request, &ranges);
+    for (size_t i = 0; i < count_ranges(request); ++i) {
+        const uint8_t status = clear_range(scripted, request, ranges.range[i]);
+
+        if (status != VIRTIO_BLK_S_OK) {
+            return status;
+        }
+    }
+    return VIRTIO_BLK_S_OK;
 }
 
 static uint8_t answer_lifetime(struct scripted *scripted, const struct request *request)
@@ -528,7 +564,7 @@ static uint8_t perform(struct scripted *scripted, const struct request *request)
     case VIRTIO_BLK_T_DISCARD:
     case VIRTIO_BLK_T_WRITE_ZEROES:
     case VIRTIO_BLK_T_SECURE_ERASE:
-        return clear_range(scripted, request);
+        return clear_ranges(scripted, request);
     case T_GET_LIFETIME:
         return answer_lifetime(scripted, request);
     case VIRTIO_BLK_T_IN:

@@ -74,6 +74,7 @@ void scripted_defaults(struct scripted_options *options)
     options->size_max = 65536;
     options->seg_max = SCRIPTED_AUTO;
     options->discard_sectors = options->zeroes_sectors = 8192;
+    options->discard_ranges = 1;
     options->discard_alignment = 1;
     strcpy(options->serial, "scripted");
     options->seed = 1;
@@ -288,6 +289,7 @@ static const struct key keys[] = {
     NUMBER("min-io-size", min_io_size),
     NUMBER("opt-io-size", opt_io_size),
     NUMBER("discard-sectors", discard_sectors),
+    NUMBER("discard-ranges", discard_ranges),
     NUMBER("discard-alignment", discard_alignment),
     NUMBER("zeroes-sectors", zeroes_sectors),
     SWITCH("may-unmap", may_unmap),

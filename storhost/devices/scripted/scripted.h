@@ -63,6 +63,7 @@
 
 #define SCRIPTED_QUEUES    64u
 #define SCRIPTED_VECTORS   PCI_VECTORS
+#define SCRIPTED_RANGES    256u             /* of a request; more are none that it takes */
 #define SCRIPTED_AUTO      PCI_PLACE_AUTO   /* the device chooses */
 #define SCRIPTED_UNLIMITED 0u               /* of take and complete */
 #define SCRIPTED_NEVER     UINT32_MAX       /* of reset_reads */
@@ -123,7 +124,8 @@ struct scripted_options {
     uint8_t alignment_offset;   /* logical blocks [0] */
     uint16_t min_io_size;       /* logical blocks [0] */
     uint32_t opt_io_size;       /* logical blocks [0] */
-    uint32_t discard_sectors;   /* of one request [8192]; with DISCARD, SECURE_ERASE */
+    uint32_t discard_sectors;   /* of one range [8192]; with DISCARD, SECURE_ERASE */
+    uint32_t discard_ranges;    /* of one request [1]; with DISCARD */
     uint32_t discard_alignment; /* sectors [1]; only whole ones of them are discarded */
     uint32_t zeroes_sectors;    /* of one request [8192]; offered only with WRITE_ZEROES */
     bool may_unmap;             /* WRITE_ZEROES may give sectors up [false] */
@@ -286,6 +288,7 @@ struct scripted_counters {
     uint64_t reads[SCRIPTED_AREAS], writes[SCRIPTED_AREAS];
     uint64_t in, out, flush, get_id, other; /* requests taken */
     uint64_t discard, zeroes, erased;       /* ranges cleared; taken as other */
+    uint64_t discard_requests;              /* taken, each with so many ranges */
     uint64_t unmapping;                     /* of zeroes: those that may be unmapped */
     uint64_t completed, failed;             /* failed: with a status other than OK */
     uint64_t bytes_in, bytes_out;

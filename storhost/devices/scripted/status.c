@@ -37,14 +37,14 @@ static void build_geometry(struct virtio_blk_config *config)
     config->geometry.sectors = 63;
 }
 
-/* What one request may discard or zero: as QEMU, one range. */
+/* What one request may discard or zero: as QEMU, one range unless it is asked for otherwise. */
 static void build_ranges(const struct scripted *scripted, struct virtio_blk_config *config)
 {
     const struct scripted_options *options = &scripted->options;
 
     if (scripted->offered & FEATURE(VIRTIO_BLK_F_DISCARD)) {
         config->max_discard_sectors = options->discard_sectors;
-        config->max_discard_seg = 1;
+        config->max_discard_seg = options->discard_ranges;
         config->discard_sector_alignment = options->discard_alignment;
     }
     if (scripted->offered & FEATURE(VIRTIO_BLK_F_WRITE_ZEROES)) {

@@ -115,7 +115,7 @@ def _loading() -> Series:
                   tuple(points))
 
 
-SIZES = {"4k": 1, "16k": 4, "64k": 16, "256k": 64, "max": 253}
+SIZES = {"4k": 1, "16k": 4, "64k": 16, "256k": 64, "max": 128}
 
 
 def _size() -> Series:

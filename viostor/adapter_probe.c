@@ -45,6 +45,9 @@
  */
 #define TRANSFER_LEAST 65536u
 
+/* More pages of a transfer than these, 256 MiB, are of no use. */
+#define TRANSFER_PAGES_MAXIMUM 65536u
+
 /* A shorter segment holds neither the serial number nor a range whole. */
 #define SEGMENT_BYTES_LEAST 32u
 
@@ -221,21 +224,53 @@ static VOID ComputeLongTables(const ADAPTER_EXTENSION *Adapter, PADAPTER_LIMITS 
     }
 }
 
-/* What the port driver is told to send, and the segments of a request, of which the device takes so many
- * at most. */
-static VOID ComputeTransfer(PADAPTER_LIMITS Limits, ULONG Segments)
+/* The largest power of two that is not above Value, which is not 0. */
+static ULONG PowerOfTwo(ULONG Value)
+{
+    ULONG Power = 1;
+
+    while (Value >= 2 * Power && Power < 0x80000000u) {
+        Power *= 2;
+    }
+    return Power;
+}
+
+/*
+ * The longest transfer, for a device that takes so many pages at once, each of them a segment. Windows' class
+ * driver splits what programs and the cache manager send, mostly 64 KiB to 1 MiB at addresses of that
+ * alignment. A power of two does not split such a request unevenly, with each rest and all that follows
+ * across the clusters of qcow2, ZFS or a RAID: 512 KiB and 512 KiB, not 1012 and 12. It is more than
+ * half of what the device takes. A buffer that does not begin at a page has one page more.
+ */
+static ULONG TransferLimit(const USER_CHOICES *Chosen, ULONG Pages)
+{
+    const ULONG Most = max(Pages * PAGE_SIZE, TRANSFER_LEAST);
+    const ULONG Asked = Chosen->TransferBytes & ~(ULONG)(PAGE_SIZE - 1);
+
+    if (Chosen->TransferBytes != 0) {
+        return min(max(Asked, TRANSFER_LEAST), Most);
+    }
+    return PowerOfTwo(max((Pages - 1) * PAGE_SIZE, TRANSFER_LEAST));
+}
+
+/*
+ * What the port driver is told to send, and the segments of a request, of which the device takes so many
+ * at most. "NumberOfPhysicalBreaks" is used by the storage stack as the number of entries of a
+ * scatter/gather list (so Microsoft's storahci says where it sets it, and classpnp takes one page less
+ * than it for buffers that do not begin at a page); by its name it is one less. A list that is longer
+ * than the device takes, or than the tables that are made for the longest transfer, becomes several requests.
+ */
+static VOID ComputeTransfer(const USER_CHOICES *Chosen, PADAPTER_LIMITS Limits, ULONG Segments)
 {
     /* Segments that a page may become by size_max. */
     const ULONG PageSegments = (PAGE_SIZE - 1) / min(Limits->SegmentBytes, PAGE_SIZE) + 1;
+    const ULONG Pages = min(max(Segments / PageSegments, 1), TRANSFER_PAGES_MAXIMUM);
 
-    /* The port driver's list may have one element more than the breaks: a transfer of n pages
-     * touches n + 1. Longer contiguous elements than pages are split by size_max into no more
-     * segments than their pages would be. */
-    Limits->PhysicalBreaks = max(Segments / PageSegments, TRANSFER_LEAST / PAGE_SIZE + 1) - 1;
-    Limits->PhysicalBreaks = min(Limits->PhysicalBreaks, PORT_BREAKS_MAXIMUM);
-    Limits->TransferBytes = Limits->PhysicalBreaks * PAGE_SIZE;
-    /* Not more than the port driver's lists can come to. */
-    Limits->Segments = min(Segments, (Limits->PhysicalBreaks + 1) * PageSegments);
+    Limits->TransferBytes = TransferLimit(Chosen, min(Pages, PORT_BREAKS_MAXIMUM));
+    Limits->PhysicalBreaks = min(max(Pages, TRANSFER_LEAST / PAGE_SIZE + 1), PORT_BREAKS_MAXIMUM);
+    /* As many as the pages of the longest transfer. Longer contiguous elements are split by size_max into no
+     * more segments than their pages would be. */
+    Limits->Segments = min(Segments, (Limits->TransferBytes / PAGE_SIZE + 1) * PageSegments);
 }
 
 /*
@@ -282,7 +317,7 @@ static BOOLEAN ComputeLimits(PADAPTER_EXTENSION Adapter, const blk_config *Confi
     PADAPTER_LIMITS Limits = &Adapter->Limits;
 
     Limits->SegmentBytes = SegmentBytesLimit(Config);
-    ComputeTransfer(Limits, Segments);
+    ComputeTransfer(&Adapter->Chosen, Limits, Segments);
     if (!ComputeAlignment(&Adapter->Chosen, Limits, Config->blk_size)) {
         return FALSE;
     }

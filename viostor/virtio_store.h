@@ -373,7 +373,7 @@ typedef struct _ADAPTER_LIMITS {
     ULONG Segments;       /* data segments in a request of the device: ring, seg_max */
     ULONG SegmentBytes;   /* longest segment, bytes: size_max */
     ULONG TransferBytes;  /* longest read or write, bytes; may be several requests of the device */
-    ULONG PhysicalBreaks; /* to be told to the port driver: its list has one element more */
+    ULONG PhysicalBreaks; /* to be told to the port driver: elements of its list, or one less */
     ULONG AlignmentMask;  /* of data buffers, so that each block fits a request: 2^n - 1 */
     ULONG RingUse;        /* descriptors of each ring that are used, and slots: at most its size */
     ULONG QueueDepth;     /* requests that a ring may hold at once */
@@ -392,6 +392,7 @@ typedef struct _USER_CHOICES {
     BOOLEAN PackedRing;            /* ask for packed rings */
     BOOLEAN InOrder;               /* ask for requests in order */
     ULONG Depth;                   /* requests outstanding at once, at most; at least 1 */
+    ULONG TransferBytes;           /* longest read or write; 0: what suits best */
     ULONG CompletionsPerInterrupt; /* at least 1 */
     ULONG AlignmentMask;           /* of data buffers, 2^n - 1: DATA_ALIGNMENT_MASK at least */
 } USER_CHOICES;

@@ -48,6 +48,7 @@ static ULONG ReadParameters(PADAPTER_EXTENSION Adapter, const char *ArgumentStri
     Chosen->PackedRing = FALSE;
     Chosen->InOrder = FALSE;
     Chosen->Depth = VIO_DEPTH_MAXIMUM;
+    Chosen->TransferBytes = 0;
     Chosen->CompletionsPerInterrupt = 1;
     Chosen->AlignmentMask = DATA_ALIGNMENT_MASK;
     if (Adapter->Dump) {
@@ -57,6 +58,7 @@ static ULONG ReadParameters(PADAPTER_EXTENSION Adapter, const char *ArgumentStri
     Chosen->InOrder = PortReadParameter(Adapter, ArgumentString, "InOrder", FALSE) != 0;
     Chosen->Depth = PortReadParameter(Adapter, ArgumentString, "MaximumDepth", VIO_DEPTH_MAXIMUM);
     Chosen->Depth = max(Chosen->Depth, 1);
+    Chosen->TransferBytes = PortReadParameter(Adapter, ArgumentString, "MaximumTransferLength", 0);
     Chosen->CompletionsPerInterrupt =
         PortReadParameter(Adapter, ArgumentString, "CompletionsPerInterrupt", 1);
     Chosen->CompletionsPerInterrupt = max(Chosen->CompletionsPerInterrupt, 1);

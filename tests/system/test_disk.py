@@ -42,11 +42,13 @@ def test_size_max_splits_segments(storhost, limit):
                     "--scheduler", "free", "--processors", "4")
 
 
-@pytest.mark.parametrize("limit", [17, 21])
-def test_seg_max_limits_transfers(storhost, limit):
+@pytest.mark.parametrize("limit, pages", [(17, 16), (21, 16), (33, 32), (64, 32), (126, 64), (128, 64), (254, 128)])
+def test_seg_max_limits_transfers(storhost, limit, pages):
+    """To a power of two, which splits what Windows sends evenly, and which fits with a page more, too."""
     storhost.script(f"""
-        check port.maximum_transfer_bytes = {(limit - 1) * 4096}
-        depth 32 random-rw 400 3 blocks 1-{(limit - 1) * 8}
+        check port.maximum_transfer_bytes = {pages * 4096}
+        check port.physical_breaks = {limit}
+        depth 32 random-rw 400 3 blocks 1-{pages * 8}
     """, "--device", f"scripted:transport=modern,offer=SEG_MAX,seg-max={limit}")
 
 

@@ -257,9 +257,9 @@ def test_a_verify_that_waits_for_memory_keeps_nothing_else_waiting(storhost):
 @pytest.mark.parametrize("options", ["", "size-max=4096,offer=SIZE_MAX", "seg-max=20,offer=SEG_MAX", "block-size=4096",
                                      "withhold=INDIRECT_DESC", "queue-size=16"])
 def test_a_long_verify_takes_few_requests(storhost, options):
-    """Each as long as a read may be, into the same memory: 32 MiB in about 32 requests, not in 512."""
+    """Each as long as a read may be, into the same memory: 32 MiB in 64 requests, not in 512."""
     blocks = 65536 * 512 // (4096 if "4096" in options and "size-max" not in options else 512)
-    most = {"seg-max=20,offer=SEG_MAX": 512, "withhold=INDIRECT_DESC": 300, "queue-size=16": 700}.get(options, 40)
+    most = {"seg-max=20,offer=SEG_MAX": 512, "withhold=INDIRECT_DESC": 300, "queue-size=16": 700}.get(options, 72)
     storhost.script(f"""
         ready
         write 64 8 1

@@ -33,6 +33,24 @@ def test_buffer_alignment(storhost, target, value, mask):
     """, *SCRIPTED, "--parameter", f"BufferAlignment={value}")
 
 
+@pytest.mark.every_target(few=1, flavours=["wlh", "wnet"])
+@pytest.mark.parametrize("value, length", [
+    ("0", 524288), ("65536", 65536), ("1", 65536), ("262145", 262144), ("1036288", 1036288), ("0xffffffff", 1040384)])
+def test_longest_transfer(storhost, value, length):
+    """Whole pages, from 64 KiB up to what the device takes: 254 pages, each an entry of the list. A buffer that
+    does not begin at a page has one more, and becomes two requests of the device."""
+    storhost.script(f"""
+        check port.maximum_transfer_bytes = {length}
+        check port.physical_breaks = 254
+        write 0 {length // 512} 1
+        verify 0 {length // 512} 1
+        disk start
+        disk write 0 2048 2
+        disk read 0 2048
+    """, "--device=scripted:transport=modern,offer=SEG_MAX,seg-max=254", "--parameter", 
+                    f"MaximumTransferLength={value}")
+
+
 def interrupts_each(storhost, value: str, *options: str) -> float:
     """Interrupts per request, the device completing one at a time with 32 outstanding."""
     done = storhost.run(*SCRIPTED, "--processors", "1", "--loading", "closed:1", "--parameter",

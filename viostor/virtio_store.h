@@ -323,14 +323,9 @@ typedef struct _VIO_QUEUE {
     VIRTQUEUE Ring;
     VIRTIO_PCI_DOORBELL Doorbell;
     QUEUE_MEMORY Memory;
-    REQUEST_LIST Waiting;
-    QUEUE_FLUSHES Flushes;
-    REQUEST_LIST RangeCommands; /* with ranges that no request was made for; request_range.c */
-    SCRATCH_MEMORY Scratch;
-    LONG_TABLE_STACK FreeLongTables[TableDirections];
+    ULONGLONG Writes; /* requests put into the ring that change what is on the disk */
     ULONG OpenBytes;  /* a request of one segment of up to so many bytes goes straight into the
                          ring: TableBytes while a plain queue runs and nothing waits, else 0 */
-    ULONGLONG Writes; /* requests put into the ring that change what is on the disk */
     ULONG TableBytes; /* constant: longest segment that a table takes as it is; 0: there are no
                          tables of indirect descriptors, or the device takes fewer segments than a
                          slot's table does, so that all are to be counted */
@@ -342,6 +337,12 @@ typedef struct _VIO_QUEUE {
     BOOLEAN Polled;   /* a dump's: never asks for an interrupt */
     ULONG CompletionsPerInterrupt; /* constant: with event index, an interrupt comes for so many */
     struct _ADAPTER_EXTENSION *Adapter;
+    /* What lies before is used by ordinary requests. */
+    LONG_TABLE_STACK FreeLongTables[TableDirections];
+    REQUEST_LIST Waiting;
+    QUEUE_FLUSHES Flushes;
+    REQUEST_LIST RangeCommands; /* with ranges that no request was made for; request_range.c */
+    SCRATCH_MEMORY Scratch;
     /* What stays when the queue is created again; all before is zero then. */
     PORT_QUEUE Port;
     QUEUE_BLOCKS Blocks;

@@ -257,23 +257,65 @@ VOID AdapterRun(PADAPTER_EXTENSION Adapter)
 /* ---- Reset ---- */
 
 /*
- * Makes this processor the one that resets; *Before: the state that the adapter was in. FALSE: there is
- * nothing to reset in this state. Waits while another processor resets, so that a caller may rely on
- * the requests of before being done.
+ * Makes this processor the one that resets. Returns the state that the adapter was in: if it is not one
+ * that can be reset, this processor is not the one. Nobody waits for another processor's reset, which
+ * may take as long as the device likes: a write to its status register may not return before the host's
+ * disk does (QEMU), and Windows stops with 0x133 where a processor spins for long.
  */
-static BOOLEAN EnterReset(PADAPTER_EXTENSION Adapter, PLONG Before)
+static LONG EnterReset(PADAPTER_EXTENSION Adapter)
 {
     for (;;) {
         const LONG State = Adapter->State;
 
-        if (State == AdapterResetting) {
-            PortStallMicroseconds(50);
-        } else if (State != AdapterRunning && State != AdapterFailed && State != AdapterHung) {
-            return FALSE;
-        } else if (InterlockedCompareExchange(&Adapter->State, AdapterResetting, State) == State) {
-            *Before = State;
-            return TRUE;
+        if ((State != AdapterRunning && State != AdapterFailed && State != AdapterHung) ||
+            InterlockedCompareExchange(&Adapter->State, AdapterResetting, State) == State) {
+            return State;
         }
+    }
+}
+
+/*
+ * Resets that Windows has asked for by SRBs, and that no reset which began later has answered.
+ *
+ *   AdapterResetForSrb: into the list, then AdapterReset      AdapterReset: Resetting, then the list is
+ *                                                             taken; at its end, in another state: is
+ *                                                             there a new one?
+ *
+ * Each puts a full barrier between its two steps, so either the one sees that the other resets, or the
+ * other sees that there is a request left.
+ */
+static VOID PushReset(PADAPTER_EXTENSION Adapter, PSRB_EXTENSION Request)
+{
+    PVOID First;
+
+    do {
+        First = Adapter->AskedResets;
+        Request->Next = (PSRB_EXTENSION)First;
+    } while (InterlockedCompareExchangePointer(&Adapter->AskedResets, Request, First) != First);
+}
+
+static PSRB_EXTENSION TakeResets(PADAPTER_EXTENSION Adapter)
+{
+    return (PSRB_EXTENSION)InterlockedExchangePointer(&Adapter->AskedResets, NULL);
+}
+
+static VOID AnswerResets(PADAPTER_EXTENSION Adapter, PSRB_EXTENSION Request, BOOLEAN Done)
+{
+    while (Request != NULL) {
+        const PSRB_EXTENSION Next = Request->Next;
+
+        SrbSetPortResult(Request->Srb, Done ? SRB_STATUS_SUCCESS : SRB_STATUS_ERROR);
+        PortCompleteSrb(Adapter, Request->Srb);
+        Request = Next;
+    }
+}
+
+/* Behind the last step of whoever was the one that resets: those that asked meanwhile get a reset of
+ * their own, as requests that came before theirs may wait in the queues. */
+static VOID LeaveReset(PADAPTER_EXTENSION Adapter)
+{
+    if (InterlockedCompareExchangePointer(&Adapter->AskedResets, NULL, NULL) != NULL) {
+        PortRequestTimerWork(Adapter, TimerWorkReset);
     }
 }
 
@@ -412,10 +454,16 @@ static VIRTIO_PCI_RESULT BeginReset(PADAPTER_EXTENSION Adapter, PREQUEST_LIST Fi
 BOOLEAN AdapterReset(PADAPTER_EXTENSION Adapter, SCSI_UNIT_ATTENTION Attention)
 {
     REQUEST_LIST Finished = {NULL, NULL};
+    const LONG Before = EnterReset(Adapter);
+    PSRB_EXTENSION Asked;
     VIRTIO_PCI_RESULT Result;
-    LONG Before;
 
-    if (!EnterReset(Adapter, &Before)) {
+    if (Before == AdapterResetting) {
+        return FALSE;
+    }
+    Asked = TakeResets(Adapter);
+    if (Before != AdapterRunning && Before != AdapterFailed && Before != AdapterHung) {
+        AnswerResets(Adapter, Asked, FALSE);
         return FALSE;
     }
     Result = Before == AdapterHung ? VirtioPciPollReset(&Adapter->Device)
@@ -435,7 +483,15 @@ BOOLEAN AdapterReset(PADAPTER_EXTENSION Adapter, SCSI_UNIT_ATTENTION Attention)
         GiveUpReset(Adapter, CallInStartIo, Result, &Finished);
     }
     CompleteRequests(Adapter, &Finished);
+    AnswerResets(Adapter, Asked, Result == VirtioPciOk);
+    LeaveReset(Adapter);
     return Result == VirtioPciOk;
+}
+
+VOID AdapterResetForSrb(PADAPTER_EXTENSION Adapter, PSRB_EXTENSION Request)
+{
+    PushReset(Adapter, Request);
+    (VOID) AdapterReset(Adapter, ScsiAttentionDeviceReset);
 }
 
 /* ---- Broken queues with nothing outstanding ---- */
@@ -495,6 +551,7 @@ VOID AdapterRemakeQueues(PADAPTER_EXTENSION Adapter)
     }
     EnterRunning(Adapter);
     CompleteRequests(Adapter, &Remaking.Finished);
+    LeaveReset(Adapter);
     if (Remaking.Failed != VirtioPciOk) {
         (VOID) AdapterReportFailure(Adapter, VioEventStartFailed, Remaking.Failed);
         (VOID) AdapterReset(Adapter, ScsiAttentionDeviceReset);
@@ -560,6 +617,7 @@ VOID AdapterStop(PADAPTER_EXTENSION Adapter)
         AbandonHeldRequests(Adapter, &Finished);
     }
     CompleteRequests(Adapter, &Finished);
+    AnswerResets(Adapter, TakeResets(Adapter), Result == VirtioPciOk);
 }
 
 /* From a device in any state to one that works on empty rings. */
@@ -595,6 +653,7 @@ BOOLEAN AdapterRestart(PADAPTER_EXTENSION Adapter)
         GiveUpReset(Adapter, CallUnlocked, Result, &Finished);
     }
     CompleteRequests(Adapter, &Finished);
+    AnswerResets(Adapter, TakeResets(Adapter), Result == VirtioPciOk);
     return Result == VirtioPciOk;
 }
 
@@ -615,6 +674,7 @@ static VOID RemoveDevice(PADAPTER_EXTENSION Adapter, CALL_CONTEXT Context)
         AbandonQueues(Adapter, Context, RequestResultGone, QueueClosed, &Finished);
     }
     CompleteRequests(Adapter, &Finished);
+    AnswerResets(Adapter, TakeResets(Adapter), FALSE);
 }
 
 VOID AdapterRemove(PADAPTER_EXTENSION Adapter)

@@ -98,11 +98,15 @@ VOID AdapterRun(PADAPTER_EXTENSION Adapter);
 /*
  * Resets the device and starts it again. Each outstanding and waiting request is completed, by the
  * device's answer if it is there, else as reset, before this returns. From StartIo, the timer routine or
- * HwResetBus. On several processors at once they take turns. FALSE: there was nothing to
- * reset (not started, stopped, removed), or the device did not come back; logged. If it has not ended
- * its reset (Hung), what it holds is completed by a later call.
+ * HwResetBus. FALSE: there was nothing to reset (not started, stopped, removed), another processor is
+ * at it, which is not waited for, or the device did not come back; logged. If it has not ended its
+ * reset (Hung), what it holds is completed by a later call.
  */
 BOOLEAN AdapterReset(PADAPTER_EXTENSION Adapter, SCSI_UNIT_ATTENTION Attention);
+
+/* The same for an SRB that asks for it (RequestKindReset). The SRB is completed when a reset that began
+ * after this call has ended: at once, or by the timer routine if another processor is in one now. */
+VOID AdapterResetForSrb(PADAPTER_EXTENSION Adapter, PSRB_EXTENSION Request);
 
 /*
  * Stops the device: reset, all requests given up. No lock is taken, so nothing may run beside it

@@ -399,14 +399,14 @@ static VIRTIO_PCI_RESULT CountQueues(PADAPTER_EXTENSION Adapter, const blk_confi
         if (Adapter->Device.Transport == VirtioPciTransportModern) {
             Size = min(Size, Adapter->Dump ? DUMP_RING_SIZE : PORT_RING_USE_MAXIMUM);
         }
-        Adapter->RingSizes[Index] = Size;
+        Adapter->RingSizes[Index] = (USHORT)Size;
         *SmallestSize = min(*SmallestSize, Size);
     }
     Adapter->QueueCount = Index;
     if (Adapter->Device.Transport == VirtioPciTransportModern) {
         /* All rings hold the same number of requests; in order a ring is used as a whole. */
         for (Index = 0; Index < Adapter->QueueCount; ++Index) {
-            Adapter->RingSizes[Index] = *SmallestSize;
+            Adapter->RingSizes[Index] = (USHORT)*SmallestSize;
         }
     }
     return VirtioPciOk;

@@ -38,6 +38,8 @@
 /* Waiting for a reset: this many looks at the status, this many microseconds apart (one second). */
 #define VIRTIO_PCI_RESET_POLLS             10000u
 #define VIRTIO_PCI_RESET_POLL_MICROSECONDS 100u
+/* A queue that is reset has nothing outstanding (adapter.h), and its lock is held: a tenth of that. */
+#define VIRTIO_PCI_QUEUE_RESET_POLLS (VIRTIO_PCI_RESET_POLLS / 10)
 
 /* Attempts at a consistent reading of the device configuration. */
 #define VIRTIO_PCI_CONFIG_ATTEMPTS 16u

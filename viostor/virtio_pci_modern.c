@@ -207,7 +207,7 @@ static VIRTIO_PCI_RESULT ModernResetQueue(PVIRTIO_PCI_DEVICE Device, USHORT Inde
         if (Pending == 0) {
             break;
         }
-        if (Pending == MAXUSHORT || Poll == VIRTIO_PCI_RESET_POLLS) {
+        if (Pending == MAXUSHORT || Poll == VIRTIO_PCI_QUEUE_RESET_POLLS) {
             return VirtioPciJudge(Device, VirtioPciQueueResetTimeout, Index);
         }
         PortStallMicroseconds(VIRTIO_PCI_RESET_POLL_MICROSECONDS);

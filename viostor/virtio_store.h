@@ -419,16 +419,17 @@ typedef struct _ADAPTER_EXTENSION {
     ULONGLONG FoundFeatures; /* agreed when the adapter was found: each start asks for these */
     SCSI_DISK Disk;
     ADAPTER_LIMITS Limits;
-    volatile LONG State;     /* ADAPTER_STATE */
-    volatile LONG TimerWork; /* TIMER_WORK bits */
+    volatile LONG State;        /* ADAPTER_STATE */
+    volatile LONG TimerWork;    /* TIMER_WORK bits */
+    PVOID volatile AskedResets; /* SRB_EXTENSIONs of RequestKindReset that wait: adapter.c */
     volatile LONG
         ConfigurationMissed; /* an interrupt for the configuration came while it was not to be
                                           looked at */
     ULONG QueueCount;        /* at most PORT_QUEUE_MAXIMUM */
-    ULONG RingSizes[VIO_QUEUE_MAXIMUM]; /* descriptors, per queue */
-    ULONG MessageCount;                 /* granted MSI-X messages; 0: line interrupt */
-    BOOLEAN MsixEnabled;                /* in PCI configuration space, while the device works */
-    BOOLEAN IndirectDescriptors;        /* negotiated */
+    USHORT RingSizes[VIO_QUEUE_MAXIMUM]; /* descriptors, per queue */
+    ULONG MessageCount;                  /* granted MSI-X messages; 0: line interrupt */
+    BOOLEAN MsixEnabled;                 /* in PCI configuration space, while the device works */
+    BOOLEAN IndirectDescriptors;         /* negotiated */
     USER_CHOICES Chosen;
     BOOLEAN Dump; /* a second copy of the driver, writing a dump: one queue, polled, alone */
     PPORT_CONFIGURATION_INFORMATION Config; /* the port driver's, during AdapterProbe only */

@@ -162,20 +162,12 @@ BOOLEAN SrbBuildAny(PADAPTER_EXTENSION Adapter, PVOID Srb)
     return FALSE;
 }
 
-DECLSPEC_NOINLINE static VOID ExecuteReset(PADAPTER_EXTENSION Adapter, PVOID Srb)
-{
-    const BOOLEAN Done = AdapterReset(Adapter, ScsiAttentionDeviceReset);
-
-    SrbSetPortResult(Srb, Done ? SRB_STATUS_SUCCESS : SRB_STATUS_ERROR);
-    PortCompleteSrb(Adapter, Srb);
-}
-
 /* What is not a read or write: a reset, a flush, or a sequence. */
 DECLSPEC_NOINLINE static BOOLEAN StartSpecial(PADAPTER_EXTENSION Adapter, PVOID Srb,
                                               PSRB_EXTENSION Request)
 {
     if (Request->Kind == RequestKindReset) {
-        ExecuteReset(Adapter, Srb);
+        AdapterResetForSrb(Adapter, Request);
         return TRUE;
     }
     if (Request->Kind == RequestKindFlush) {

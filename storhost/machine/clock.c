@@ -200,14 +200,9 @@ static void move_on_to(uint64_t time)
     }
 }
 
-void clock_advance(uint64_t microseconds)
+/* Fires what is due by `target`, in order, each at its time; `between` is called behind each. */
+static void fire_until(uint64_t target, void (*between)(void))
 {
-    uint64_t target = clock_now() + microseconds;
-
-    if (clock_mode != CLOCK_MANUAL || cpu_current() >= 0) {
-        fatal("clock_advance: only with a manual clock and not on a processor");
-    }
-    wait_until_idle();
     for (;;) {
         pthread_mutex_lock(&mutex);
         struct clock_timer *timer = take_due(target);
@@ -221,9 +216,20 @@ void clock_advance(uint64_t microseconds)
             break;
         }
         fire(context);
-        wait_until_idle();
+        between();
     }
     move_on_to(target);
+}
+
+void clock_advance(uint64_t microseconds)
+{
+    uint64_t target = clock_now() + microseconds;
+
+    if (clock_mode != CLOCK_MANUAL || cpu_current() >= 0) {
+        fatal("clock_advance: only with a manual clock and not on a processor");
+    }
+    wait_until_idle();
+    fire_until(target, wait_until_idle);
 }
 
 /* Real mode: waits by sleeping, or the shortest stalls by looking at the clock. */
@@ -242,12 +248,42 @@ static void wait_real(uint64_t microseconds)
     }
 }
 
+static _Thread_local uint64_t thread_stalled, thread_hung;
+
+uint64_t clock_of_thread(void)
+{
+    return clock_mode == CLOCK_MANUAL ? clock_now() - thread_hung : thread_stalled;
+}
+
 void clock_stall(uint64_t microseconds)
 {
+    thread_stalled += microseconds;
     if (clock_mode == CLOCK_MANUAL) {
         atomic_fetch_add(&manual_now, microseconds);
     } else {
         wait_real(microseconds);
     }
     cpu_relax();
+}
+
+/* Steps in which a hang passes: others get their turns in between. */
+#define HANG_STEP 10000
+
+void clock_hang(uint64_t microseconds)
+{
+    const uint64_t begin = clock_now();
+    const uint64_t end = begin + microseconds;
+
+    while (clock_now() < end) {
+        if (clock_mode == CLOCK_MANUAL) {
+            const uint64_t next = clock_now() + HANG_STEP;
+
+            fire_until(next < end ? next : end, cpu_relax);
+            cpu_relax();
+        } else {
+            wait_real(HANG_STEP);
+            cpu_relax();
+        }
+    }
+    thread_hung += clock_now() - begin;
 }

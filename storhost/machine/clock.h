@@ -30,6 +30,14 @@ void clock_advance(uint64_t microseconds);
  * waits. Then lets others run (cpu_relax): a stall is often part of a loop that polls. */
 void clock_stall(uint64_t microseconds);
 
+/* Time that passes while a processor hangs in one access of a device: like clock_stall, but timers run
+ * meanwhile, in manual mode as well, and so other processors may have work. */
+void clock_hang(uint64_t microseconds);
+
+/* Time on the clock without what this thread has spent in clock_hang, for what the driver's own code
+ * takes; real mode: only what it has asked to stall, as the machine's load is not the driver's. */
+uint64_t clock_of_thread(void);
+
 struct clock_timer {
     struct clock_timer *next; /* clock's */
     uint64_t due;

@@ -121,6 +121,8 @@ struct frame {
     unsigned detail;          /* control type, message number */
     uint8_t irql;             /* at entry */
     unsigned locks;           /* driver-visible locks held at entry */
+    bool stalls;              /* it has stalled at DISPATCH_LEVEL or above ... */
+    uint64_t stalls_since;    /* ... from then on: clock_of_thread() */
     struct crash_frame crash; /* of the entry point outside of this one */
     /* the last export that the driver called from here */
     const char *export_name;
@@ -178,7 +180,7 @@ struct port_lock {
     unsigned index; /* in the port's order matrix */
 };
 
-#define LOCKS_MAXIMUM 256
+#define LOCKS_MAXIMUM 512
 
 void port_lock_init(struct port *port, struct port_lock *lock, enum lock_class class,
                     const char *name);

@@ -642,7 +642,8 @@ static void request_timer_fired(void *context)
     struct port *port = context;
 
     if (!atomic_exchange(&port->request_timer_queued, true)) {
-        cpu_queue(0, &port->request_timer_work);
+        /* Not on a processor that hangs (clock_hang), which is when this one may be it. */
+        cpu_queue(cpu_current() == 0 && cpu_count() > 1 ? 1 : 0, &port->request_timer_work);
     }
 }
 

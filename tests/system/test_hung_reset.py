@@ -149,3 +149,29 @@ def test_stop_of_a_device_that_hangs(storhost):
         verify 0 8 1
         depth 32 random-rw 300 3 blocks 1-16
     """, *device("queue-size=64"), *OPTIONS)
+
+
+@pytest.mark.every_target(flavours=["wlh"], few=1)
+@pytest.mark.parametrize("seed", ["1", "2", "3"])
+def test_no_processor_waits_for_another_ones_reset(storhost, seed):
+    """The device drains as QEMU does: the write that resets it does not return for a while. Another
+    processor that is asked for a reset meanwhile does not spin at DISPATCH_LEVEL (stop 0x133), and
+    all that is outstanding comes back when the device does. (By the seed, one time in eight the
+    request comes on the processor that hangs.)"""
+    storhost.script("""
+        write 0 8 1
+        device hold all
+        async reads*8 read 0 8
+        idle
+        device set reset-hangs=15
+        device needs-reset
+        clock advance 1
+        clock advance 60
+        wait reads 20
+        expect srb=bus-reset
+        check counters.unit_resets >= 1
+        device release all
+        ready
+        verify 0 8 1
+        depth 64 random-rw 300 4 blocks 1-16
+    """, *device("queues=4"), "--processors", "8", "--seed", seed, *OPTIONS)

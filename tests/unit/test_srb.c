@@ -79,11 +79,10 @@ VOID PortUnitSeen(PADAPTER_EXTENSION adapter)
     (void)adapter;
 }
 
-BOOLEAN AdapterReset(PADAPTER_EXTENSION adapter, SCSI_UNIT_ATTENTION attention)
+VOID AdapterResetForSrb(PADAPTER_EXTENSION adapter, PSRB_EXTENSION request)
 {
     (void)adapter;
-    (void)attention;
-    return TRUE;
+    (void)request;
 }
 
 BOOLEAN FlushSubmit(PADAPTER_EXTENSION adapter, PSRB_EXTENSION request)

@@ -14,8 +14,8 @@
  *
  * A doorbell only marks its queue as rung. All work is done by a step: of each queue that was rung
  * requests are taken, of each queue those that are due complete, then the device lies still until
- * the next step. Nothing here has a thread or a clock, so that a run depends only on the order of
- * accesses and steps; the options `take`, `complete`, `delay` and `order` spread and mix the
+ * the next step. Nothing here has a thread or a clock (but for reset-hangs, by which time passes), so
+ * that a run depends only on the order of accesses and steps; the options `take`, `complete`, `delay` and `order` spread and mix the
  * completions.
  *
  * Faults are bits of the request that they hit, found when it is taken and acted on in the place
@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "base/violation.h"
+#include "machine/clock.h"
 
 /* ---- The lock, and events behind it ---- */
 
@@ -232,6 +233,7 @@ static void scripted_bar_write(struct device *device, unsigned bar, uint64_t off
                                uint64_t value)
 {
     struct scripted *scripted = lock_device(device);
+    uint64_t hang;
 
     if (!device->removed && device_inside_bar(device, bar, offset, size)) {
         const uint64_t rung = scripted->counters.writes[SCRIPTED_AREA_NOTIFY];
@@ -242,7 +244,12 @@ static void scripted_bar_write(struct device *device, unsigned bar, uint64_t off
             scripted_do_step(scripted);
         }
     }
+    hang = scripted->hang;
+    scripted->hang = 0;
     unlock_device(scripted);
+    if (hang != 0) {
+        clock_hang(hang);
+    }
 }
 
 static unsigned scripted_set_vectors(struct device *device, unsigned vectors)

@@ -161,6 +161,7 @@ struct scripted {
     uint8_t status;
     enum reset_state reset_state;
     uint32_t reset_reads_left;
+    uint64_t hang; /* microseconds for which the write that is under way does not return */
     bool features_ok_unread; /* set, not read back yet */
     uint64_t offered, accepted;
     uint32_t device_select, driver_select;

@@ -320,6 +320,7 @@ static const struct key keys[] = {
     SWITCH("volatile", volatile_cache),
     WORD("reset", reset, reset_words, RUN),
     NUMBER("reset-reads", reset_reads, .words = never_word, .values = never_value, RUN),
+    NUMBER("reset-hangs", reset_hangs, RUN),
     SWITCH("refuse-features", refuse_features, RUN),
     NUMBER("refuse-vector", refuse_vector, .words = all_words, .values = all_values, RUN),
     NUMBER("lose-interrupts", lose_interrupts, .words = all_words, .values = all_values, RUN),

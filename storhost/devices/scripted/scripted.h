@@ -26,6 +26,7 @@
  *     no-batches=on|off*                                 (IN_ORDER: an element for each request)
  *     volatile=on|off                                    (what no flush covers may be lost)
  *     reset=drop|complete|late|work*  reset-reads=N|never*
+ *     reset-hangs=SECONDS*    (the next write of 0 to the status does not return for so long)
  *     used-length=exact|chain|data|status|nothing*
  *     refuse-features=on|off*  refuse-vector=N|all|none*  lose-interrupts=N|all*
  *     generation=stable|unstable*
@@ -149,6 +150,7 @@ struct scripted_options {
 
     enum scripted_reset reset; /* [drop] */
     uint32_t reset_reads;      /* so many reads of the status until a reset is done [0] */
+    uint32_t reset_hangs;      /* seconds that the next write that resets takes [0] */
     bool refuse_features;      /* FEATURES_OK does not stay set [false] */
     uint32_t refuse_vector;    /* this one reads back as NO_VECTOR [none]; all */
     uint32_t lose_interrupts;  /* so many of the next interrupts are lost [0]; all */

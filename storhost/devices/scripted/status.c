@@ -211,6 +211,8 @@ static void finish_reset(struct scripted *scripted)
 static void begin_reset(struct scripted *scripted)
 {
     ++scripted->counters.resets;
+    scripted->hang = scripted->options.reset_hangs * UINT64_C(1000000);
+    scripted->options.reset_hangs = 0;
     scripted->reset_reads_left = scripted->options.reset_reads;
     scripted->reset_state = RESET_RUNS;
     if (scripted->reset_reads_left == 0) {

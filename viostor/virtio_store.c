@@ -203,7 +203,7 @@ VOID NTAPI VioStorModeratedQueueDpc(PSTOR_DPC Dpc, PVOID HwDeviceExtension, PVOI
 BOOLEAN NTAPI VioStorResetBus(PVOID DeviceExtension, ULONG PathId)
 {
     UNREFERENCED_PARAMETER(PathId);
-    return AdapterReset((PADAPTER_EXTENSION)DeviceExtension, ScsiAttentionBusReset);
+    return CommonResetBus((PADAPTER_EXTENSION)DeviceExtension);
 }
 
 SCSI_ADAPTER_CONTROL_STATUS NTAPI VioStorAdapterControl(PVOID DeviceExtension,

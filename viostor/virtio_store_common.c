@@ -153,6 +153,11 @@ BOOLEAN CommonInitializeDump(PADAPTER_EXTENSION Adapter)
     return TRUE;
 }
 
+BOOLEAN CommonResetBus(PADAPTER_EXTENSION Adapter)
+{
+    return !Adapter->Dump && AdapterReset(Adapter, ScsiAttentionBusReset);
+}
+
 /* ---- Interrupts ---- */
 
 static VOID PollDump(PADAPTER_EXTENSION Adapter)

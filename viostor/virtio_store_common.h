@@ -29,6 +29,11 @@ BOOLEAN CommonBeginService(PADAPTER_EXTENSION Adapter);
 /* HwInitialize of a dump, all of it: the adapter takes requests afterwards. HIGH_LEVEL. */
 BOOLEAN CommonInitializeDump(PADAPTER_EXTENSION Adapter);
 
+/* HwResetBus. In a dump it does nothing: "miniport drivers should disregard requests to reset the bus"
+ * (reference, Restrictions on Miniport Drivers that Manage the Boot Drive). FALSE: there was no reset.
+ * DISPATCH_LEVEL (SCSIPort: DIRQL); HIGH_LEVEL in a dump. */
+BOOLEAN CommonResetBus(PADAPTER_EXTENSION Adapter);
+
 /*
  * HwInterrupt for a line: reading the cause lowers it. FALSE: it was not this device, which may
  * share the line. In a dump it is a call to look whether something is done, without any interrupt.

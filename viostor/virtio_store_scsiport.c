@@ -80,7 +80,7 @@ static BOOLEAN NTAPI VioStorResetBus(PVOID DeviceExtension, ULONG PathId)
     BOOLEAN Done;
 
     UNREFERENCED_PARAMETER(PathId);
-    Done = AdapterReset(Adapter, ScsiAttentionBusReset);
+    Done = CommonResetBus(Adapter);
     ScsiPortNotification(NextRequest, Adapter);
     return Done;
 }

@@ -176,7 +176,8 @@ static void on_died(void *context, const char *why)
 }
 
 /* The device was reset: from now on nothing of the frozen system is the device's. With the
- * observer's lock. */
+ * observer's lock. Not in HwResetBus (reference, "Restrictions on Miniport Drivers that Manage the
+ * Boot Drive", Bus resets). */
 static void on_reset(void *context)
 {
     struct dump *dump = context;
@@ -185,6 +186,10 @@ static void on_reset(void *context)
     if (dump->kind == DUMP_MARK_MEMORY) {
         violation(RULE_DUMP, "the dump copy resets the device, which still serves the first copy "
                              "(DUMP_MODE_MARK_MEMORY)");
+    }
+    if (dump->in_bus_reset) {
+        violation(RULE_DUMP, "the dump copy resets the device in HwResetBus; in a dump requests to "
+                             "reset the bus are to be disregarded");
     }
     dump->reset = true;
     grants_freeze();

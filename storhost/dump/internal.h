@@ -38,7 +38,8 @@ struct dump {
     const struct dump_service *service; /* NULL: not yet initialized */
     struct dump_miniport miniport;
     struct pe_image image;
-    void *region; /* DumpRegion, if the first copy asked for one */
+    bool in_bus_reset; /* HwResetBus is being called */
+    void *region;      /* DumpRegion, if the first copy asked for one */
     size_t region_bytes;
     struct grant *region_grant;
     /* what the copy runs, for reports */

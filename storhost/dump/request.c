@@ -82,7 +82,9 @@ static bool recover(struct dump *dump)
     dump->facts.timeouts++;
     dump->facts.bus_resets++;
     dump_call_begin(dump, "HwResetBus");
+    dump->in_bus_reset = true;
     dump->miniport.reset_bus(dump->port.extension, 0);
+    dump->in_bus_reset = false;
     dump_call_end(dump);
     return poll_for_end(dump);
 }

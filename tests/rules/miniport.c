@@ -114,8 +114,8 @@ static BOOLEAN NTAPI PassiveInitialize(PVOID DeviceExtension)
 
 static BOOLEAN NTAPI ResetBus(PVOID DeviceExtension, ULONG PathId)
 {
-    UNREFERENCED_PARAMETER(DeviceExtension);
     UNREFERENCED_PARAMETER(PathId);
+    (VOID) BreakRule(PlaceResetBus, (PEXTENSION)DeviceExtension, NULL);
     return TRUE;
 }
 

@@ -37,7 +37,8 @@ typedef enum _PLACE {
     PlaceDumpFindAdapter, /* in HwFindAdapter, before memory is got */
     PlaceDumpInitialize,
     PlaceDumpStartIo, /* each request: TRUE leaves it to the test */
-    PlaceDumpInterrupt
+    PlaceDumpInterrupt,
+    PlaceResetBus /* also outside of a dump, at DISPATCH_LEVEL */
 } PLACE;
 
 typedef struct _EXTENSION {

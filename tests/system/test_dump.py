@@ -208,12 +208,12 @@ SCRIPTED = ["--clock", "manual", "--device"]
 
 
 LIES = [(fault, transport) for transport in ("legacy", "modern")
-        for fault in ("never", "bad-id", "stray-id", "twice", "index-jump=9")]
+        for fault in ("bad-id", "stray-id", "twice", "index-jump=9")]
 
 
 @pytest.mark.parametrize("fault, transport", LIES)
 def test_a_device_that_lies_in_the_dump(storhost, fault, transport):
-    """The request is lost, the driver resets the device, and the dump goes on."""
+    """The request is lost, the driver resets the device, which has broken its ring, and the dump goes on."""
     storhost.script(f"""
         write 0 8 1
         crash
@@ -226,6 +226,23 @@ def test_a_device_that_lies_in_the_dump(storhost, fault, transport):
         dump-verify 100 8 2
         dump-verify 200 8 3
         dump-end
+        """, *SCRIPTED, f"scripted:transport={transport}")
+
+
+@pytest.mark.parametrize("transport", ["legacy", "modern"])
+def test_resets_of_the_bus_are_disregarded(storhost, transport):
+    """As the reference asks of miniports in a dump; the dump stack gives the request up, then the dump."""
+    storhost.script("""
+        write 0 8 1
+        crash
+        dump-start
+        device fault never type=out
+        dump-write 100 8 1
+        expect failed
+        check dump.timeouts = 1
+        check dump.bus_resets = 1
+        dump-write 100 8 2
+        expect failed
         """, *SCRIPTED, f"scripted:transport={transport}")
 
 
@@ -440,6 +457,5 @@ def test_a_silent_device_on_others(storhost, target):
         expect failed
         check dump.bus_resets = 1
         dump-write 100 8 2
-        dump-verify 100 8 2
-        dump-end
+        expect failed
         """, *SCRIPTED, "scripted:transport=legacy")

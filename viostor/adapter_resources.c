@@ -271,6 +271,7 @@ BOOLEAN AdapterTakeMemory(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORM
         return FALSE;
     }
     TakeOtherQueues(Adapter);
+    Adapter->QueuesWithMemory = Adapter->QueueCount;
     AdapterSettleDepth(Adapter);
     for (Index = 0; Index < Adapter->QueueCount; ++Index) {
         const SHARED_MEMORY *Shared = &Adapter->Queues[Index].Blocks.Shared;
@@ -289,7 +290,7 @@ VOID AdapterGiveMemoryBack(PADAPTER_EXTENSION Adapter)
     ULONG Index;
 
     if (Adapter->Queues != NULL) {
-        for (Index = 0; Index < Adapter->QueueCount; ++Index) {
+        for (Index = 0; Index < Adapter->QueuesWithMemory; ++Index) {
             FreeBlocks(Adapter, &Adapter->Queues[Index].Blocks);
         }
     }

@@ -65,6 +65,10 @@ BOOLEAN NTAPI VioStorInitialize(PVOID DeviceExtension)
     Adapter->Port.OwnMessages = 0;
     Adapter->MessageCount = PortExtendedMessageCount(Adapter);
     Adapter->MsixEnabled = Adapter->MessageCount != 0;
+    if (Adapter->MessageCount == 0) {
+        /* A line says nothing of the queue, so each interrupt would look into all of them. */
+        Adapter->QueueCount = 1;
+    }
     PortExtendedSetPerformance(Adapter);
     if (StorPortEnablePassiveInitialization(Adapter, VioStorPassiveInitialize)) {
         return TRUE;

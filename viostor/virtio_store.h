@@ -426,6 +426,7 @@ typedef struct _ADAPTER_EXTENSION {
         ConfigurationMissed; /* an interrupt for the configuration came while it was not to be
                                           looked at */
     ULONG QueueCount;        /* at most PORT_QUEUE_MAXIMUM */
+    ULONG QueuesWithMemory;  /* QueueCount, or more where fewer are used than could be */
     USHORT RingSizes[VIO_QUEUE_MAXIMUM]; /* descriptors, per queue */
     ULONG MessageCount;                  /* granted MSI-X messages; 0: line interrupt */
     BOOLEAN MsixEnabled;                 /* in PCI configuration space, while the device works */

@@ -88,7 +88,7 @@ def test_disk_works(storhost, target, row):
     """Discover, write, read, verify, flush, reset, and the image holds what was written."""
     script = WRITABLE if row["access"] == "read-write" else READ_ONLY
     script = (f"check disk.block_bytes = {row['block']}\n"
-              f"check device.queues = {1 if target.one_queue else row['queues']}\n"
+              f"check device.queues = {1 if target.one_queue or row['interrupts'] == 'intx' else row['queues']}\n"
               f"check device.features {'has' if row['indirect'] == 'on' else 'lacks'} INDIRECT_DESC\n"
               f"check device.features {'has' if row['event_idx'] == 'on' else 'lacks'} EVENT_IDX\n"
               f"check device.features {'has' if is_packed(row) else 'lacks'} RING_PACKED\n"

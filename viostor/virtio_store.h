@@ -140,7 +140,7 @@ _Static_assert(offsetof(blk_config, zoned.model) == 92, "to its end");
 _Static_assert(sizeof(blk_req) == 2 * CACHE_LINE_SIZE, "a slot is two cache lines");
 
 /* The most queues that are used, whatever device and machine offer. */
-#define VIO_QUEUE_MAXIMUM 64u
+#define VIO_QUEUE_MAXIMUM 128u
 
 /* The most completions that an interrupt is put off for, whatever the user asks for. */
 #define COMPLETIONS_PER_INTERRUPT_MAXIMUM 256u

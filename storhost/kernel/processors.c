@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How many processors there are and which one runs: one group, numbers as the bench counts. */
+/* How many processors there are and which one runs. What knows no groups speaks of group 0, where there
+ * are several; indices are as the bench counts. */
 #include "kernel/kernel_internal.h"
+#include "machine/cpu_groups.h"
 
 #define ALL_GROUPS 0xffff
-
-static ULONG_PTR all_processors(void)
-{
-    return cpu_count() >= 64 ? ~(ULONG_PTR)0 : ((ULONG_PTR)1 << cpu_count()) - 1;
-}
 
 static ULONG current(void)
 {
     return cpu_current() >= 0 ? (ULONG)cpu_current() : 0;
 }
 
+static ULONG members(USHORT group)
+{
+    return (ULONG)__builtin_popcountll(cpu_group_mask(group));
+}
+
 static ULONG_PTR NTAPI active_processors(VOID)
 {
-    return all_processors();
+    return cpu_group_mask(0);
 }
 
 static ULONG NTAPI active_count(ULONG_PTR *processors)
@@ -24,29 +26,29 @@ static ULONG NTAPI active_count(ULONG_PTR *processors)
     SERVES("KeQueryActiveProcessorCount");
 
     if (processors != NULL) {
-        *processors = all_processors();
+        *processors = cpu_group_mask(0);
     }
-    return cpu_count();
+    return members(0);
 }
 
 static ULONG NTAPI count_in_group(USHORT group)
 {
-    return group == 0 || group == ALL_GROUPS ? cpu_count() : 0;
+    return group == ALL_GROUPS ? cpu_count() : members(group);
 }
 
 static ULONG NTAPI maximum_count(VOID)
 {
-    return cpu_count();
+    return members(0);
 }
 
 static USHORT NTAPI group_count(VOID)
 {
-    return 1;
+    return (USHORT)cpu_group_count();
 }
 
 static ULONG_PTR NTAPI group_affinity(USHORT group)
 {
-    return group == 0 ? all_processors() : 0;
+    return cpu_group_mask(group);
 }
 
 static ULONG NTAPI current_number_ex(PROCESSOR_NUMBER *number)
@@ -54,8 +56,8 @@ static ULONG NTAPI current_number_ex(PROCESSOR_NUMBER *number)
     SERVES("KeGetCurrentProcessorNumberEx");
 
     if (number != NULL) {
-        number->Group = 0;
-        number->Number = (UCHAR)current();
+        number->Group = (USHORT)cpu_group_of(current());
+        number->Number = (UCHAR)cpu_number_in_group(current());
         number->Reserved = 0;
     }
     return current();
@@ -66,10 +68,10 @@ static ULONG NTAPI index_from_number(const PROCESSOR_NUMBER *number)
     enum {
         INVALID_INDEX = -1
     };
+    uint32_t index;
     SERVES("KeGetProcessorIndexFromNumber");
 
-    return number->Group == 0 && number->Number < cpu_count() ? number->Number
-                                                              : (ULONG)INVALID_INDEX;
+    return cpu_from_group(number->Group, number->Number, &index) ? index : (ULONG)INVALID_INDEX;
 }
 
 static NTSTATUS NTAPI number_from_index(ULONG index, PROCESSOR_NUMBER *number)
@@ -79,8 +81,8 @@ static NTSTATUS NTAPI number_from_index(ULONG index, PROCESSOR_NUMBER *number)
     if (index >= cpu_count()) {
         return STATUS_INVALID_PARAMETER;
     }
-    number->Group = 0;
-    number->Number = (UCHAR)index;
+    number->Group = (USHORT)cpu_group_of(index);
+    number->Number = (UCHAR)cpu_number_in_group(index);
     number->Reserved = 0;
     return STATUS_SUCCESS;
 }
@@ -100,10 +102,10 @@ static VOID NTAPI node_affinity(USHORT node, GROUP_AFFINITY *affinity, USHORT *c
     SERVES("KeQueryNodeActiveAffinity");
 
     if (affinity != NULL) {
-        *affinity = (GROUP_AFFINITY){.Mask = node == 0 ? all_processors() : 0};
+        *affinity = (GROUP_AFFINITY){.Mask = node == 0 ? cpu_group_mask(0) : 0};
     }
     if (count != NULL) {
-        *count = (USHORT)(node == 0 ? cpu_count() : 0);
+        *count = (USHORT)(node == 0 ? members(0) : 0);
     }
 }
 

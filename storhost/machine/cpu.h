@@ -25,7 +25,7 @@
 
 #include "cpu_arch.h" /* the architecture's: IRQL_HIGH, cpu_pause */
 
-#define CPU_MAXIMUM 64
+#define CPU_MAXIMUM 128
 
 /* IRQLs; IRQL_HIGH, above all devices', differs between architectures. */
 enum {

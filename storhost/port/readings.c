@@ -67,6 +67,12 @@ static const struct reading_row rows[READING_COUNT] = {
          "PORT_CONFIGURATION_INFORMATION as of 2017: defined from 2003 SP1 on, "
          "enabled from Windows 7 with hotfix KB2468345 on",
          "the same: without the hotfix it is not"},
+    [READING_GROUP_MESSAGES] = {"group-messages",
+                                "interrupt messages go to the processors of all groups",
+                                "IRQ_GROUP_POLICY (wdm.h): GroupAffinityDontCare, which the INF "
+                                "asks for by GroupPolicy",
+                                "\"Interrupt Affinity\" names no GroupPolicy among the values of "
+                                "the registry, and each affinity mask is of one group"},
 };
 
 enum settled {

@@ -29,6 +29,8 @@ bool storport_shows_data(const struct request *request);
 /* ---- start.c --------------------------------------------------------------------------------- */
 
 void storport_start(struct request *request);
+/* So many processors, from 0 on, may be interrupted by messages. */
+unsigned message_processors(void);
 int storport_message_processor(const struct port *port, unsigned number);
 
 /* ---- interrupt.c, dpc.c ---------------------------------------------------------------------- */

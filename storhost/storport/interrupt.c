@@ -9,6 +9,9 @@
 #include "storport/internal.h"
 #include "storport/exports.h"
 
+#include "machine/cpu_groups.h"
+#include "port/readings.h"
+
 #include <stdlib.h>
 
 static void run_message(void *context)
@@ -80,6 +83,14 @@ static void choose_mode(struct port *port)
     port->storport->per_message = mode == InterruptSynchronizePerMessage;
 }
 
+unsigned message_processors(void)
+{
+    if (cpu_group_count() == 1 || reading_is(READING_GROUP_MESSAGES)) {
+        return cpu_count();
+    }
+    return cpu_group_size();
+}
+
 void interrupts_connect(struct port *port)
 {
     choose_mode(port);
@@ -88,7 +99,7 @@ void interrupts_connect(struct port *port)
 
         message->port = port;
         message->number = i;
-        message->processor = i % cpu_count();
+        message->processor = i % message_processors();
         message->work = (struct cpu_work){.irql = IRQL_DEVICE,
                                           .run = run_message,
                                           .context = message,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Performance options and processors: StorPortInitializePerfOpts, StorPortGetStartIoPerfParams and
- * the queries of groups, nodes and processors (one group, one node here).
+ * the queries of groups, nodes and processors (one node here, of the first group).
  *
  * Which Windows knows which version of PERF_CONFIGURATION_DATA and which flags (headers and
  * reference): 6.1 versions 2 and 3 (DPC redirection, message ranges, locality, completion during
@@ -12,6 +12,8 @@
  */
 #include "storport/internal.h"
 #include "storport/exports.h"
+
+#include "machine/cpu_groups.h"
 
 #include <string.h>
 
@@ -98,7 +100,9 @@ static void tell_targets(struct port *port, const PERF_CONFIGURATION_DATA *data)
     }
     for (unsigned i = 0; i < port->storport->message_count; i++) {
         memset(&data->MessageTargets[i], 0, sizeof(data->MessageTargets[i]));
-        data->MessageTargets[i].Mask = (KAFFINITY)1 << port->storport->messages[i].processor;
+        data->MessageTargets[i].Group = (USHORT)cpu_group_of(port->storport->messages[i].processor);
+        data->MessageTargets[i].Mask =
+            (KAFFINITY)1 << cpu_number_in_group(port->storport->messages[i].processor);
     }
 }
 
@@ -113,7 +117,7 @@ static void take_over(struct port *port, const PERF_CONFIGURATION_DATA *data)
         /* Messages of the range are spread over the processors. */
         for (unsigned i = port->storport->first_message; i <= port->storport->last_message; i++) {
             port->storport->messages[i].processor =
-                (i - port->storport->first_message) % cpu_count();
+                (i - port->storport->first_message) % message_processors();
         }
     }
     tell_targets(port, data);
@@ -214,7 +218,8 @@ ULONG ext_get_processor_number(struct port *port, const uint64_t *a)
     if (number == NULL) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    *number = (PROCESSOR_NUMBER){.Group = 0, .Number = (UCHAR)here()};
+    *number = (PROCESSOR_NUMBER){.Group = (USHORT)cpu_group_of(here()),
+                                 .Number = (UCHAR)cpu_number_in_group(here())};
     return STOR_STATUS_SUCCESS;
 }
 
@@ -241,15 +246,16 @@ ULONG ext_get_processor_count(struct port *port, const uint64_t *a)
 ULONG ext_get_index_from_number(struct port *port, const uint64_t *a)
 {
     const PROCESSOR_NUMBER *number = (const void *)(uintptr_t)a[0];
+    uint32_t index;
 
     (void)port;
     if (number == NULL || a[1] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    if (number->Group != 0 || number->Number >= cpu_count()) {
+    if (!cpu_from_group(number->Group, number->Number, &index)) {
         return STOR_STATUS_UNSUCCESSFUL;
     }
-    *(ULONG *)(uintptr_t)a[1] = number->Number;
+    *(ULONG *)(uintptr_t)a[1] = index;
     return STOR_STATUS_SUCCESS;
 }
 
@@ -259,13 +265,8 @@ ULONG ext_get_group_count(struct port *port, const uint64_t *a)
     if (a[0] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    *(USHORT *)(uintptr_t)a[0] = 1;
+    *(USHORT *)(uintptr_t)a[0] = (USHORT)cpu_group_count();
     return STOR_STATUS_SUCCESS;
-}
-
-static KAFFINITY all_processors(void)
-{
-    return cpu_count() >= 64 ? ~(KAFFINITY)0 : ((KAFFINITY)1 << cpu_count()) - 1;
 }
 
 ULONG ext_get_group_affinity(struct port *port, const uint64_t *a)
@@ -274,7 +275,7 @@ ULONG ext_get_group_affinity(struct port *port, const uint64_t *a)
     if (a[1] == 0) {
         return STOR_STATUS_INVALID_PARAMETER;
     }
-    *(KAFFINITY *)(uintptr_t)a[1] = (USHORT)a[0] == 0 ? all_processors() : 0;
+    *(KAFFINITY *)(uintptr_t)a[1] = cpu_group_mask((USHORT)a[0]);
     return STOR_STATUS_SUCCESS;
 }
 
@@ -309,7 +310,7 @@ ULONG ext_get_node_affinity(struct port *port, const uint64_t *a)
     if ((uint32_t)a[0] != 0) {
         return STOR_STATUS_UNSUCCESSFUL;
     }
-    *affinity = (GROUP_AFFINITY){.Mask = all_processors()};
+    *affinity = (GROUP_AFFINITY){.Mask = cpu_group_mask(0)};
     return STOR_STATUS_SUCCESS;
 }
 

@@ -17,7 +17,7 @@
 
 #include "devices/device.h"
 
-#define OBSERVER_QUEUES 64
+#define OBSERVER_QUEUES 128
 
 struct observer_queue {
     bool enabled;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/violation.h"
+#include "machine/cpu_groups.h"
 #include "machine/memory.h"
 #include "port/readings.h"
 
@@ -60,6 +61,7 @@ enum key {
     KEY_SHARED_LINE,
     KEY_SPURIOUS,
     KEY_PROCESSORS,
+    KEY_GROUPS,
     KEY_SCHEDULER,
     KEY_SEED,
     KEY_READINGS,
@@ -148,7 +150,8 @@ static const struct argp_option option_table[] = {
     OPTION("shared-line", KEY_SHARED_LINE, NULL, "another device interrupts on the same line"),
     OPTION("spurious", KEY_SPURIOUS, NULL, "interrupts without cause now and then"),
     GROUP("Machine:"),
-    OPTION("processors", KEY_PROCESSORS, "N", "1 to 64 (default: 2)"),
+    OPTION("processors", KEY_PROCESSORS, "N", "1 to 128 (default: 2)"),
+    OPTION("groups", KEY_GROUPS, "N", "processor groups (default: as few as masks allow)"),
     OPTION("scheduler", KEY_SCHEDULER, "free|deterministic",
            "processors as real threads or one at a time (default: free; script: deterministic)"),
     OPTION("seed", KEY_SEED, "N", "of addresses, order, garbage and test data (default: 1)"),
@@ -516,6 +519,9 @@ static bool parse_machine_option(int key, char *text, struct argp_state *state,
     switch (key) {
     case KEY_PROCESSORS:
         options->processors = number_option(state, "processors", text, 1, CPU_MAXIMUM);
+        return true;
+    case KEY_GROUPS:
+        cpu_groups_ask(number_option(state, "groups", text, 1, CPU_MAXIMUM));
         return true;
     case KEY_SCHEDULER:
         options->scheduler = (enum cpu_mode)word_option(state, "scheduler", text, schedulers);

@@ -243,6 +243,14 @@ def test_there_is_an_interrupt_message_for_each_queue_and_one_for_the_configurat
     assert int(limit) == queues + 1
 
 
+def test_messages_go_to_the_processors_of_all_groups():
+    """Without a group policy they may stay in group 0, the first 64 processors: one for each
+    (IrqPolicySpreadMessagesAcrossAllProcessors, 5), wherever (GroupAffinityDontCare, 1)."""
+    policies = {line.field(2): line.field(4) for line in read("wlh")["Viostor_Interrupts"]
+                if line.field(2).endswith("Policy")}
+    assert policies == {"DevicePolicy": "5", "GroupPolicy": "1"}
+
+
 # ---- Text-mode Setup -----------------------------------------------------------------------------
 
 

@@ -149,3 +149,51 @@ def test_deterministic_orders(storhost, seed):
 ], ids=lambda arguments: " ".join(arguments))
 def test_odd_machines(storhost, arguments):
     storhost.script(WRITABLE, "--processors", "4", *arguments)
+
+
+# ---- Queues, messages and processors ----
+
+def used(printed: str) -> list[dict]:
+    """What the device saw of each queue that the driver set up."""
+    return json.loads(printed[printed.index("{"):])["device"]["queue"]
+
+
+@pytest.mark.every_target(flavours=["wlh"], few=1)
+def test_a_line_interrupt_serves_one_queue(storhost):
+    """It says nothing of the queue: with several each interrupt would look into all of them."""
+    queues = used(storhost.script("depth 32 random-rw 200 4 blocks 1-16\ninfo\n",
+                                  "--vectors", "0", "--queues", "4", "--processors", "4"))
+    assert len(queues) == 1
+
+
+@pytest.mark.every_target(flavours=["wlh"], few=1)
+@pytest.mark.parametrize("everywhere", ["yes", "no"])
+def test_processor_groups(storhost, everywhere):
+    """There is a queue for each processor of all groups, and each processor uses its own, be its
+    message in another group or not."""
+    queues = used(storhost.script(
+        "".join(f"async a{cpu}*8 write {100 * cpu} 8 1 processor {cpu}\nwait a{cpu} 20\n"
+                for cpu in range(6)) + "info\n",
+        "--queues", "6", "--processors", "6", "--groups", "2", "--reading",
+        f"group-messages={everywhere}"))
+    assert len(queues) == 6
+    if everywhere == "yes":
+        assert all(queue["requests"] >= 8 for queue in queues[1:]), queues
+
+
+@pytest.mark.every_target(flavours=["wlh"], few=1)
+def test_as_many_queues_as_messages(storhost):
+    """128 processors in their groups, 128 queues, 129 messages."""
+    queues = used(storhost.script("""
+        write 0 8 1 processor 127
+        verify 0 8 1
+        depth 256 random-rw 600 4 blocks 1-4
+        reset bus
+        ready
+        depth 256 random-rw 600 5 blocks 1-4
+        info
+    """, "--device", "scripted:transport=modern,queues=128,queue-size=8", "--processors", "128",
+        "--device-vectors", "200"))
+    assert len(queues) == 128
+    assert queues[127]["vector"] == 128
+    assert queues[127]["requests"] > 0

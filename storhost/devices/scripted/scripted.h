@@ -62,7 +62,7 @@
 #include "devices/device.h"
 #include "devices/pci/function.h"
 
-#define SCRIPTED_QUEUES    64u
+#define SCRIPTED_QUEUES    128u
 #define SCRIPTED_VECTORS   PCI_VECTORS
 #define SCRIPTED_RANGES    256u             /* of a request; more are none that it takes */
 #define SCRIPTED_AUTO      PCI_PLACE_AUTO   /* the device chooses */

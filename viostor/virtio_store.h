@@ -419,14 +419,12 @@ typedef struct _ADAPTER_EXTENSION {
     ULONGLONG FoundFeatures; /* agreed when the adapter was found: each start asks for these */
     SCSI_DISK Disk;
     ADAPTER_LIMITS Limits;
-    volatile LONG State;        /* ADAPTER_STATE */
-    volatile LONG TimerWork;    /* TIMER_WORK bits */
-    PVOID volatile AskedResets; /* SRB_EXTENSIONs of RequestKindReset that wait: adapter.c */
+    volatile LONG State;     /* ADAPTER_STATE */
+    volatile LONG TimerWork; /* TIMER_WORK bits */
     volatile LONG
         ConfigurationMissed; /* an interrupt for the configuration came while it was not to be
                                           looked at */
     ULONG QueueCount;        /* at most PORT_QUEUE_MAXIMUM */
-    ULONG QueuesWithMemory;  /* QueueCount, or more where fewer are used than could be */
     USHORT RingSizes[VIO_QUEUE_MAXIMUM]; /* descriptors, per queue */
     ULONG MessageCount;                  /* granted MSI-X messages; 0: line interrupt */
     BOOLEAN MsixEnabled;                 /* in PCI configuration space, while the device works */
@@ -449,14 +447,20 @@ typedef struct _ADAPTER_EXTENSION {
     PORT_ADAPTER Port;
     ADAPTER_COUNTERS Counters;
     PVIO_QUEUE Queues; /* QueueCount of them, behind this structure; NULL: there are none (yet) */
+    /* Behind what requests use: */
+    PVOID volatile AskedResets; /* SRB_EXTENSIONs of RequestKindReset that wait: adapter.c */
+    ULONG QueuesWithMemory;     /* QueueCount, or more where fewer are used than could be */
 } ADAPTER_EXTENSION, *PADAPTER_EXTENSION;
 
 /*
  * Bytes of the extension of an adapter of up to so many queues. The queues lie in it, at the next cache line:
- * a DPC of theirs may come late, when all memory that the driver has got itself is given back.
+ * a DPC of theirs may come late, when all memory that the driver has got itself is given back. Whole cache
+ * lines, so that what stands in front of them does not change which of theirs a request touches.
  */
-#define ADAPTER_EXTENSION_BYTES(QueueMaximum) \
-    ((ULONG)(sizeof(ADAPTER_EXTENSION) + CACHE_LINE_SIZE + (QueueMaximum) * sizeof(VIO_QUEUE)))
+#define ADAPTER_EXTENSION_BYTES(QueueMaximum)                                          \
+    ((ULONG)((sizeof(ADAPTER_EXTENSION) + 2 * CACHE_LINE_SIZE - 1) / CACHE_LINE_SIZE * \
+                 CACHE_LINE_SIZE +                                                     \
+             (QueueMaximum) * sizeof(VIO_QUEUE)))
 
 /* Reasons in the system event log (StorPortLogError's UniqueId, upper 16 bits; the lower 16 hold a
  * detail). docs/debugging.md explains each to a user: keep both in step, and the numbers for good. */

@@ -44,9 +44,12 @@ static VOID TellConfiguration(const PORT_CONFIGURATION_INFORMATION *Config)
 /* What a notification that this Windows lacks leaves in its output: what was there. */
 static VOID TellNotifications(PEXTENSION Extension)
 {
+    /* Of the unit; kept until the work is done, long after this. */
+    static STOR_ADDR_BTL8 Address = {.Type = STOR_ADDRESS_TYPE_BTL8,
+                                     .AddressLength = STOR_ADDR_BTL8_ADDRESS_LENGTH};
     ULONG Status = UNTOUCHED;
 
-    StorPortNotification(AsyncNotificationDetected, Extension, NULL, 0ull, &Status);
+    StorPortNotification(AsyncNotificationDetected, Extension, &Address, 0ull, &Status);
     Tell("AsyncNotificationDetected", Status);
 }
 

@@ -21,6 +21,8 @@
 /* Waiting for GET_ID: this many looks, this many microseconds apart (one second). */
 #define IDENTIFY_POLLS             10000u
 #define IDENTIFY_POLL_MICROSECONDS 100u
+/* How often it is sent, while it ends with IOERR. */
+#define IDENTIFY_ATTEMPTS 3u
 
 /* ---- Start ---- */
 
@@ -206,19 +208,36 @@ static BOOLEAN RecoverFromIdentify(PADAPTER_EXTENSION Adapter)
     return StartAfterReset(Adapter);
 }
 
+/* The same, asked again where the host could not tell. */
+static BOOLEAN AskIdentityAgain(PADAPTER_EXTENSION Adapter)
+{
+    ULONG Attempt;
+
+    for (Attempt = 0; Attempt < IDENTIFY_ATTEMPTS; ++Attempt) {
+        if (!AskIdentity(Adapter)) {
+            return FALSE;
+        }
+        if (Adapter->IdentifyRequest.DeviceStatus != VIRTIO_BLK_S_IOERR) {
+            break;
+        }
+    }
+    return TRUE;
+}
+
 BOOLEAN AdapterIdentify(PADAPTER_EXTENSION Adapter)
 {
-    if (!AskIdentity(Adapter)) {
+    if (!AskIdentityAgain(Adapter)) {
         PortLogEvent(Adapter, NULL, VioEventIdentifyFailed, 0x100);
         if (!RecoverFromIdentify(Adapter)) {
             return FALSE;
         }
     } else if (Adapter->IdentifyRequest.DeviceStatus == VIRTIO_BLK_S_OK) {
         ScsiDiskSetSerial(&Adapter->Disk, Adapter->Identity);
+    } else if (Adapter->IdentifyRequest.DeviceStatus == VIRTIO_BLK_S_UNSUPP) {
+        DebugPrint(DebugInformation, "no serial number"); /* nothing to complain about */
     } else {
-        /* Devices without a serial number answer UNSUPP: nothing to complain about. */
-        DebugPrint(DebugInformation, "no serial number: status %u",
-                   Adapter->IdentifyRequest.DeviceStatus);
+        /* The disk gets its identity from its place: another one to Windows, if it had a number. */
+        PortLogEvent(Adapter, NULL, VioEventIdentifyFailed, Adapter->IdentifyRequest.DeviceStatus);
     }
     return TRUE;
 }

@@ -94,6 +94,9 @@ VOID PortDeclareAdapter(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMAT
     }
 }
 
+/* Reference of PORT_CONFIGURATION_INFORMATION: MaxNumberOfIO is above this only with full 64-bit DMA. */
+#define DEPTH_WITHOUT_DMA64 1000u
+
 VOID PortDeclareLimits(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATION Config)
 {
     const ADAPTER_LIMITS *Limits = &Adapter->Limits;
@@ -102,9 +105,13 @@ VOID PortDeclareLimits(PADAPTER_EXTENSION Adapter, PPORT_CONFIGURATION_INFORMATI
     Config->NumberOfPhysicalBreaks = Limits->PhysicalBreaks;
     Config->AlignmentMask = Limits->AlignmentMask;
     if (Adapter->Port.ExtendedConfiguration) {
-        Config->MaxNumberOfIO = Limits->Depth;
-        Config->MaxIOsPerLun = Limits->Depth;
-        Config->InitialLunQueueDepth = Limits->Depth;
+        const ULONG Depth = Config->Dma64BitAddresses == DmaKind(Adapter)
+                                ? Limits->Depth
+                                : min(Limits->Depth, DEPTH_WITHOUT_DMA64);
+
+        Config->MaxNumberOfIO = Depth;
+        Config->MaxIOsPerLun = Depth;
+        Config->InitialLunQueueDepth = Depth;
         Config->BusResetHoldTime = 0;
     }
 }

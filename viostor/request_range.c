@@ -50,7 +50,10 @@ ULONGLONG QueueRangeListAddress(const VIO_QUEUE *Queue, const SRB_EXTENSION *Ste
 static VOID FillStep(PADAPTER_EXTENSION Adapter, PSRB_EXTENSION Step, PSRB_EXTENSION Command)
 {
     pblk_range List = RangeList(Adapter, Step);
-    const ULONG Most = List == NULL ? 1 : ScsiRangesOfRequest(&Adapter->Disk, &Command->Sequence);
+    /* The list is one segment. */
+    const ULONG Fit = max(1, Adapter->Limits.SegmentBytes / (ULONG)sizeof(blk_range));
+    const ULONG Most =
+        List == NULL ? 1 : min(Fit, ScsiRangesOfRequest(&Adapter->Disk, &Command->Sequence));
     DISK_STEP Piece;
 
     Step->Unusual = 0;

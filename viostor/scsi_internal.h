@@ -198,4 +198,8 @@ void ScsiReadUnmapRange(const UCHAR *List, ULONG Index, DISK_RANGE *Range);
 /* Works SCSI_DISK.OpenTransferLength out anew: after each change of what it depends on. */
 void ScsiUpdateOpenTransferLength(PSCSI_DISK Disk);
 
+/* Whether the device (still) does what a sequence is made of: it may have been started again, with less
+ * on offer, since the command was interpreted. */
+BOOLEAN ScsiSequenceIsOffered(const SCSI_DISK *Disk, const DISK_SEQUENCE *Sequence);
+
 #endif

@@ -55,8 +55,17 @@ BOOLEAN ScsiRangesMore(const SCSI_DISK *Disk, PDISK_SEQUENCE Sequence)
     if (Sequence->Ended) {
         return FALSE;
     }
-    return Sequence->Remaining != 0 ||
-           (Sequence->Kind == SequenceUnmap && NextUnmapRange(Disk, Sequence));
+    if (Sequence->Remaining == 0 &&
+        (Sequence->Kind != SequenceUnmap || !NextUnmapRange(Disk, Sequence))) {
+        return FALSE;
+    }
+    if (!ScsiSequenceIsOffered(Disk, Sequence)) {
+        Sequence->Ended = TRUE;
+        ScsiSetSense(&Sequence->Sense, SCSI_SENSE_ILLEGAL_REQUEST, ScsiAscInvalidOpcode);
+        Sequence->ScsiStatus = SCSISTAT_CHECK_CONDITION;
+        return FALSE;
+    }
+    return TRUE;
 }
 
 void ScsiRangesNext(const SCSI_DISK *Disk, PDISK_SEQUENCE Sequence, PDISK_STEP Step)

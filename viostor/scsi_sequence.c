@@ -342,9 +342,7 @@ static BOOLEAN MakeStageStep(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR *Sc
     }
 }
 
-/* Whether the device (still) does what a sequence is made of: it may have been started again, with less
- * on offer, since the command was interpreted. */
-static BOOLEAN IsOffered(const SCSI_DISK *Disk, const DISK_SEQUENCE *Sequence)
+BOOLEAN ScsiSequenceIsOffered(const SCSI_DISK *Disk, const DISK_SEQUENCE *Sequence)
 {
     switch (Sequence->Kind) {
     case SequenceUnmap:
@@ -369,7 +367,7 @@ BOOLEAN ScsiSequenceNext(PSCSI_DISK Disk, PDISK_SEQUENCE Sequence, UCHAR DeviceS
         Sequence->Transferred = 0; /* whoever sent it begins with it anew */
         return FALSE;
     }
-    if (!IsOffered(Disk, Sequence)) {
+    if (!ScsiSequenceIsOffered(Disk, Sequence)) {
         return EndFailed(Sequence, SCSI_SENSE_ILLEGAL_REQUEST, ScsiAscInvalidOpcode);
     }
     while (Sequence->Stage != StageEnd) {

@@ -553,8 +553,8 @@ FORCEINLINE BOOLEAN QueueWorkOne(PVIO_QUEUE Queue, PVOID Context)
     if (UNLIKELY(State == NULL)) {
         if (!QueueTakeOdd(Queue, Take, Id, Length, Finished)) {
             QueueBreak(Queue);
-        } else if (*Finished == NULL || VirtSplitRearm(&Queue->Ring)) {
-            PortScheduleQueue(Queue); /* as below */
+        } else {
+            PortScheduleQueue(Queue); /* as for an unusual one below */
         }
         return TRUE;
     }

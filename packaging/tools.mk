@@ -16,7 +16,8 @@ TOOLS_storhost-arm64 := aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu /usr/aarch64
 TOOLS_package := /usr/lib/python3/dist-packages/asn1crypto:python3-asn1crypto xorriso:xorriso mcopy:mtools \
     /usr/sbin/mkfs.fat:dosfstools
 TOOLS_sign := osslsigncode:osslsigncode openssl:openssl
-TOOLS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper
+# build-essential: every Debian package is built with it, so that none names it.
+TOOLS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper /usr/share/build-essential:build-essential
 TOOLS_rpm := rpmbuild:rpm
 TOOLS_bench := gnuplot:gnuplot-nox qemu-storage-daemon:qemu-system-common
 TOOLS_run := qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils nbdkit:nbdkit

@@ -8,6 +8,7 @@ install on the smallest Debian, or that such a package depends on:
 - programs: what stands in the sources where the name of one can, and is the name of one here,
 - files that are named by their whole path,
 - Python modules, and what gi imports,
+- what debian/control demands for a build,
 - system headers, as the compilers find them, with all that they include, and libraries.
 
 What nothing names (a module of QEMU, an engine of OpenSSL) only "make check-fresh" can show.
@@ -26,7 +27,7 @@ import subprocess
 
 import pytest
 
-from debian_packages import Packages
+from debian_packages import Packages, names
 from targets import ROOT
 
 # The README says that these have to be there before.
@@ -262,9 +263,18 @@ def library_uses(packages: Packages) -> list[Use]:
     return found
 
 
+def build_dependency_uses(packages: Packages) -> list[Use]:
+    """What dpkg-buildpackage demands: debian/control's, and what it takes for granted (policy, 4.2)."""
+    control = (ROOT / "debian/control").read_text()
+    fields = re.findall(r"^Build-Depends(?:-\w+)?:((?:.*\n)(?:\s.*\n)*)", control, re.MULTILINE)
+    groups = [group for field in fields for group in names(field)] + [["build-essential"]]
+    return [Use(" | ".join(group), "debian/control", frozenset(
+        package for name in group for package in packages.meant_by(name))) for group in groups]
+
+
 @pytest.fixture(scope="module")
 def uses(packages):
-    return program_uses(packages) + module_uses(packages) + header_uses(packages) + library_uses(packages)
+    return build_dependency_uses(packages) + program_uses(packages) + module_uses(packages) + header_uses(packages) + library_uses(packages)
 
 
 def missing(uses: list[Use], installed: set[str]) -> list[str]:
@@ -336,7 +346,8 @@ def test_a_package_that_is_taken_out_is_missed(packages, wanted, uses):
     ("softhsm2", "/usr/lib/softhsm/libsofthsm2.so"), ("clang-format-14", "clang-format-14"), ("lld-14", "lld-link-14"),
     ("gir1.2-libosinfo-1.0", "Libosinfo-1.0.typelib"), ("gcc-mingw-w64-x86-64", "-lsetupapi"),
     ("libc6-dev-arm64-cross", "/usr/aarch64-linux-gnu/include/stdio.h"), ("qemu-user", "qemu-aarch64"),
-    ("p7zip-full", "7z"), ("sg3-utils", "sg_inq"), ("llvm-14", "/usr/lib/llvm-14/bin/llvm-rc")])
+    ("p7zip-full", "7z"), ("build-essential", "build-essential"), ("debhelper", "debhelper-compat"),
+    ("sg3-utils", "sg_inq"), ("llvm-14", "/usr/lib/llvm-14/bin/llvm-rc")])
 def test_is_seen(packages, wanted, uses, package, what):
     """One of each kind of use."""
     left = sorted(set(wanted) - needing(packages, package))

@@ -482,8 +482,8 @@ typedef enum _VIO_EVENT {
     /* 20 to 29: memory that was short */
     VioEventLessMemory = 20,  /* detail: KiB that queue 0 has to do with */
     VioEventFewerQueues = 21, /* detail: queues that there is memory for */
-    VioEventUnsureMemory =
-        22, /* detail: KiB that are said to be contiguous, fewer than were given */
+    /* detail: KiB that are said to be contiguous, fewer than were given */
+    VioEventUnsureMemory = 22,
 } VIO_EVENT;
 
 #endif

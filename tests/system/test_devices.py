@@ -54,7 +54,8 @@ def test_a_device_in_use(storhost, target, profile):
         verify end-8 8 6
         check counters.timeouts = 0
     """, "--device", f"profile:{profile}", "--clock", "manual", "--events", "--processors", "2")
-    told = set(re.findall("unique id 0x([0-9a-f]{4})", printed))
+    # Event 22 is Windows', not the device's (reading length-of-page).
+    told = set(re.findall("unique id 0x([0-9a-f]{4})", printed)) - {"0016"}
     # The reset is ours; a used length that is too long is told of modern devices only.
     assert told == {"0008"} | ({"000e"} if "chain" in options_of(profile) and profile not in LEGACY else set()), printed
 

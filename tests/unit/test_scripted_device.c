@@ -1405,9 +1405,9 @@ static void wrong_options_are_refused(void **state)
     (void)state;
     expect_refused("queues", "KEY=VALUE");
     expect_refused("colour=blue", "no option 'colour'");
-    expect_refused("queues=0", "1 to 64");
+    expect_refused("queues=0", "1 to 128");
     expect_refused("queues=-1", "no value that it can have");
-    expect_refused("queues=65", "1 to 64");
+    expect_refused("queues=129", "1 to 128");
     expect_refused("size=1000", "no value that it can have");
     expect_refused("size=99999999999T", "no value that it can have");
     expect_refused("serial=123456789012345678901", "no value that it can have");

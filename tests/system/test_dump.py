@@ -13,11 +13,11 @@ from targets import Target
 # The header comes first and, when all else is written, once more.
 WRITE_DUMP = """
 dump-write 1000 1 10
-dump-write 1001 300 11
+dump-write 1001 256 11
 dump-flush
 dump-write 1000 1 12
 dump-flush
-dump-verify 1001 300 11
+dump-verify 1001 256 11
 dump-verify 1000 1 12
 dump-end
 """
@@ -331,7 +331,7 @@ flush
 write 8 8 2
 hibernate
 dump-start
-dump-write 1000 300 3
+dump-write 1000 256 3
 dump-flush
 dump-end
 %s
@@ -339,14 +339,14 @@ resume
 ready
 verify 0 8 1
 verify 8 8 2
-verify 1000 300 3
+verify 1000 256 3
 depth 16 random-rw 200 5 at 0 900
 compare
 """
 
 READ_BACK = """
 dump-start resume
-dump-verify 1000 300 3
+dump-verify 1000 256 3
 dump-end
 """
 

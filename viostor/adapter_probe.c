@@ -51,7 +51,7 @@
 /* A shorter segment holds neither the serial number nor a range whole. */
 #define SEGMENT_BYTES_LEAST 32u
 
-/* A dump is one request at a time, in 32 KiB of memory: rings of this size where the driver may
+/* A dump is one request at a time, in 30 KiB of memory: rings of this size where the driver may
  * choose, and requests of at most so many segments (128 KiB). */
 #define DUMP_RING_SIZE 64u
 #define DUMP_SEGMENTS  33u

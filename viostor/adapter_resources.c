@@ -16,9 +16,13 @@
 #include "port.h"
 #include "virtio_store_utils.h"
 
-/* Of uncached memory an adapter in a dump must stay under 32 KiB (reference: page of
- * ScsiPortGetUncachedExtension). */
-#define DUMP_UNCACHED_MAXIMUM (32u * 1024u - CACHE_LINE_SIZE)
+/*
+ * Of uncached memory in a dump. The reference gives a miniport 32 KiB in all, its extensions included
+ * (Restrictions on Miniport Drivers that Manage the Boot Drive), and the authors of Microsoft's storahci
+ * found that dumps fail where more than 30 KiB of them are uncached.
+ */
+#define DUMP_UNCACHED_MAXIMUM \
+    min(30u * 1024u, 32u * 1024u - ADAPTER_EXTENSION_BYTES(1) - (ULONG)sizeof(SRB_EXTENSION))
 
 /*
  * Private memory in a dump, where there is no pool: the ring's private state for as many descriptors as a

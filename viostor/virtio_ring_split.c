@@ -5,6 +5,9 @@
  */
 #include "virtio_ring.h"
 
+/* Of the used part of a split ring, where the specification asks for 4 (2.7), and of a ring's end. */
+#define VIRTQ_ALIGNMENT 64u
+
 /* Where the parts of a ring start, in bytes from its beginning, and where it ends (2.7, 2.7.2). */
 typedef struct _VIRTQ_SPLIT_LAYOUT {
     ULONG AvailOffset;
@@ -18,7 +21,7 @@ typedef struct _VIRTQ_SPLIT_LAYOUT {
 /* The largest ring (32768 descriptors) has less than 1 MiB: no sum here overflows. */
 static VOID VirtSplitLayout(VIRTQUEUE_LAYOUT Layout, ULONG Size, VIRTQ_SPLIT_LAYOUT *Parts)
 {
-    ULONG Alignment = Layout == VirtQueueLayoutLegacy ? VIRTQ_LEGACY_ALIGNMENT : 64;
+    ULONG Alignment = Layout == VirtQueueLayoutLegacy ? VIRTQ_LEGACY_ALIGNMENT : VIRTQ_ALIGNMENT;
 
     Parts->AvailOffset = Size * (ULONG)sizeof(VIRTQ_DESC);
     Parts->UsedEventOffset =
@@ -27,8 +30,9 @@ static VOID VirtSplitLayout(VIRTQUEUE_LAYOUT Layout, ULONG Size, VIRTQ_SPLIT_LAY
         (Parts->UsedEventOffset + (ULONG)sizeof(USHORT) + Alignment - 1) & ~(Alignment - 1);
     Parts->AvailEventOffset = Parts->UsedOffset + (ULONG)offsetof(VIRTQ_USED, Ring) +
                               Size * (ULONG)sizeof(VIRTQ_USED_ELEMENT);
-    Parts->End =
-        (Parts->AvailEventOffset + (ULONG)sizeof(USHORT) + Alignment - 1) & ~(Alignment - 1);
+    /* The used part of a legacy ring need not fill its last page: nobody looks beyond its end. */
+    Parts->End = (Parts->AvailEventOffset + (ULONG)sizeof(USHORT) + VIRTQ_ALIGNMENT - 1) &
+                 ~(VIRTQ_ALIGNMENT - 1);
     Parts->Alignment = Alignment;
 }
 

@@ -4,6 +4,7 @@
  * scarce, addresses, registers that the first copy has mapped, PCI configuration space, stalls.
  */
 #include "dump/internal.h"
+#include "port/readings.h"
 
 #include <string.h>
 
@@ -19,13 +20,16 @@ void dump_accept_transfer(struct dump *dump, uint32_t bytes, uint32_t breaks)
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
+/* Of which the miniport's authors found that dumps have no more (Microsoft's storahci). */
+#define DUMP_UNCACHED_BYTES (30u * 1024u)
+
 /* Whether the common buffer has room for so many bytes of uncached memory. */
 static bool fits(const struct dump *dump, uint32_t bytes)
 {
     uint64_t all =
         (uint64_t)bytes + dump->miniport.extension_bytes + dump->service->srb_extension_bytes(dump);
 
-    return all <= DUMP_COMMON_BYTES;
+    return bytes <= DUMP_UNCACHED_BYTES && all <= DUMP_COMMON_BYTES;
 }
 
 PVOID NTAPI dump_get_uncached_extension(PVOID extension, PVOID config, ULONG bytes)
@@ -34,7 +38,8 @@ PVOID NTAPI dump_get_uncached_extension(PVOID extension, PVOID config, ULONG byt
     struct port *port = &dump->port;
     struct memory_request request = {.kind = MEMORY_UNCACHED_EXTENSION,
                                      .bytes = bytes,
-                                     .alignment = 16,
+                                     .alignment =
+                                         reading_is(READING_DUMP_PAGES) ? GUEST_PAGE_SIZE : 16,
                                      .contiguous = true,
                                      .name = "uncached extension of the dump copy"};
 

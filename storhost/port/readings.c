@@ -73,6 +73,11 @@ static const struct reading_row rows[READING_COUNT] = {
                                 "asks for by GroupPolicy",
                                 "\"Interrupt Affinity\" names no GroupPolicy among the values of "
                                 "the registry, and each affinity mask is of one group"},
+    [READING_DUMP_PAGES] = {"dump-pages", "uncached memory of a dump begins at a page boundary",
+                            "it is a common buffer that is made when the system starts: "
+                            "AllocateCommonBuffer gives whole pages",
+                            "StorPortGetUncachedExtension promises no alignment, and storahci's "
+                            "authors found none of 1 KiB in a dump"},
 };
 
 enum settled {

@@ -29,6 +29,7 @@ enum reading {
     READING_LENGTH_OF_PAGE,  /* the length of a physical address ends with the page */
     READING_FULL64_BEFORE_8, /* Dma64BitAddresses FULL64BIT_SUPPORTED has an effect before 8 */
     READING_GROUP_MESSAGES,  /* messages go to the processors of all groups */
+    READING_DUMP_PAGES,      /* uncached memory of a dump begins at a page boundary */
     READING_COUNT
 };
 

@@ -22,6 +22,10 @@ import pytest
 
 PR_SET_CHILD_SUBREAPER = 36
 
+# In the environment of what a fixture of a module or of the session runs, where that starts services of its
+# own at any time (Wine): they belong to the fixture, whichever test they were started in.
+OUTLIVES_A_TEST = "STORHOST_OUTLIVES_A_TEST"
+
 # How long what is just ending may take, on a loaded machine.
 GRACE_SECONDS = 20
 
@@ -48,6 +52,13 @@ def running(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def outlives_a_test(process: psutil.Process) -> bool:
+    try:
+        return OUTLIVES_A_TEST in process.environ()
+    except psutil.Error:
+        return False  # ended meanwhile
 
 
 def describe(process: psutil.Process) -> str:
@@ -82,8 +93,17 @@ class Children:
         return found
 
     def end_all_but_shared(self, grace: float) -> list[str]:
-        """Ends what is left after so many seconds; says what had not ended by itself."""
-        left = self.wait_for_end(self.now() - self.shared, grace)
+        """Ends what is left of a test after so many seconds; says what had not ended by itself."""
+        self.shared |= {process for process in self.now() - self.shared if outlives_a_test(process)}
+        return self.end(self.now() - self.shared, grace)
+
+    def end_all(self, grace: float) -> list[str]:
+        """The same for what fixtures have left as well."""
+        self.shared.clear()
+        return self.end(self.now(), grace)
+
+    def end(self, processes: set[psutil.Process], grace: float) -> list[str]:
+        left = self.wait_for_end(processes, grace)
         found = [describe(process) for process in left]
         for process in left:
             for descendant in [*process.children(recursive=True), process]:
@@ -144,9 +164,8 @@ class EndWhatTestsStart:
 
     def pytest_sessionfinish(self, session, exitstatus):
         """The fixtures are gone, too."""
-        self.children.shared.clear()
         stopped = exitstatus == pytest.ExitCode.INTERRUPTED
-        left = self.children.end_all_but_shared(0 if stopped else GRACE_SECONDS)
+        left = self.children.end_all(0 if stopped else GRACE_SECONDS)
         if left and not stopped:
             session.exitstatus = 1
             print("\nleft behind:", *left, sep="\n  ")

@@ -141,6 +141,19 @@ def test_last(server): assert server.poll() is None
     assert done.stdout.splitlines()[-1] == "2 passed, 1 failed", done.stdout
 
 
+def test_services_of_a_fixture_outlive_a_test(tmp_path):
+    """Started in a test, by what belongs to a fixture; at the end they are ended all the same, and told."""
+    done = run(tmp_path, """
+import os, subprocess, processes
+processes.GRACE_SECONDS = 0.1
+def test_starts(): subprocess.Popen(["sleep", "1000"], env=os.environ | {processes.OUTLIVES_A_TEST: "1"})
+def test_later(): assert processes.psutil.Process().children()
+""")
+    assert done.stdout.splitlines()[-1] == "2 passed, 0 failed", done.stdout
+    assert "left behind:" in done.stdout and done.returncode != 0
+    assert not sleepers(tmp_path)
+
+
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
 @WORKERS
 def test_stops_when_asked(tmp_path, by, workers):

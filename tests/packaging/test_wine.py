@@ -19,6 +19,7 @@ import pytest
 
 from inf_file import Inf
 from package_tools import authenticode, copy_build, make_catalog, succeed
+from processes import OUTLIVES_A_TEST
 from test_inf import BUILD, FILES, IDS, INSTALLS, ROOT, SECTIONS
 
 PROGRAM = BUILD / "tests/inf_report.exe"
@@ -34,7 +35,8 @@ class Wine:
         self.environment = {name: value for name, value in os.environ.items()
                             if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
         self.environment |= {"WINEPREFIX": str(prefix), "WINEDEBUG": "-all", "WINEARCH": "win64",
-                             "WINEDLLOVERRIDES": "mscoree,mshtml=", "HOME": str(prefix.parent)}
+                             "WINEDLLOVERRIDES": "mscoree,mshtml=", "HOME": str(prefix.parent),
+                             OUTLIVES_A_TEST: "1"}
 
     def run(self, *command: str | pathlib.Path) -> tuple[int, str]:
         """Exit status and output. By a file, not a pipe: Wine's services, which outlive the program,
